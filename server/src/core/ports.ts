@@ -1,0 +1,241 @@
+/** What the core needs from the world, as small interfaces. Adapters in `models/` and `store/` implement them; tests script them. */
+import type { Failure } from './errors.ts';
+import type {
+  ContextPart,
+  FinishReason,
+  MeasuredSpeed,
+  Model,
+  NanoUsd,
+  PriceRow,
+  PrivacyFinding,
+  Prompt,
+  Registry,
+  Savings,
+  Timing,
+  Turn,
+  Usage,
+} from './types.ts';
+
+export interface Clock {
+  /** Milliseconds since the epoch, UTC. */
+  now(): number;
+  /** Milliseconds of a clock that never goes back. */
+  monotonicMs(): number;
+}
+
+export type NewId = () => string;
+
+/** One generation, ready for a model: the edge's prompt with its context folded into messages. */
+export interface GenerationRequest {
+  readonly system: string;
+  readonly turns: readonly Turn[];
+  /** A hard cap on the output, reasoning included. The provider is told it, so that the bill can't pass the bound. */
+  readonly maxOutputTokens: number;
+}
+
+/** Log-probabilities (natural logarithm) of generated tokens; `text` is the token's own text. */
+export interface TokenLogProb {
+  readonly text: string;
+  readonly logProb: number;
+}
+
+/** A stream of these ends with exactly one `end` or `failed`, also after an abort. */
+export type ModelEvent =
+  /** Work before the first token: loading the file, or reading the prompt. `share` in [0,1]. */
+  | {
+      readonly type: 'progress';
+      readonly stage: 'queued' | 'loading' | 'reading';
+      readonly share: number;
+    }
+  | { readonly type: 'text-delta'; readonly text: string }
+  | {
+      readonly type: 'end';
+      readonly finish: FinishReason;
+      readonly usage: Usage;
+      /** Only local models tell them. */
+      readonly logProbs?: readonly TokenLogProb[];
+    }
+  | { readonly type: 'failed'; readonly failure: Failure };
+
+/** Whether a model could answer now, without trying. */
+export type Availability =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'no_api_key' }
+  | { readonly kind: 'model_missing' }
+  | { readonly kind: 'unavailable'; readonly why: string };
+
+/** All models of one provider family. */
+export interface ModelPort {
+  availability(model: Model): Availability;
+  /**
+   * Generates. Starts nothing before the stream is read. After `signal` aborts, the stream ends soon with
+   * `failed` (`cancelled`); what was billed by then is in `failure.billing`.
+   */
+  generate(
+    model: Model,
+    request: GenerationRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<ModelEvent>;
+  /** Identity of what would answer: the file's sha256 for a local model, provider and name for a cloud one. */
+  identity(model: Model): string;
+}
+
+/** The registry and prices in force. A bad edit of the files leaves the last good version here. */
+export interface Catalogue {
+  registry(): Registry;
+  /** The row in force at `atMs`, or `undefined` when the model has no price: it is then refused, never free. */
+  price(modelId: string, atMs: number): PriceRow | undefined;
+}
+
+export interface TokenCounter {
+  /** Upper bound of the tokens of a whole request, message overhead included. Always answers, by bytes if need be. */
+  inputBound(model: Model, request: GenerationRequest): Promise<number>;
+  /** Tokens of a text in the baseline's encoding; for savings and previews, not for bounds. */
+  count(text: string): Promise<number>;
+}
+
+/** Speeds measured here. A model that has not been measured yields `undefined`: nothing is assumed. */
+export interface Speeds {
+  get(identity: string): MeasuredSpeed | undefined;
+  record(identity: string, sample: SpeedSample): void;
+}
+
+export interface SpeedSample {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly firstTokenMs: number;
+  readonly latencyMs: number;
+}
+
+export interface PrivacyScan {
+  /** Finds secrets in what would leave the machine. Throwing counts as a finding: unsure stays local. */
+  scan(text: string, context: readonly ContextPart[]): Promise<readonly PrivacyFinding[]>;
+}
+
+// The ledger -----------------------------------------------------------------------------------------------------
+
+export interface BudgetLimits {
+  /** `undefined` is no limit. */
+  readonly monthlyNanoUsd: NanoUsd | undefined;
+}
+
+/** Counters of one UTC month, as the ledger keeps them. */
+export interface BudgetState {
+  /** `2026-11`. */
+  readonly month: string;
+  readonly limitNanoUsd: NanoUsd | undefined;
+  readonly spentNanoUsd: NanoUsd;
+  /** Bounds of reservations that are not yet settled or voided. */
+  readonly heldNanoUsd: NanoUsd;
+}
+
+export interface ReservationRequest {
+  /** Unique per attempt: a retry is a reservation of its own. */
+  readonly id: string;
+  readonly promptId: string;
+  readonly modelId: string;
+  readonly priceRowId: string;
+  readonly boundNanoUsd: NanoUsd;
+  /** Hash of what is to be sent; the same id with another fingerprint is refused. */
+  readonly fingerprint: string;
+}
+
+export type ReserveResult =
+  | { readonly kind: 'held' }
+  | { readonly kind: 'exhausted'; readonly state: BudgetState }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'unavailable'; readonly why: string };
+
+/** How a reservation ends. `settled` is the true bill; `settled_at_bound` stands where the bill can't be known. */
+export type Settlement =
+  | { readonly kind: 'settled'; readonly costNanoUsd: NanoUsd; readonly usage: Usage }
+  | { readonly kind: 'settled_at_bound'; readonly why: string }
+  | { readonly kind: 'voided'; readonly why: string };
+
+/** One answered (or failed) prompt, as history keeps it. Holds a hash of the prompt, never its text. */
+export interface AnswerRecord {
+  readonly promptId: string;
+  readonly atMs: number;
+  readonly promptSha256: string;
+  /** `null` when no model answered. */
+  readonly modelId: string | null;
+  readonly served: 'local' | 'cloud' | 'cache' | 'none';
+  readonly status: 'complete' | 'failed' | 'cancelled';
+  readonly reason: string;
+  readonly usage: Usage;
+  /** All that was paid for this prompt, failed attempts included. */
+  readonly costNanoUsd: NanoUsd;
+  readonly savings: Savings;
+  readonly timing: Timing;
+  readonly score: number;
+  readonly confidence: number | undefined;
+  /** The trace as JSON. */
+  readonly trace: string;
+  readonly sessionId?: string;
+  readonly workspaceId?: string;
+}
+
+export interface SpendRow {
+  readonly modelId: string;
+  readonly served: AnswerRecord['served'];
+  readonly answers: number;
+  readonly costNanoUsd: NanoUsd;
+}
+
+/** A month's sums over the answers. Savings are known and unknown apart. */
+export interface SpendReport {
+  readonly budget: BudgetState;
+  readonly answers: number;
+  readonly savedNanoUsd: number;
+  readonly unknownSavings: number;
+  readonly rows: readonly SpendRow[];
+}
+
+/** Money. Every method is durable when it returns. A ledger that can't be trusted answers `unavailable` and closes the cloud tier. */
+export interface Ledger {
+  budget(limits: BudgetLimits): BudgetState;
+  /** Checks the limit and holds the bound in one transaction. */
+  reserve(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
+  /** Marks that the call is about to leave; must be durable before the first byte does. */
+  dispatch(reservationId: string): Promise<void>;
+  /** Ends a reservation, once. Returns the amount that was booked, which for an overrun is more than the bound. */
+  settle(reservationId: string, settlement: Settlement): Promise<NanoUsd>;
+  record(answer: AnswerRecord): Promise<void>;
+  spend(limits: BudgetLimits): SpendReport;
+  /** A model whose bill once passed its bound is frozen until a person lifts it. */
+  frozen(modelId: string): boolean;
+}
+
+// The cache ------------------------------------------------------------------------------------------------------
+
+export interface CachedAnswer {
+  readonly modelId: string;
+  readonly text: string;
+  readonly usage: Usage;
+  readonly costNanoUsd: NanoUsd;
+  readonly storedAtMs: number;
+}
+
+export interface AnswerCache {
+  get(key: string): CachedAnswer | undefined;
+  put(key: string, answer: CachedAnswer): void;
+}
+
+/** Everything a router is built from. */
+export interface RouterPorts {
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly sha256: (text: string) => string;
+  readonly catalogue: Catalogue;
+  readonly local: ModelPort;
+  readonly cloud: ModelPort;
+  readonly tokens: TokenCounter;
+  readonly speeds: Speeds;
+  readonly privacy: PrivacyScan;
+  readonly ledger: Ledger;
+  readonly cache: AnswerCache;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly random: () => number;
+}
+
+export type { Prompt };

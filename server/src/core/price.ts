@@ -1,0 +1,112 @@
+/**
+ * Price arithmetic. Products are taken in BigInt and rounded up once, at the end, from pico- to nano-dollars.
+ * Every amount leaves here as a safe integer: a sum past 2^53 nano-dollars (9 million USD) throws.
+ */
+import type { NanoUsd, PriceRow, Rates, Usage } from './types.ts';
+
+const PICO_PER_NANO = 1000n;
+
+export const ZERO_USD = 0 as NanoUsd;
+
+/** Checks that a number is an amount: a whole, safe, non-negative count of nano-dollars. */
+export function nanoUsd(amount: number): NanoUsd {
+  if (!Number.isSafeInteger(amount) || amount < 0) {
+    throw new RangeError(`expected a whole, non-negative amount in nano-USD, got ${amount}`);
+  }
+  return amount as NanoUsd;
+}
+
+export function addUsd(...amounts: readonly NanoUsd[]): NanoUsd {
+  return nanoUsd(amounts.reduce((sum, amount) => sum + amount, 0));
+}
+
+/** Dollars from an edge (a flag, a JSON field, a setting) to nano-dollars; fractions of one are dropped, so limits only tighten. */
+export function nanoUsdFromDollars(dollars: number): NanoUsd {
+  if (!Number.isFinite(dollars) || dollars < 0) {
+    throw new RangeError(`expected a non-negative number of dollars, got ${dollars}`);
+  }
+  // The shortest decimal that reads back as this number is what the person wrote; floor of dollars * 1e9 is not.
+  const [, whole = '0', fraction = ''] = /^(\d+)(?:\.(\d+))?$/.exec(plainDecimal(dollars)) ?? [];
+  return nanoUsd(Number(whole + fraction.padEnd(9, '0').slice(0, 9)));
+}
+
+/** A number without exponent; digits past the twelfth decimal are of no consequence here. */
+function plainDecimal(value: number): string {
+  const text = String(value);
+  return text.includes('e') ? value.toFixed(12) : text;
+}
+
+/** For an edge's reply; the division is the last thing that happens to an amount. */
+export function dollars(amount: number): number {
+  return amount / 1e9;
+}
+
+/** The rates for a request of that many input tokens: long inputs move the whole request to a dearer tier. */
+export function ratesFor(row: PriceRow, inputTokens: number): Rates {
+  return row.tiers.findLast((tier) => inputTokens > tier.aboveInputTokens)?.rates ?? row.base;
+}
+
+/**
+ * What the provider bills for a usage, or `undefined` when the usage leaves a billed count open.
+ * Cached and cache-written tokens are parts of `inputTokens` (OpenAI's convention); reasoning is part of `outputTokens`.
+ */
+export function costOf(row: PriceRow, usage: Usage): NanoUsd | undefined {
+  const { inputTokens, outputTokens } = usage;
+  if (inputTokens === undefined || outputTokens === undefined) return undefined;
+  const rates = ratesFor(row, inputTokens);
+  const cached = Math.min(usage.cachedInputTokens ?? 0, inputTokens);
+  const written = Math.min(usage.cacheWriteTokens ?? 0, inputTokens - cached);
+  return product([
+    [inputTokens - cached - written, rates.inputPicoUsd],
+    [cached, rates.cachedInputPicoUsd ?? rates.inputPicoUsd],
+    [written, rates.cacheWritePicoUsd ?? rates.inputPicoUsd],
+    [outputTokens, rates.outputPicoUsd],
+  ]);
+}
+
+/** The most that a call can cost: every input token at its dearest rate, and an output as long as its cap. */
+export function costBound(row: PriceRow, inputBound: number, outputCap: number): NanoUsd {
+  const rates = dearestRates(row, inputBound);
+  return product([
+    [inputBound, dearestInputPicoUsd(rates)],
+    [outputCap, rates.outputPicoUsd],
+  ]);
+}
+
+/** The largest output cap whose bound stays within `limit`; zero or less means that even the input is too dear. */
+export function outputCapWithin(row: PriceRow, inputBound: number, limit: NanoUsd): number {
+  const rates = dearestRates(row, inputBound);
+  const left =
+    BigInt(limit) * PICO_PER_NANO - BigInt(inputBound) * BigInt(dearestInputPicoUsd(rates));
+  if (left <= 0n) return 0;
+  if (rates.outputPicoUsd === 0) return Number.MAX_SAFE_INTEGER;
+  return Number(left / BigInt(rates.outputPicoUsd));
+}
+
+/** Tiers are not always dearer in every rate, so a bound takes the dearest of all that the input might reach. */
+function dearestRates(row: PriceRow, inputBound: number): Rates {
+  const reachable = [
+    row.base,
+    ...row.tiers.filter((tier) => inputBound > tier.aboveInputTokens).map((tier) => tier.rates),
+  ];
+  return {
+    inputPicoUsd: Math.max(...reachable.map(dearestInputPicoUsd)),
+    outputPicoUsd: Math.max(...reachable.map((rates) => rates.outputPicoUsd)),
+  };
+}
+
+function dearestInputPicoUsd(rates: Rates): number {
+  return Math.max(rates.inputPicoUsd, rates.cacheWritePicoUsd ?? 0, rates.cachedInputPicoUsd ?? 0);
+}
+
+function product(terms: readonly (readonly [tokens: number, picoUsd: number])[]): NanoUsd {
+  const pico = terms.reduce((sum, [tokens, rate]) => sum + whole(tokens) * whole(rate), 0n);
+  return nanoUsd(Number((pico + PICO_PER_NANO - 1n) / PICO_PER_NANO));
+}
+
+function whole(value: number): bigint {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new RangeError(`expected a whole, non-negative count, got ${value}`);
+  }
+  return BigInt(value);
+}

@@ -1,0 +1,205 @@
+/**
+ * The vocabulary of the router as data. Every other file of the core speaks these words; docs/GLOSSARY.md explains them.
+ * Units are in the names: money is whole nano-dollars, prices are whole pico-dollars per token, time is milliseconds.
+ */
+
+/** An amount of money in nano-dollars (1e-9 USD). A safe integer, never negative; `price.ts` makes them. */
+export type NanoUsd = number & { readonly unit: 'nanoUsd' };
+
+/** A role that a model plays: `cheap` answers first, `escalation` answers what the cheap tier can't. */
+export type Tier = 'cheap' | 'escalation';
+
+export type Provider = 'local' | 'openai' | 'openai-compatible';
+
+/** Code or text that travels with a prompt. `path` is relative to the workspace where one is known. */
+export interface ContextPart {
+  readonly kind: 'selection' | 'file' | 'symbol' | 'diff' | 'text';
+  readonly text: string;
+  readonly path?: string;
+  readonly language?: string;
+}
+
+export interface Turn {
+  readonly role: 'user' | 'assistant';
+  readonly text: string;
+}
+
+/** Limits of one request. Absent means unlimited (or the configured default, where one exists). */
+export interface Constraints {
+  /** The answer may not be able to cost more than this, at its worst case. */
+  readonly maxCostNanoUsd?: NanoUsd;
+  readonly maxLatencyMs?: number;
+  /** Quality in [0,1] that the chosen plan must be expected to reach. */
+  readonly minQuality?: number;
+  /** A tier, or one model by id, that answers whatever the score says. */
+  readonly forceModel?: { readonly tier: Tier } | { readonly id: string };
+  /** `local-only` means that nothing of this prompt may leave the machine. @default 'any' */
+  readonly privacy?: 'any' | 'local-only';
+  /** Tokens that the answer may have at most. */
+  readonly maxOutputTokens?: number;
+}
+
+/** What a person asks, with its context, before any choice. */
+export interface Prompt {
+  /** Unique per request; the same id is never billed twice. */
+  readonly id: string;
+  readonly text: string;
+  readonly context: readonly ContextPart[];
+  readonly history: readonly Turn[];
+  readonly constraints: Constraints;
+  readonly sessionId?: string;
+  readonly workspaceId?: string;
+  /** False asks again although a cached answer exists. @default true */
+  readonly useCache?: boolean;
+}
+
+/** Estimated chance per task that a model's answer is acceptable. See `score.ts` for how each source becomes a table. */
+export type AbilitySource =
+  /** A table fitted from outcomes of this very model, by its key in the fitted score. */
+  | { readonly kind: 'fitted'; readonly key: string }
+  /** No outcomes known: a prior by size in billions of parameters (for a cloud model, its assumed equivalent). */
+  | { readonly kind: 'size'; readonly billions: number }
+  /** Stated by hand in the registry: task name to ability in [0,1]; tasks left out fall back to `billions`. */
+  | {
+      readonly kind: 'stated';
+      readonly tasks: Readonly<Record<string, number>>;
+      readonly billions: number;
+    };
+
+export type ModelSource =
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'uri'; readonly uri: string }
+  | {
+      readonly kind: 'wheel';
+      readonly package: string;
+      readonly version: string;
+      readonly member: string;
+    };
+
+/** How a local model's file is found and run. */
+export interface LocalFile {
+  /** Name of the file in the data directory's `models` folder. */
+  readonly fileName: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Tried in order until one yields a file of the right hash. */
+  readonly sources: readonly ModelSource[];
+  /** Chat template of node-llama-cpp by name; `auto` reads it from the file. @default 'auto' */
+  readonly chatTemplate: string;
+  readonly systemPrompt: string;
+  /** Tokens of reasoning aloud that are allowed before the answer; 0 for models that do not. */
+  readonly thoughtTokens: number;
+}
+
+interface ModelBase {
+  readonly id: string;
+  readonly label: string;
+  readonly tier: Tier;
+  readonly enabled: boolean;
+  readonly contextWindow: number;
+  readonly maxOutputTokens: number;
+  readonly ability: AbilitySource;
+}
+
+export interface LocalModel extends ModelBase {
+  readonly provider: 'local';
+  readonly file: LocalFile;
+}
+
+export interface CloudModel extends ModelBase {
+  readonly provider: 'openai' | 'openai-compatible';
+  /** The model's name at its provider. */
+  readonly apiModel: string;
+  /** Required for `openai-compatible`; the SDK's default for `openai`. */
+  readonly baseUrl?: string;
+  /** `none` marks a compatible server that wants no key (a local vLLM, say). @default 'openai' */
+  readonly key: 'openai' | 'none';
+  readonly reasoningEffort?: 'none' | 'minimal' | 'low' | 'medium' | 'high';
+}
+
+/** One entry of `models/registry.yaml`. */
+export type Model = LocalModel | CloudModel;
+
+/** The registry as it stands: the models in file order and the roles that defaults name. */
+export interface Registry {
+  readonly models: readonly Model[];
+  readonly defaults: {
+    readonly cheap: string;
+    readonly escalation: string;
+    readonly baseline: string;
+  };
+}
+
+/** Rates in pico-dollars (1e-12 USD) per token. */
+export interface Rates {
+  readonly inputPicoUsd: number;
+  /** Absent: the provider grants no discount, so cached input costs `inputPicoUsd`. */
+  readonly cachedInputPicoUsd?: number;
+  /** Absent: writing the provider's prompt cache costs nothing beyond input. */
+  readonly cacheWritePicoUsd?: number;
+  readonly outputPicoUsd: number;
+}
+
+/** One row of `models/pricing.yaml`. Rows are never changed, only followed by newer ones. */
+export interface PriceRow {
+  /** `<model>@<effective_from>`; written into every record that was settled with it. */
+  readonly id: string;
+  readonly model: string;
+  /** ISO date, UTC, from which the row holds. */
+  readonly effectiveFrom: string;
+  readonly source: string;
+  /** ISO date on which somebody last compared the row with its source. */
+  readonly checkedAt: string;
+  readonly base: Rates;
+  /** A request whose input has more than `aboveInputTokens` tokens is billed wholly at that tier's rates. Ascending. */
+  readonly tiers: readonly { readonly aboveInputTokens: number; readonly rates: Rates }[];
+}
+
+/** Token counts of one answer. `undefined` means that nobody told, never zero. */
+export interface Usage {
+  /** All input tokens, cached ones included. */
+  readonly inputTokens: number | undefined;
+  /** Part of `inputTokens` that the provider read from its prompt cache. */
+  readonly cachedInputTokens: number | undefined;
+  /** Part of `inputTokens` that the provider wrote into its prompt cache. */
+  readonly cacheWriteTokens: number | undefined;
+  /** All output tokens, reasoning included. */
+  readonly outputTokens: number | undefined;
+  /** Part of `outputTokens` that was spent on reasoning. */
+  readonly reasoningTokens: number | undefined;
+}
+
+/** Why a model stopped. `length`: the output cap cut it. `refusal`: the provider declined. */
+export type FinishReason = 'stop' | 'length' | 'refusal';
+
+/** A finding of the privacy scan: which rule, never what it matched. */
+export interface PrivacyFinding {
+  readonly rule: string;
+  readonly where: string;
+}
+
+/** Speeds of a local model measured on this machine; medians of recent answers. */
+export interface MeasuredSpeed {
+  readonly promptTokensPerSecond: number;
+  readonly outputTokensPerSecond: number;
+  readonly timeToFirstTokenMs: number;
+  readonly samples: number;
+}
+
+/** What answering took. Times to the first token are absent when no token came. */
+export interface Timing {
+  readonly latencyMs: number;
+  readonly firstTokenMs?: number;
+}
+
+/** Savings against the baseline; `unknown` with the reason where they can't be known. */
+export type Savings =
+  | { readonly kind: 'known'; readonly savedNanoUsd: number; readonly baselineCostNanoUsd: NanoUsd }
+  | { readonly kind: 'unknown'; readonly why: UnknownSavings };
+
+export type UnknownSavings =
+  | 'baseline_unpriced'
+  | 'baseline_missing'
+  | 'answer_incomplete'
+  | 'below_wanted_quality'
+  | 'tokens_unknown';
