@@ -212,6 +212,8 @@ export interface CachedAnswer {
   readonly modelId: string;
   readonly text: string;
   readonly usage: Usage;
+  /** Tokens as the baseline would count them. */
+  readonly baselineUsage: Usage;
   readonly costNanoUsd: NanoUsd;
   readonly storedAtMs: number;
 }

@@ -1,0 +1,49 @@
+// What `npm run <name>` starts: sets up what is missing, then runs the command on the project's own Node.
+import { spawn } from 'node:child_process';
+import { delimiter, dirname, join } from 'node:path';
+import { ensureBundles, ensurePackages, projectNode, root } from './setup.mjs';
+
+const [name = 'setup', ...args] = process.argv.slice(2);
+
+ensurePackages();
+const node = projectNode();
+const bin = (tool) => join(root, 'node_modules', '.bin', tool);
+
+/** Each command as the programs it runs in order; the first that fails ends it. */
+const commands = {
+  setup: () => [],
+  demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
+  cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
+  test: () => [[node, ['scripts/test.mjs', ...args]]],
+  bench: () => [[node, ['test/bench/bench.ts', ...args]]],
+  check: () => [
+    [bin('biome'), ['ci', '.']],
+    [bin('tsc'), ['--noEmit']],
+    [bin('knip'), []],
+    [node, ['scripts/test.mjs', ...args]],
+  ],
+};
+
+const command = commands[name];
+if (command === undefined) {
+  throw new Error(`expected one of ${Object.keys(commands).join(', ')}, got ${name}`);
+}
+ensureBundles();
+
+const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
+for (const [program, programArgs, cwd] of command()) {
+  const status = await start(program, programArgs, cwd ?? root);
+  if (status !== 0) process.exit(status);
+}
+
+function start(program, programArgs, cwd) {
+  const child = spawn(program, programArgs, { cwd, env, stdio: 'inherit' });
+  // The child shares the terminal and gets Ctrl-C itself; this process waits for how it ends.
+  const ignore = () => {};
+  process.on('SIGINT', ignore);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+  });
+}

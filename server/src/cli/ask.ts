@@ -1,0 +1,124 @@
+/** `ask`: one prompt through the router, streamed to a terminal, plain on a pipe, or as one JSON object. */
+import type { App } from '../compose.ts';
+import type { Failure } from '../core/errors.ts';
+import { ZERO_USD } from '../core/price.ts';
+import type { Reason } from '../core/reason.ts';
+import { formatUsd } from '../core/report.ts';
+import type { Constraints, NanoUsd, Prompt, Registry } from '../core/types.ts';
+import { answerJson, failureJson, routeJson } from './answerJson.ts';
+import { type AnswerView, pipeView, routePreview, terminalView } from './answerView.ts';
+import { exitCodeOf, exitCodes } from './exitCodes.ts';
+import { readContext, readPrompt } from './inputText.ts';
+import { type CliIo, writeLine } from './io.ts';
+import { fail, type Session, withApp } from './session.ts';
+
+export interface AskFlags {
+  readonly maxCostUsd?: NanoUsd;
+  readonly maxLatencyMs?: number;
+  readonly minQuality?: number;
+  readonly force?: 'cheap' | 'openai';
+  readonly localOnly?: boolean;
+  readonly file?: readonly string[];
+  readonly cache?: boolean;
+  readonly json?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export async function ask(
+  session: Session,
+  given: string | undefined,
+  flags: AskFlags,
+): Promise<number> {
+  const { io } = session;
+  const read = await readPrompt(given, io);
+  if (read.kind === 'failed') return await fail(io, read.failure);
+  const files = await readContext(flags.file ?? [], io);
+  if (files.kind === 'failed') return await fail(io, files.failure);
+
+  return await withApp(session, async (app) => {
+    const prompt: Prompt = {
+      id: app.ports.newId(),
+      text: read.text,
+      context: files.context,
+      history: [],
+      constraints: constraintsOf(flags),
+      ...(flags.cache === false && { useCache: false }),
+    };
+    return flags.dryRun === true
+      ? await preview(io, app, prompt, flags.json === true)
+      : await answer(io, app, prompt, flags.json === true);
+  });
+}
+
+async function preview(io: CliIo, app: App, prompt: Prompt, json: boolean): Promise<number> {
+  const decision = await app.router.decide(prompt);
+  const registry = app.catalogue.registry();
+  if (decision.kind === 'refused') {
+    return await failed(io, decision.failure, decision.reason, ZERO_USD, registry, json);
+  }
+  const { route } = decision;
+  await writeLine(
+    io.stdout,
+    json ? JSON.stringify(routeJson(route, registry)) : routePreview(route, registry),
+  );
+  return exitCodes.ok;
+}
+
+async function answer(io: CliIo, app: App, prompt: Prompt, json: boolean): Promise<number> {
+  const registry = app.catalogue.registry();
+  const view = json ? jsonView(io, registry) : io.stdout.isTTY ? terminalView(io, registry) : pipeView(io, registry);
+  for await (const event of app.router.answer(prompt, io.signal)) {
+    if (event.type === 'answer-end') {
+      await view.end(event.result);
+      return exitCodes.ok;
+    }
+    if (event.type === 'answer-failed') {
+      view.stop();
+      return await failed(io, event.failure, event.reason, event.costNanoUsd, registry, json);
+    }
+    view.show(event);
+  }
+  throw new Error('expected an answer to end with its result or a failure, got neither');
+}
+
+function jsonView(io: CliIo, registry: Registry): AnswerView {
+  return {
+    show() {},
+    end: (result) => writeLine(io.stdout, JSON.stringify(answerJson(result, registry))),
+    stop() {},
+  };
+}
+
+async function failed(
+  io: CliIo,
+  why: Failure,
+  reason: Reason | undefined,
+  costNanoUsd: NanoUsd,
+  registry: Registry,
+  json: boolean,
+): Promise<number> {
+  if (json) {
+    await writeLine(io.stdout, JSON.stringify(failureJson(why, reason, costNanoUsd, registry)));
+    return exitCodeOf(why.code);
+  }
+  if (costNanoUsd > 0) await writeLine(io.stderr, `spent ${formatUsd(costNanoUsd)}`);
+  return await fail(io, why, nextStep(why, registry));
+}
+
+function nextStep(why: Failure, registry: Registry): string | undefined {
+  return why.code === 'model_missing'
+    ? `cost-aware-router models download ${registry.defaults.cheap}`
+    : undefined;
+}
+
+function constraintsOf(flags: AskFlags): Constraints {
+  return {
+    ...(flags.maxCostUsd !== undefined && { maxCostNanoUsd: flags.maxCostUsd }),
+    ...(flags.maxLatencyMs !== undefined && { maxLatencyMs: flags.maxLatencyMs }),
+    ...(flags.minQuality !== undefined && { minQuality: flags.minQuality }),
+    ...(flags.force !== undefined && {
+      forceModel: { tier: flags.force === 'cheap' ? 'cheap' : 'escalation' } as const,
+    }),
+    ...(flags.localOnly === true && { privacy: 'local-only' as const }),
+  };
+}

@@ -1,0 +1,151 @@
+/** `models`: what may answer and what it costs, fetching a local model's file, and measuring its speed here. */
+import type { App } from '../compose.ts';
+import { type Failure, failure } from '../core/errors.ts';
+import type { LocalModel, MeasuredSpeed, Model, PriceRow } from '../core/types.ts';
+import { exitCodes } from './exitCodes.ts';
+import { type CliIo, writeLine } from './io.ts';
+import { createProgress } from './progress.ts';
+import { fail, type Session, withApp } from './session.ts';
+import { table } from './table.ts';
+
+export async function listModels(session: Session): Promise<number> {
+  const { io } = session;
+  return await withApp(session, async (app) => {
+    const { models, defaults } = app.catalogue.registry();
+    const rows = models.map((model) => [
+      model.id,
+      model.tier,
+      model.provider,
+      stateOf(app, model),
+      priceOf(model, app.catalogue.price(model.id, app.ports.clock.now())),
+      speedOf(app, model),
+    ]);
+    await writeLine(io.stdout, table(['id', 'tier', 'provider', 'state', 'price', 'speed'], rows));
+    const { cheap = defaults.cheap, escalation = defaults.escalation } = app.settings();
+    const { baseline = defaults.baseline } = app.settings();
+    await writeLine(
+      io.stdout,
+      `\ncheap: ${cheap} · escalation: ${escalation} · baseline: ${baseline}\nPrices are USD per million tokens, input / output.`,
+    );
+    for (const row of app.catalogue.stalePrices(app.ports.clock.now())) {
+      await writeLine(
+        io.stderr,
+        `The price of ${row.model} was last checked on ${row.checkedAt}; run: cost-aware-router models refresh-prices`,
+      );
+    }
+    return exitCodes.ok;
+  });
+}
+
+export async function downloadModel(session: Session, id: string): Promise<number> {
+  const { io } = session;
+  return await withApp(session, async (app) => {
+    const failed = await prepareModel(io, app, id);
+    if (failed !== undefined) return await fail(io, failed);
+    await writeLine(io.stdout, `${id} is ready.`);
+    return exitCodes.ok;
+  });
+}
+
+export async function probeModel(session: Session, given: string | undefined): Promise<number> {
+  const { io } = session;
+  return await withApp(session, async (app) => {
+    const id = given ?? app.settings().cheap ?? app.catalogue.registry().defaults.cheap;
+    const found = localModel(app, id);
+    if (found.kind === 'failed') return await fail(io, found.failure);
+    const probed = await app.local.probe(found.model, { signal: io.signal });
+    if (probed.kind === 'failed') return await fail(io, probed.failure, downloadHint(probed.failure, id));
+    await writeLine(io.stdout, `${id}: ${describeSpeed(probed.speed)}`);
+    return exitCodes.ok;
+  });
+}
+
+export async function refreshModelPrices(session: Session): Promise<number> {
+  const { io } = session;
+  return await withApp(session, async (app) => {
+    const refreshed = app.refreshPrices();
+    if (refreshed.kind === 'failed') return await fail(io, refreshed.failure);
+    for (const line of refreshed.changes) await writeLine(io.stdout, line);
+    await writeLine(io.stderr, `Wrote ${app.pricingPath}.`);
+    return exitCodes.ok;
+  });
+}
+
+/** Fetches and loads a local model with progress on stderr; returns what went wrong. */
+export async function prepareModel(io: CliIo, app: App, id: string): Promise<Failure | undefined> {
+  const found = localModel(app, id);
+  if (found.kind === 'failed') return found.failure;
+  const progress = createProgress(io);
+  const prepared = await app.local.prepare(found.model, {
+    signal: io.signal,
+    onProgress(step) {
+      const total = 'totalBytes' in step ? step.totalBytes : undefined;
+      progress.show(`${id}: ${step.stage}`, total ? step.receivedBytes / total : undefined);
+    },
+  });
+  progress.clear();
+  return prepared.kind === 'failed' ? prepared.failure : undefined;
+}
+
+type Found =
+  | { readonly kind: 'ok'; readonly model: LocalModel }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+function localModel(app: App, id: string): Found {
+  const { models } = app.catalogue.registry();
+  const model = models.find((one) => one.id === id);
+  if (model?.provider === 'local') return { kind: 'ok', model };
+  const known = models.filter(({ provider }) => provider === 'local').map((one) => one.id);
+  const got = model === undefined ? id : `${id}, which runs at its provider`;
+  return {
+    kind: 'failed',
+    failure: failure(
+      'unknown_model',
+      `expected a local model of the registry (${known.join(', ')}), got ${got}`,
+    ),
+  };
+}
+
+function downloadHint(failed: Failure, id: string): string | undefined {
+  return failed.code === 'model_missing' ? `cost-aware-router models download ${id}` : undefined;
+}
+
+function stateOf(app: App, model: Model): string {
+  if (!model.enabled) return 'disabled';
+  const cloud = model.provider !== 'local';
+  if (cloud && app.ports.ledger.frozen(model.id)) return 'frozen';
+  const state = (cloud ? app.ports.cloud : app.ports.local).availability(model);
+  switch (state.kind) {
+    case 'ready':
+      return 'ready';
+    case 'no_api_key':
+      return 'no API key';
+    case 'model_missing':
+      return model.provider === 'local'
+        ? `not here (${megabytes(model.file.sizeBytes)} to download)`
+        : 'missing';
+    case 'unavailable':
+      return `unavailable: ${state.why}`;
+  }
+}
+
+function priceOf(model: Model, row: PriceRow | undefined): string {
+  if (model.provider === 'local') return 'free';
+  if (row === undefined) return 'unknown, so not used';
+  const perMillion = (picoUsd: number) => `$${Number((picoUsd / 1e6).toFixed(4))}`;
+  return `${perMillion(row.base.inputPicoUsd)} / ${perMillion(row.base.outputPicoUsd)}`;
+}
+
+function speedOf(app: App, model: Model): string {
+  const port = model.provider === 'local' ? app.ports.local : app.ports.cloud;
+  const speed = app.ports.speeds.get(port.identity(model));
+  return speed === undefined ? 'not measured' : `${speed.outputTokensPerSecond.toFixed(0)} tokens/s`;
+}
+
+function describeSpeed(speed: MeasuredSpeed): string {
+  return `reads ${speed.promptTokensPerSecond.toFixed(0)} tokens/s, writes ${speed.outputTokensPerSecond.toFixed(0)} tokens/s, first token after ${Math.round(speed.timeToFirstTokenMs)} ms`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,196 @@
+/** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
+import { Command, Option } from 'commander';
+import type { AskFlags } from './ask.ts';
+import { exitCodesHelp } from './exitCodes.ts';
+import { milliseconds, port, share, threads, usd, usdOrNone } from './flagValues.ts';
+import type { CliIo } from './io.ts';
+import type { RouteFlags } from './route.ts';
+import type { ServeFlags } from './serve.ts';
+import type { GlobalFlags, Session } from './session.ts';
+import type { SpendFlags } from './spend.ts';
+
+/** @param ends told of the exit code of the command that was called */
+export function createProgram(io: CliIo, ends: (code: number) => void): Command {
+  const program = new Command('cost-aware-router');
+  const run = async (command: (session: Session) => Promise<number>) => {
+    ends(await command({ io, flags: globalFlags(program, io) }));
+  };
+  program
+    .description(
+      'Answers with the cheapest plan that is good enough, never spends past the limit, and always says why.',
+    )
+    .version(io.version)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+    })
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .addHelpText('after', exitCodesHelp);
+  for (const { option } of globalOptions()) program.addOption(option);
+
+  program
+    .command('demo')
+    .description('route a few prompts, easy and hard, and show what each cost and why')
+    .action(() => run(async (session) => (await import('./demo.ts')).demo(session)));
+
+  program
+    .command('ask')
+    .description('answer one prompt; - or a pipe reads it from stdin')
+    .argument('[prompt]', 'what to ask')
+    .option('--max-cost-usd <usd>', 'the most that this answer may cost', usd)
+    .option('--max-latency-ms <ms>', 'how long the answer may be expected to take', milliseconds)
+    .option('--min-quality <share>', 'the chance of a good answer to aim for, 0 to 1', share)
+    .addOption(
+      new Option('--force <where>', 'the tier that answers, whatever the score says').choices([
+        'cheap',
+        'openai',
+      ]),
+    )
+    .option('--local-only', 'let nothing of this prompt leave this machine')
+    .option(
+      '--file <path>',
+      'a file as context; may be repeated; - reads stdin',
+      (path: string, before: readonly string[]) => [...before, path],
+      [],
+    )
+    .option('--no-cache', 'ask again although the same answer is kept')
+    .option('--json', 'print one JSON object and nothing else on stdout')
+    .option('--dry-run', 'decide and show the route; generate and spend nothing')
+    .action((prompt: string | undefined, flags: AskFlags) =>
+      run(async (session) => (await import('./ask.ts')).ask(session, prompt, flags)),
+    );
+
+  program
+    .command('route')
+    .description('decide for every line {"prompt": ...} of a file; generates and spends nothing')
+    .requiredOption('--jsonl <file>', 'one JSON object a line; - reads stdin')
+    .option('--cheap <id>', 'the model of the cheap tier')
+    .option('--escalation <id>', 'the model of the escalation tier')
+    .addOption(
+      new Option('--strategy <name>', 'how to score a prompt').choices([
+        'fitted',
+        'length',
+        'keywords',
+        'random',
+      ]),
+    )
+    .action((flags: RouteFlags) =>
+      run(async (session) => (await import('./route.ts')).route(session, flags)),
+    );
+
+  program
+    .command('serve')
+    .description('serve the REST API until Ctrl-C')
+    .option('--port <port>', 'the port to listen on, 0 for any free one', port, 5000)
+    .option('--host <host>', 'the address to listen on', '127.0.0.1')
+    .option('--no-auth', 'ask for no token; for a local trial only')
+    .option('--allow-remote', 'allow an address that other machines can reach')
+    .action((flags: ServeFlags) =>
+      run(async (session) => (await import('./serve.ts')).serve(session, flags)),
+    );
+
+  program
+    .command('spend')
+    .description("show this month's spend and savings")
+    .option('--json', 'print one JSON object')
+    .action((flags: SpendFlags) =>
+      run(async (session) => (await import('./spend.ts')).spend(session, flags)),
+    );
+
+  addModels(program, run);
+  program
+    .command('cache')
+    .description('kept answers')
+    .command('clear')
+    .description('forget all kept answers')
+    .action(() => run(async (session) => (await import('./cacheClear.ts')).cacheClear(session)));
+  return program;
+}
+
+function addModels(
+  program: Command,
+  run: (command: (session: Session) => Promise<number>) => Promise<void>,
+): void {
+  const models = program.command('models').description('the models that answer');
+  models
+    .command('list')
+    .description('show every model, its state, price and speed')
+    .action(() => run(async (session) => (await import('./models.ts')).listModels(session)));
+  models
+    .command('download')
+    .description("fetch and check a local model's file")
+    .argument('<id>', 'the id of a local model')
+    .action((id: string) =>
+      run(async (session) => (await import('./models.ts')).downloadModel(session, id)),
+    );
+  models
+    .command('probe')
+    .description('measure how fast a local model is on this machine')
+    .argument('[id]', 'the id of a local model; the cheap one when left out')
+    .action((id: string | undefined) =>
+      run(async (session) => (await import('./models.ts')).probeModel(session, id)),
+    );
+  models
+    .command('refresh-prices')
+    .description('bring pricing.yaml up to date; old rows stay')
+    .action(() =>
+      run(async (session) => (await import('./models.ts')).refreshModelPrices(session)),
+    );
+}
+
+interface GlobalOption {
+  readonly option: Option;
+  readonly variable: string;
+}
+
+function globalOptions(): readonly GlobalOption[] {
+  const twin = (name: string) => `COST_AWARE_ROUTER_${name}`;
+  const described = (flags: string, text: string, variable: string) =>
+    new Option(flags, `${text} (env: ${variable})`);
+  return [
+    {
+      variable: twin('DATA_DIR'),
+      option: described('--data-dir <folder>', 'where the ledger, the cache and models are kept', twin('DATA_DIR')),
+    },
+    {
+      variable: twin('REGISTRY'),
+      option: described('--registry <file>', 'the models, in place of the shipped registry.yaml', twin('REGISTRY')),
+    },
+    {
+      variable: twin('PRICING'),
+      option: described('--pricing <file>', 'the prices, in place of the shipped pricing.yaml', twin('PRICING')),
+    },
+    {
+      variable: twin('MONTHLY_BUDGET_USD'),
+      option: described('--monthly-budget-usd <usd>', 'the most to spend in a month; none lifts the limit of 20', twin('MONTHLY_BUDGET_USD')).argParser(usdOrNone),
+    },
+    {
+      variable: twin('THREADS'),
+      option: described('--threads <count>', 'threads of the local model', twin('THREADS')).argParser(threads),
+    },
+  ];
+}
+
+/** A flag wins over its twin. The environment comes from `io`, not from the process, so commander's own `env` is no use. */
+function globalFlags(program: Command, io: CliIo): GlobalFlags {
+  for (const { option, variable } of globalOptions()) {
+    const name = option.attributeName();
+    const value = io.env[variable];
+    if (program.getOptionValue(name) !== undefined || value === undefined || value === '') continue;
+    program.setOptionValue(name, readTwin(option, variable, value, program));
+  }
+  return program.opts();
+}
+
+function readTwin(option: Option, variable: string, value: string, program: Command): unknown {
+  if (option.parseArg === undefined) return value;
+  try {
+    return option.parseArg(value, undefined);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return program.error(`error: ${variable}='${value}' is invalid. ${error.message}`);
+  }
+}

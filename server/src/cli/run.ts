@@ -1,0 +1,30 @@
+/** One call of the command line from its arguments to its exit code; the process and the tests both come in here. */
+import { CommanderError } from 'commander';
+import { exitCodes } from './exitCodes.ts';
+import { type CliIo, writeLine } from './io.ts';
+import { createProgram } from './program.ts';
+import { badInput } from './session.ts';
+
+/** @param argv the arguments alone, without the program */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  let code: number = exitCodes.ok;
+  const program = createProgram(io, (ended) => {
+    code = ended;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    // commander has written its own message; help that was asked for is no mistake.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error instanceof Error && error.name === 'CatalogueError') {
+      return await badInput(io, error.message);
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    await writeLine(io.stderr, `internal error: ${message}`);
+    if (io.env['COST_AWARE_ROUTER_DEBUG'] && error instanceof Error && error.stack) {
+      await writeLine(io.stderr, error.stack);
+    }
+    return exitCodes.internal;
+  }
+}

@@ -1,0 +1,86 @@
+/** `spend`: this month's money, as a table for people or as the REST reply's object. */
+import { remaining, resetDate } from '../core/budget.ts';
+import type { SpendReport } from '../core/ports.ts';
+import { dollars } from '../core/price.ts';
+import { formatUsd, labelOf } from '../core/report.ts';
+import { exitCodes } from './exitCodes.ts';
+import { writeLine } from './io.ts';
+import { type Session, withApp } from './session.ts';
+import { table } from './table.ts';
+
+export interface SpendFlags {
+  readonly json?: boolean;
+}
+
+export async function spend(session: Session, flags: SpendFlags): Promise<number> {
+  const { io } = session;
+  return await withApp(session, async (app) => {
+    const registry = app.catalogue.registry();
+    const baseline = app.settings().baseline ?? registry.defaults.baseline;
+    const report = app.router.spend();
+    await writeLine(
+      io.stdout,
+      flags.json === true
+        ? JSON.stringify(spendJson(report, baseline))
+        : spendText(report, baseline, labelOf(registry)),
+    );
+    return exitCodes.ok;
+  });
+}
+
+function spendJson({ budget, ...report }: SpendReport, baseline: string): Record<string, unknown> {
+  const left = remaining(budget);
+  return {
+    month: budget.month,
+    resets_on: resetDate(budget.month),
+    budget_usd: budget.limitNanoUsd === undefined ? null : dollars(budget.limitNanoUsd),
+    spent_usd: dollars(budget.spentNanoUsd),
+    held_usd: dollars(budget.heldNanoUsd),
+    remaining_usd: left === undefined ? null : dollars(left),
+    answers: report.answers,
+    baseline,
+    saved_usd: dollars(report.savedNanoUsd),
+    unknown_savings: report.unknownSavings,
+    rows: report.rows.map((row) => ({
+      model: row.modelId,
+      served: row.served,
+      answers: row.answers,
+      cost_usd: dollars(row.costNanoUsd),
+    })),
+  };
+}
+
+function spendText(
+  { budget, ...report }: SpendReport,
+  baseline: string,
+  names: (id: string) => string,
+): string {
+  const left = remaining(budget);
+  const limit = budget.limitNanoUsd === undefined ? '' : ` of ${formatUsd(budget.limitNanoUsd)}`;
+  const details = [
+    ...(budget.heldNanoUsd > 0 ? [`at most ${formatUsd(budget.heldNanoUsd)} more is held`] : []),
+    ...(left === undefined
+      ? ['no limit']
+      : [`${formatUsd(left)} left`, `resets on ${resetDate(budget.month)}`]),
+  ];
+  const unknown = report.unknownSavings > 0 ? ` (${report.unknownSavings} unknown)` : '';
+  const rows = report.rows.map((row) => [
+    row.served,
+    row.served === 'none' ? 'no answer' : names(row.modelId),
+    `${row.answers}`,
+    costOf(row.served, row.costNanoUsd),
+  ]);
+  return [
+    `${budget.month}  spent ${formatUsd(budget.spentNanoUsd)}${limit}: ${details.join(', ')}`,
+    `         saved ${formatUsd(report.savedNanoUsd)} against ${names(baseline)}${unknown}`,
+    '',
+    rows.length === 0
+      ? 'No answers yet this month.'
+      : table(['served', 'model', 'answers', 'cost'], rows),
+  ].join('\n');
+}
+
+function costOf(served: string, nanoUsd: number): string {
+  if (nanoUsd > 0) return formatUsd(nanoUsd);
+  return served === 'cache' ? 'cached' : served === 'local' ? 'free' : formatUsd(0);
+}

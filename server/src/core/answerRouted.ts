@@ -1,0 +1,71 @@
+/** The second half of a prompt's way: from a decided route to an answer, through the cache, the call, the gate and fallbacks. */
+import type { AnswerResult, Route, RouterEvent } from './answer.ts';
+import { answerFromCache, keepInCache } from './answerCache.ts';
+import { callModel } from './callModel.ts';
+import type { Decided } from './decide.ts';
+import type { Failure } from './errors.ts';
+import { checkAnswer, unavailable } from './gate.ts';
+import type { Reason } from './reason.ts';
+import { recordAnswer, recordFailure, totalCost } from './record.ts';
+import type { AnswerDeps, Run } from './run.ts';
+import type { Prompt } from './types.ts';
+
+export async function* answerRouted(
+  prompt: Prompt,
+  decided: Decided,
+  decidedRoute: Route,
+  deps: AnswerDeps,
+  startedMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<RouterEvent, void> {
+  const run: Run = { prompt, decided, deps, startedMs, signal, attempts: [] };
+  const cached = answerFromCache(run, decidedRoute);
+  if (cached !== undefined) {
+    yield { type: 'text-delta', text: cached.text, modelId: cached.modelId, draft: false };
+    await recordAnswer(prompt, cached, deps.ports);
+    yield { type: 'answer-end', result: cached };
+    return;
+  }
+
+  const failed = new Map<string, string>();
+  let route = decidedRoute;
+  for (;;) {
+    const outcome = yield* callModel(run, route, route.modelId);
+    if (outcome.kind === 'answered') {
+      const result = yield* checkAnswer(run, route, outcome, failed.size > 0);
+      if (mayBeKept(result)) keepInCache(run, result);
+      await recordAnswer(prompt, result, deps.ports);
+      yield { type: 'answer-end', result };
+      return;
+    }
+    failed.set(route.modelId, outcome.failure.code);
+    const next = outcome.failure.code === 'cancelled' ? undefined : decided.without(failed);
+    if (next?.kind !== 'routed' || failed.has(next.route.modelId)) {
+      yield* fail(run, decidedRoute, outcome.failure, outcome.reason);
+      return;
+    }
+    const reason = outcome.reason ?? unavailable(route.modelId, outcome.failure);
+    route = { ...next.route, reason, wanted: decidedRoute.wanted };
+    yield { type: 'fallback-started', reason, toModelId: route.modelId };
+  }
+}
+
+/** Only complete answers that the gate did not doubt: a cached answer is given without asking again. */
+function mayBeKept({ finish, confidence, served }: AnswerResult): boolean {
+  const doubted =
+    served === 'local' && confidence !== undefined && confidence.value < confidence.needed;
+  return finish === 'stop' && !doubted;
+}
+
+async function* fail(
+  run: Run,
+  route: Route,
+  failure: Failure,
+  reason: Reason | undefined,
+): AsyncGenerator<RouterEvent, void> {
+  const { ports } = run.deps;
+  const latencyMs = ports.clock.monotonicMs() - run.startedMs;
+  await recordFailure(run.prompt, route, failure, run.attempts, latencyMs, ports);
+  const costNanoUsd = totalCost(run.attempts);
+  yield { type: 'answer-failed', failure, reason, costNanoUsd, attempts: run.attempts };
+}

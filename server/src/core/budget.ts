@@ -1,0 +1,159 @@
+/**
+ * Budget arithmetic and the life of a reservation, as pure functions. The ledger stores what they decide.
+ * Invariant: a month's counters are the sum of `shareOf` over its reservations, so a counter can always be verified.
+ */
+import { assertNever } from './errors.ts';
+import type { BudgetState } from './ports.ts';
+import { addUsd, nanoUsd, ZERO_USD } from './price.ts';
+import type { NanoUsd } from './types.ts';
+
+/** The share of the limit from which the router begins to save. */
+export const PACING_FROM = 0.8;
+
+/** The UTC month of a time in milliseconds, as `2026-11`. Months sort as text. */
+export function monthOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 7);
+}
+
+/** The ISO date, UTC, on which the month after `month` begins. */
+export function resetDate(month: string): string {
+  const next = new Date(`${month}-01T00:00:00Z`);
+  next.setUTCMonth(next.getUTCMonth() + 1);
+  return next.toISOString().slice(0, 10);
+}
+
+/** What may still be held; zero after an overrun, `undefined` without a limit. */
+export function remaining(state: BudgetState): NanoUsd | undefined {
+  if (state.limitNanoUsd === undefined) return undefined;
+  return nanoUsd(Math.max(0, state.limitNanoUsd - state.spentNanoUsd - state.heldNanoUsd));
+}
+
+/** Spent and held as a share of the limit, above 1 after an overrun; `undefined` without a limit. A limit of zero is used up. */
+export function usedShare(state: BudgetState): number | undefined {
+  if (state.limitNanoUsd === undefined) return undefined;
+  if (state.limitNanoUsd === 0) return 1;
+  return (state.spentNanoUsd + state.heldNanoUsd) / state.limitNanoUsd;
+}
+
+/** Whether a call that may cost `bound` can be held without passing the limit. */
+export function fits(state: BudgetState, bound: NanoUsd): boolean {
+  const left = remaining(state);
+  return left === undefined || bound <= left;
+}
+
+/** From `from` of the limit on, the threshold rises in a straight line; it is 1 when the limit is reached. */
+export function pacing(
+  threshold: number,
+  state: BudgetState,
+  options: { readonly from: number } = { from: PACING_FROM },
+): { readonly threshold: number; readonly active: boolean } {
+  const used = usedShare(state);
+  if (used === undefined || used <= options.from) return { threshold, active: false };
+  const way = Math.min(1, (used - options.from) / (1 - options.from));
+  return { threshold: threshold + (1 - threshold) * way, active: true };
+}
+
+export type OpenState = {
+  readonly kind: 'reserved' | 'dispatched';
+  readonly boundNanoUsd: NanoUsd;
+};
+
+export type EndedState = {
+  readonly kind: 'settled' | 'settled_at_bound' | 'overrun' | 'voided';
+  readonly boundNanoUsd: NanoUsd;
+  readonly bookedNanoUsd: NanoUsd;
+};
+
+export type ReservationState = OpenState | EndedState;
+
+export type ReservationEvent =
+  | { readonly kind: 'dispatched' }
+  | { readonly kind: 'settled'; readonly costNanoUsd: NanoUsd }
+  | { readonly kind: 'settled_at_bound' }
+  | { readonly kind: 'voided' };
+
+export type Transition =
+  | { readonly kind: 'moved'; readonly state: ReservationState }
+  /** The reservation has already ended in just this way; nothing is to be booked again. */
+  | { readonly kind: 'repeated'; readonly state: EndedState }
+  | { readonly kind: 'refused'; readonly why: string };
+
+export function isOpen(state: ReservationState): state is OpenState {
+  return state.kind === 'reserved' || state.kind === 'dispatched';
+}
+
+/**
+ * The rules of a reservation: reserved, dispatched, then one end. Only a dispatched call can have a bill.
+ * A dispatched one may be voided too, but only by whoever has proof that it was not billed (refused connection, a 4xx).
+ */
+export function nextState(state: ReservationState, event: ReservationEvent): Transition {
+  if (event.kind === 'dispatched') {
+    // A second dispatch would send two calls under one bound.
+    return state.kind === 'reserved'
+      ? { kind: 'moved', state: { kind: 'dispatched', boundNanoUsd: state.boundNanoUsd } }
+      : refused(state, event);
+  }
+  const end = endOf(state.boundNanoUsd, event);
+  if (!isOpen(state)) {
+    const same = end.kind === state.kind && end.bookedNanoUsd === state.bookedNanoUsd;
+    return same ? { kind: 'repeated', state } : refused(state, event);
+  }
+  return state.kind === 'dispatched' || end.kind === 'voided'
+    ? { kind: 'moved', state: end }
+    : refused(state, event);
+}
+
+function endOf(
+  boundNanoUsd: NanoUsd,
+  event: Exclude<ReservationEvent, { kind: 'dispatched' }>,
+): EndedState {
+  switch (event.kind) {
+    case 'settled': {
+      const bookedNanoUsd = event.costNanoUsd;
+      const kind = bookedNanoUsd > boundNanoUsd ? 'overrun' : 'settled';
+      return { kind, boundNanoUsd, bookedNanoUsd };
+    }
+    case 'settled_at_bound':
+      return { kind: 'settled_at_bound', boundNanoUsd, bookedNanoUsd: boundNanoUsd };
+    case 'voided':
+      return { kind: 'voided', boundNanoUsd, bookedNanoUsd: ZERO_USD };
+    default:
+      return assertNever(event);
+  }
+}
+
+function refused(state: ReservationState, event: ReservationEvent): Transition {
+  const amount = isOpen(state) ? '' : ` with ${state.bookedNanoUsd} nano-USD booked`;
+  return {
+    kind: 'refused',
+    why: `expected a reservation that can become ${event.kind}, got one that is ${state.kind}${amount}`,
+  };
+}
+
+/** Counters of one month, or one reservation's part of them. */
+export interface Balance {
+  readonly spentNanoUsd: NanoUsd;
+  readonly heldNanoUsd: NanoUsd;
+}
+
+export const EMPTY_BALANCE: Balance = { spentNanoUsd: ZERO_USD, heldNanoUsd: ZERO_USD };
+
+export function shareOf(state: ReservationState): Balance {
+  return isOpen(state)
+    ? { spentNanoUsd: ZERO_USD, heldNanoUsd: state.boundNanoUsd }
+    : { spentNanoUsd: state.bookedNanoUsd, heldNanoUsd: ZERO_USD };
+}
+
+/** A month's counters after one of its reservations moved. Throws when they would become negative: they were wrong before. */
+export function rebalance(
+  balance: Balance,
+  from: ReservationState | undefined,
+  to: ReservationState,
+): Balance {
+  const before = from === undefined ? EMPTY_BALANCE : shareOf(from);
+  const after = shareOf(to);
+  return {
+    spentNanoUsd: nanoUsd(addUsd(balance.spentNanoUsd, after.spentNanoUsd) - before.spentNanoUsd),
+    heldNanoUsd: nanoUsd(addUsd(balance.heldNanoUsd, after.heldNanoUsd) - before.heldNanoUsd),
+  };
+}

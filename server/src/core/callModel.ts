@@ -1,0 +1,69 @@
+/** Sends a run's prompt to one model of its route, by the call that fits the model. */
+import type { Route, RouterEvent } from './answer.ts';
+import { callCloud } from './cloudCall.ts';
+import { modelById } from './decide.ts';
+import { type CallEvent, type CallOutcome, callLocal } from './modelCall.ts';
+import { totalCost } from './record.ts';
+import { generationRequest } from './request.ts';
+import type { Run } from './run.ts';
+import type { Model, NanoUsd } from './types.ts';
+
+export async function* callModel(
+  run: Run,
+  route: Route,
+  modelId: string,
+): AsyncGenerator<RouterEvent, CallOutcome> {
+  const draft = modelId === route.modelId && route.ifUnsure !== undefined;
+  const events = open(run, modelById(run.decided.registry, modelId), route);
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done === true) {
+        run.attempts.push(...next.value.attempts);
+        return next.value;
+      }
+      yield next.value.type === 'text-delta' ? { ...next.value, modelId, draft } : next.value;
+    }
+  } finally {
+    // A reader that leaves must free the model's sequence and set the draining of a paid stream going.
+    await events.return(abandoned);
+  }
+}
+
+const abandoned: CallOutcome = {
+  kind: 'failed',
+  failure: { code: 'cancelled', message: 'the reader left', retryable: false, billing: 'unknown' },
+  reason: undefined,
+  attempts: [],
+};
+
+function open(run: Run, model: Model, route: Route): AsyncGenerator<CallEvent, CallOutcome> {
+  const { prompt, decided, deps, signal } = run;
+  const cap = outputCap(run, route, model);
+  const request = generationRequest(prompt, model, cap);
+  if (model.provider === 'local') return callLocal(model, request, deps.ports, signal);
+  const price = deps.ports.catalogue.price(model.id, deps.ports.clock.now());
+  if (price === undefined) {
+    throw new Error(`expected a price for ${model.id}, which the policy chose, got none`);
+  }
+  const { maxCostNanoUsd } = prompt.constraints;
+  const left =
+    maxCostNanoUsd === undefined
+      ? undefined
+      : (Math.max(0, maxCostNanoUsd - totalCost(run.attempts)) as NanoUsd);
+  return callCloud(
+    { promptId: prompt.id, model, request, price, limits: decided.limits, maxCostNanoUsd: left },
+    deps.ports,
+    decided.settings,
+    deps.background,
+    signal,
+  );
+}
+
+function outputCap(run: Run, route: Route, model: Model): number {
+  const plan = route.trace.candidates.find(
+    ({ first, ifUnsure }) => first === route.modelId && ifUnsure === route.ifUnsure,
+  );
+  const fallback = Math.min(run.decided.settings.maxOutputTokens, model.maxOutputTokens);
+  return plan?.outputCaps[model.id] ?? fallback;
+}

@@ -1,0 +1,291 @@
+/**
+ * One prompt to one cloud model, with money. The order is the promise: hold the bound, make `dispatched` durable,
+ * call, settle at the bill. Every path out of here ends the reservation, also when nobody reads the stream any more.
+ */
+import type { Attempt } from './answer.ts';
+import { remaining } from './budget.ts';
+import { type Failure, failure } from './errors.ts';
+import {
+  type CallEvent,
+  type CallOutcome,
+  cancelled,
+  type FinalEvent,
+  noteSpeed,
+  outcomeOf,
+  streamCut,
+  type Transcript,
+  take,
+  timingOf,
+  UNKNOWN_USAGE,
+} from './modelCall.ts';
+import type {
+  BudgetLimits,
+  GenerationRequest,
+  ModelEvent,
+  ReservationRequest,
+  RouterPorts,
+  Settlement,
+} from './ports.ts';
+import { costBound, costOf, outputCapWithin } from './price.ts';
+import type { Reason } from './reason.ts';
+import type { Settings } from './schema.ts';
+import type { Model, NanoUsd, PriceRow } from './types.ts';
+
+export interface CloudCall {
+  readonly promptId: string;
+  readonly model: Model;
+  readonly request: GenerationRequest;
+  readonly price: PriceRow;
+  readonly limits: BudgetLimits;
+  /** What this prompt may still cost. */
+  readonly maxCostNanoUsd: NanoUsd | undefined;
+}
+
+/** Work that goes on after its reader has left: draining a cancelled stream until its cost is known. */
+export interface Background {
+  run(work: Promise<void>): void;
+}
+
+/** Tries, and after a failure that may pass tries again, each time with a reservation of its own. */
+export async function* callCloud(
+  call: CloudCall,
+  ports: RouterPorts,
+  settings: Settings,
+  background: Background,
+  signal: AbortSignal,
+): AsyncGenerator<CallEvent, CallOutcome> {
+  const attempts: Attempt[] = [];
+  for (let retry = 0; ; retry++) {
+    const held = await reserve(call, attempts, ports, settings);
+    if (held.kind === 'refused') {
+      return { kind: 'failed', failure: held.failure, reason: held.reason, attempts };
+    }
+    const tried = yield* attempt(call, held, ports, background, signal);
+    attempts.push(tried.attempt);
+    const { final, text } = tried;
+    if (final.type === 'end') {
+      const { finish, usage, logProbs } = final;
+      return { kind: 'answered', text, finish, usage, logProbs, attempts };
+    }
+    const failed = final.failure;
+    const waitMs = failed.retryAfterMs ?? 500 * 2 ** retry * (0.5 + ports.random());
+    const again = failed.retryable && text === '' && retry < settings.maxRetries;
+    if (!again || waitMs > settings.maxRetryWaitMs) {
+      return { kind: 'failed', failure: failed, reason: undefined, attempts };
+    }
+    await ports.sleep(waitMs, signal);
+    if (signal.aborted)
+      return { kind: 'failed', failure: cancelled(), reason: undefined, attempts };
+  }
+}
+
+interface Held {
+  readonly kind: 'held';
+  readonly reservation: ReservationRequest;
+  readonly request: GenerationRequest;
+}
+
+type Reserved =
+  | Held
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly reason: Reason | undefined };
+
+/** Holds the bound. Where money is short the output cap is lowered first; only a useless cap is refused. */
+async function reserve(
+  call: CloudCall,
+  attempts: readonly Attempt[],
+  ports: RouterPorts,
+  settings: Settings,
+): Promise<Reserved> {
+  const { model, price, request } = call;
+  const inputBound = await ports.tokens.inputBound(model, request);
+  const useful = Math.min(settings.minUsefulOutputTokens, request.maxOutputTokens);
+  let cap = request.maxOutputTokens;
+  if (call.maxCostNanoUsd !== undefined) {
+    const paid = attempts.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0);
+    const limitNanoUsd = Math.max(0, call.maxCostNanoUsd - paid) as NanoUsd;
+    cap = Math.min(cap, outputCapWithin(price, inputBound, limitNanoUsd));
+    if (cap < useful) return tooDear('cost_limit', limitNanoUsd);
+  }
+  for (;;) {
+    const capped = { ...request, maxOutputTokens: cap };
+    const reservation: ReservationRequest = {
+      id: ports.newId(),
+      promptId: call.promptId,
+      modelId: model.id,
+      priceRowId: price.id,
+      boundNanoUsd: costBound(price, inputBound, cap),
+      fingerprint: ports.sha256(JSON.stringify([ports.cloud.identity(model), capped])),
+    };
+    const result = await ports.ledger.reserve(reservation, call.limits);
+    switch (result.kind) {
+      case 'held':
+        return { kind: 'held', reservation, request: capped };
+      case 'exhausted': {
+        const left = remaining(result.state) ?? reservation.boundNanoUsd;
+        const lower = Math.min(cap - 1, outputCapWithin(price, inputBound, left));
+        if (lower < useful) return tooDear('budget_exhausted', left);
+        cap = lower;
+        break;
+      }
+      case 'conflict':
+        return refused(
+          'duplicate_request',
+          'expected a new request id, got one that was used before',
+        );
+      case 'unavailable':
+        return refused(
+          'ledger_unavailable',
+          `the ledger is closed, so nothing may be spent: ${result.why}`,
+        );
+    }
+  }
+
+  function tooDear(code: 'cost_limit' | 'budget_exhausted', limitNanoUsd: NanoUsd): Reserved {
+    const needsNanoUsd = costBound(price, inputBound, useful);
+    const reason: Reason = { code, facts: { wanted: model.id, needsNanoUsd, limitNanoUsd } };
+    const what = code === 'cost_limit' ? "this request's cost limit" : "this month's budget";
+    return {
+      kind: 'refused',
+      reason,
+      failure: failure(code, `${what} does not cover even a short answer of ${model.id}; raise it`),
+    };
+  }
+
+  function refused(code: 'duplicate_request' | 'ledger_unavailable', message: string): Reserved {
+    return { kind: 'refused', reason: undefined, failure: failure(code, message) };
+  }
+}
+
+interface Tried {
+  readonly attempt: Attempt;
+  readonly final: FinalEvent;
+  readonly text: string;
+}
+
+async function* attempt(
+  call: CloudCall,
+  held: Held,
+  ports: RouterPorts,
+  background: Background,
+  signal: AbortSignal,
+): AsyncGenerator<CallEvent, Tried> {
+  const startedMs = ports.clock.monotonicMs();
+  const transcript: Transcript = { text: '', firstTokenMs: undefined };
+  if (signal.aborted) {
+    return finish({ type: 'failed', failure: cancelled() });
+  }
+  try {
+    await ports.ledger.dispatch(held.reservation.id);
+  } catch {
+    const message =
+      'the ledger could not record the call, so nothing was sent; see its file and disk';
+    return finish({ type: 'failed', failure: failure('ledger_unavailable', message) });
+  }
+
+  const left = new AbortController();
+  const stopped = AbortSignal.any([signal, left.signal]);
+  const stream = ports.cloud.generate(call.model, held.request, stopped)[Symbol.asyncIterator]();
+  const abort = aborted(signal);
+  let pending = stream.next();
+  let final: FinalEvent | undefined;
+  try {
+    while (final === undefined) {
+      const next = await Promise.race([pending, abort]);
+      if (next === 'aborted') break;
+      const event = next.done === true ? streamCut() : next.value;
+      take(transcript, event, ports.clock.monotonicMs() - startedMs);
+      if (event.type === 'end' || event.type === 'failed') {
+        final = event;
+      } else {
+        pending = stream.next();
+        yield event;
+      }
+    }
+  } finally {
+    // The reader has left, by an abort or by reading no further. The money has not: read on until the bill is known.
+    if (final === undefined) {
+      left.abort();
+      background.run(drain(stream, pending).then(async (last) => void (await settle(last))));
+    }
+  }
+  if (final !== undefined) return finish(final);
+  return {
+    text: transcript.text,
+    final: { type: 'failed', failure: { ...cancelled(), billing: 'unknown' } },
+    attempt: attemptOf(
+      { type: 'failed', failure: cancelled() },
+      held.reservation.boundNanoUsd,
+      true,
+    ),
+  };
+
+  async function finish(last: FinalEvent): Promise<Tried> {
+    const { costNanoUsd, costIsBound } = await settle(last);
+    return {
+      text: transcript.text,
+      final: last,
+      attempt: attemptOf(last, costNanoUsd, costIsBound),
+    };
+  }
+
+  /** A ledger that fails here keeps the hold, which counts in full until the next opener books it at its bound. */
+  async function settle(last: FinalEvent): Promise<{ costNanoUsd: NanoUsd; costIsBound: boolean }> {
+    const settlement = settlementOf(last, call.price);
+    const atBound = { costNanoUsd: held.reservation.boundNanoUsd, costIsBound: true };
+    try {
+      const costNanoUsd = await ports.ledger.settle(held.reservation.id, settlement);
+      return { costNanoUsd, costIsBound: settlement.kind === 'settled_at_bound' };
+    } catch {
+      return atBound;
+    }
+  }
+
+  function attemptOf(last: FinalEvent, costNanoUsd: NanoUsd, costIsBound: boolean): Attempt {
+    const timing = timingOf(transcript, ports.clock.monotonicMs() - startedMs);
+    if (last.type === 'end') noteSpeed(ports, call.model, last.usage, timing);
+    return {
+      modelId: call.model.id,
+      outcome: last.type === 'end' ? 'answered' : outcomeOf(last.failure),
+      failure: last.type === 'failed' ? last.failure : undefined,
+      usage: last.type === 'end' ? last.usage : UNKNOWN_USAGE,
+      costNanoUsd,
+      costIsBound,
+      priceRowId: call.price.id,
+      timing,
+    };
+  }
+}
+
+/** Void only what is proved unbilled; an answer whose usage nobody told is booked at its bound, never at zero. */
+function settlementOf(last: FinalEvent, price: PriceRow): Settlement {
+  if (last.type === 'failed') {
+    return last.failure.billing === 'nothing'
+      ? { kind: 'voided', why: last.failure.code }
+      : { kind: 'settled_at_bound', why: last.failure.code };
+  }
+  const costNanoUsd = costOf(price, last.usage);
+  return costNanoUsd === undefined
+    ? { kind: 'settled_at_bound', why: 'usage_untold' }
+    : { kind: 'settled', costNanoUsd, usage: last.usage };
+}
+
+async function drain(
+  stream: AsyncIterator<ModelEvent>,
+  pending: Promise<IteratorResult<ModelEvent>>,
+): Promise<FinalEvent> {
+  try {
+    for (let next = await pending; next.done !== true; next = await stream.next()) {
+      if (next.value.type === 'end' || next.value.type === 'failed') return next.value;
+    }
+  } catch {
+    // An adapter that throws has told nothing about the bill, which is what a cut stream means too.
+  }
+  return streamCut();
+}
+
+function aborted(signal: AbortSignal): Promise<'aborted'> {
+  if (signal.aborted) return Promise.resolve('aborted');
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+  });
+}

@@ -1,0 +1,234 @@
+/** From a prompt to a decision: features, scores, estimates, policy. Reads counters and tables only, so it takes microseconds. */
+import type { Decision, Route } from './answer.ts';
+import { gateOf } from './confidence.ts';
+import type { Gate, ModelEstimate } from './estimate.ts';
+import { runsHere } from './estimate.ts';
+import { featuresOf } from './features.ts';
+import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
+import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
+import { byteBound, generationRequest } from './request.ts';
+import type { DecideOptions, RouterOptions } from './router.ts';
+import type { Settings } from './schema.ts';
+import type { Score, Scorer } from './score.ts';
+import type { Model, PrivacyFinding, Prompt, Registry } from './types.ts';
+
+/** A decision with what it was made from, so that a failed model can be taken out and the policy asked again. */
+export interface Decided {
+  readonly decision: Decision;
+  readonly registry: Registry;
+  readonly settings: Settings;
+  readonly limits: BudgetLimits;
+  /** Decides again as if these models could not answer. */
+  without(failed: ReadonlyMap<string, string>): Decision;
+}
+
+export type Decide = (prompt: Prompt, options?: DecideOptions) => Promise<Decided>;
+
+export function createDecide(options: RouterOptions): Decide {
+  const { ports, scorer, confidence } = options;
+  const thresholdOf = createThresholds(scorer);
+
+  return async (prompt, { scan = true, assumeAvailable = false } = {}) => {
+    const startedMs = ports.clock.monotonicMs();
+    const settings = options.settings();
+    const registry = ports.catalogue.registry();
+    const pair = modelsInPlay(registry, settings, prompt);
+    const limits: BudgetLimits = {
+      monthlyNanoUsd: assumeAvailable ? undefined : settings.monthlyBudgetNanoUsd,
+    };
+    const budget = ports.ledger.budget(limits);
+    const features = featuresOf(prompt);
+    const scores = new Map<string, Score>();
+    const scoreOf = (model: Model): Score => {
+      const known = scores.get(model.id);
+      if (known !== undefined) return known;
+      const score = scorer.score(features, model);
+      scores.set(model.id, score);
+      return score;
+    };
+    const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
+    const inputTokens = Math.ceil(boundedBytes / 4);
+
+    const gate: Gate = gateOf(confidence, portOf(pair.first, ports).identity(pair.first));
+
+    const estimate = (
+      model: Model,
+      inputBound: number,
+      failed?: ReadonlyMap<string, string>,
+    ): ModelEstimate => ({
+      model,
+      availability: assumeAvailable ? { kind: 'ready' } : availabilityOf(model, ports, failed),
+      score: scoreOf(model).value,
+      inputTokens,
+      inputBound,
+      price: ports.catalogue.price(model.id, ports.clock.now()),
+      speed: ports.speeds.get(portOf(model, ports).identity(model)),
+    });
+
+    const inputFor = (
+      bound: (model: Model) => number,
+      findings: readonly PrivacyFinding[],
+      failed?: ReadonlyMap<string, string>,
+    ): PolicyInput => ({
+      cheap: pair.cheap && estimate(pair.cheap, bound(pair.cheap), failed),
+      escalations: pair.escalations.map((model) => estimate(model, bound(model), failed)),
+      escalationId: pair.escalation?.id,
+      gate,
+      constraints: prompt.constraints,
+      budget,
+      findings,
+      figures: settings,
+      threshold: pair.cheap ? thresholdOf(pair.cheap, settings.escalateShare) : 0,
+      task: scoreOf(pair.first).task,
+      pacingFrom: settings.pacingFrom,
+    });
+
+    let bound: (model: Model) => number = () => boundedBytes;
+    let findings: readonly PrivacyFinding[] = [];
+    let result = choosePlan(inputFor(bound, findings));
+    if (moneyIsShort(result)) {
+      // Bytes overstate tokens about fourfold; before a limit turns a model away, count exactly.
+      const exact = new Map<string, number>();
+      for (const model of [pair.cheap, ...pair.escalations]) {
+        if (model === undefined || model.provider === 'local') continue;
+        const request = generationRequest(prompt, model, settings.maxOutputTokens);
+        exact.set(model.id, await ports.tokens.inputBound(model, request));
+      }
+      bound = (model) => exact.get(model.id) ?? boundedBytes;
+      result = choosePlan(inputFor(bound, findings));
+    }
+    if (scan && mayLeave(result, registry)) {
+      findings = await scanned(prompt, ports);
+      if (findings.length > 0) result = choosePlan(inputFor(bound, findings));
+    }
+    const decisionMs = ports.clock.monotonicMs() - startedMs;
+
+    const decisionOf = (chosen: PolicyResult): Decision => {
+      const score = scoreOf(pair.first);
+      if (chosen.kind === 'refused') {
+        const { failure, reason, candidates } = chosen;
+        return { kind: 'refused', failure, reason, score: score.value, candidates };
+      }
+      const { choice, candidates } = chosen;
+      const { candidate } = choice;
+      const model = modelById(registry, candidate.first);
+      const route: Route = {
+        promptId: prompt.id,
+        modelId: candidate.first,
+        tier: model.tier,
+        ifUnsure: candidate.ifUnsure,
+        reason: choice.reason,
+        wanted: choice.wanted,
+        score: score.value,
+        threshold: choice.threshold,
+        quality: candidate.quality,
+        expectedCostNanoUsd: candidate.expectedCostNanoUsd,
+        boundNanoUsd: candidate.boundNanoUsd,
+        expectedLatencyMs: candidate.expectedLatencyMs,
+        qualities: Object.fromEntries([...scores].map(([id, { value }]) => [id, 1 - value])),
+        belowWanted: choice.belowWanted,
+        trace: {
+          task: score.task,
+          parts: score.parts,
+          candidates,
+          flips: choice.flips,
+          findings,
+          budget,
+          decisionMs,
+        },
+      };
+      return { kind: 'routed', route };
+    };
+
+    return {
+      decision: decisionOf(result),
+      registry,
+      settings,
+      limits,
+      without: (failed) => decisionOf(choosePlan(inputFor(bound, findings, failed))),
+    };
+  };
+}
+
+interface ModelsInPlay {
+  readonly cheap: Model | undefined;
+  readonly escalations: readonly Model[];
+  readonly escalation: Model | undefined;
+  /** The model that the score is told for: the cheap one where there is one. */
+  readonly first: Model;
+}
+
+/** The pair of the settings, every other enabled escalation model, and a model forced by id in the place of its tier. */
+function modelsInPlay(registry: Registry, settings: Settings, prompt: Prompt): ModelsInPlay {
+  const enabled = registry.models.filter((model) => model.enabled);
+  const byId = (id: string) => enabled.find((model) => model.id === id);
+  const force = prompt.constraints.forceModel;
+  const forced = force !== undefined && 'id' in force ? byId(force.id) : undefined;
+  const cheap = forced?.tier === 'cheap' ? forced : byId(settings.cheap ?? registry.defaults.cheap);
+  const escalation = byId(settings.escalation ?? registry.defaults.escalation);
+  const escalations = enabled.filter(
+    (model) => model.id !== cheap?.id && (model.tier === 'escalation' || model === escalation),
+  );
+  const first = cheap ?? escalation ?? escalations[0];
+  if (first === undefined)
+    throw new Error('expected at least one enabled model in the registry, got none');
+  return { cheap, escalations, escalation, first };
+}
+
+export function modelById(registry: Registry, id: string): Model {
+  const model = registry.models.find((entry) => entry.id === id);
+  if (model === undefined) throw new Error(`expected a model of the registry, got ${id}`);
+  return model;
+}
+
+function portOf(model: Model, ports: RouterPorts) {
+  return model.provider === 'local' ? ports.local : ports.cloud;
+}
+
+function availabilityOf(
+  model: Model,
+  ports: RouterPorts,
+  failed: ReadonlyMap<string, string> | undefined,
+): Availability {
+  const why = failed?.get(model.id);
+  if (why !== undefined) return { kind: 'unavailable', why };
+  if (model.provider !== 'local' && ports.ledger.frozen(model.id)) {
+    return { kind: 'unavailable', why: 'frozen: a bill of this model passed its bound' };
+  }
+  return portOf(model, ports).availability(model);
+}
+
+/** A threshold is a quantile over reference prompts, so it is reckoned once per model and share. */
+function createThresholds(scorer: Scorer): (model: Model, escalateShare: number) => number {
+  const known = new WeakMap<Model, { readonly share: number; readonly threshold: number }>();
+  return (model, share) => {
+    const kept = known.get(model);
+    if (kept?.share === share) return kept.threshold;
+    const threshold = scorer.threshold(model, share);
+    known.set(model, { share, threshold });
+    return threshold;
+  };
+}
+
+function moneyIsShort({ candidates }: PolicyResult): boolean {
+  return candidates.some(
+    ({ exclusions }) => exclusions.cost !== undefined || exclusions.budget !== undefined,
+  );
+}
+
+/** Whether the plan as chosen could send anything off this machine. */
+function mayLeave(result: PolicyResult, registry: Registry): boolean {
+  if (result.kind === 'refused') return false;
+  const { first, ifUnsure } = result.choice.candidate;
+  return [first, ifUnsure].some((id) => id !== undefined && !runsHere(modelById(registry, id)));
+}
+
+/** A scan that fails has found nothing out, so the prompt stays local. */
+async function scanned(prompt: Prompt, ports: RouterPorts): Promise<readonly PrivacyFinding[]> {
+  const turns = prompt.history.map(({ text }) => ({ kind: 'text' as const, text }));
+  try {
+    return await ports.privacy.scan(prompt.text, [...prompt.context, ...turns]);
+  } catch {
+    return [{ rule: 'scan-failed', where: 'prompt' }];
+  }
+}

@@ -1,0 +1,310 @@
+/** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
+import { remaining } from './budget.ts';
+import type { Availability, BudgetState } from './ports.ts';
+import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
+import type { Reason } from './reason.ts';
+import type {
+  Constraints,
+  MeasuredSpeed,
+  Model,
+  NanoUsd,
+  PriceRow,
+  PrivacyFinding,
+} from './types.ts';
+
+/** What is known of one model for one prompt. */
+export interface ModelEstimate {
+  readonly model: Model;
+  readonly availability: Availability;
+  /** Chance that this model's answer is not good enough. */
+  readonly score: number;
+  /** ≈ tokens of the prompt. */
+  readonly inputTokens: number;
+  /** Never less than what the provider will count. */
+  readonly inputBound: number;
+  /** `undefined` for a local model, which costs nothing, and for a cloud model without a price, which is refused. */
+  readonly price: PriceRow | undefined;
+  /** Measured on this machine, or unknown. */
+  readonly speed: MeasuredSpeed | undefined;
+}
+
+/** How well the gate on finished local answers works, as measured when it was fitted. */
+export interface Gate {
+  readonly needed: number;
+  /** Share of bad answers that it rejects. */
+  readonly catchRate: number;
+  /** Share of good answers that it rejects. */
+  readonly falseRejectRate: number;
+}
+
+export interface PlanningFigures {
+  readonly expectedOutputTokens: number;
+  readonly maxOutputTokens: number;
+  /** An output cap lower than this is not worth paying for. */
+  readonly minUsefulOutputTokens: number;
+}
+
+export type Layer =
+  | 'privacy'
+  | 'context'
+  | 'price'
+  | 'cost'
+  | 'latency'
+  | 'budget'
+  | 'availability';
+
+/** One plan: the model that answers first and, where the gate may defer, the one that takes over. */
+export interface Candidate {
+  readonly first: string;
+  readonly ifUnsure: string | undefined;
+  readonly quality: number;
+  /** Chance that `ifUnsure` will have to answer. */
+  readonly deferralShare: number;
+  readonly expectedCostNanoUsd: NanoUsd | undefined;
+  /** The most that the whole plan can cost. */
+  readonly boundNanoUsd: NanoUsd | undefined;
+  readonly expectedLatencyMs: number | undefined;
+  /** Output caps by model id, lowered where money or time is short. */
+  readonly outputCaps: Readonly<Record<string, number>>;
+  /** What stands against the plan, at most one reason a layer. */
+  readonly exclusions: Readonly<Partial<Record<Layer, Reason>>>;
+}
+
+export interface EstimateInput {
+  readonly cheap: ModelEstimate | undefined;
+  readonly escalations: readonly ModelEstimate[];
+  readonly gate: Gate;
+  readonly constraints: Constraints;
+  readonly budget: BudgetState;
+  readonly findings: readonly PrivacyFinding[];
+  readonly figures: PlanningFigures;
+}
+
+export function listCandidates(input: EstimateInput): Candidate[] {
+  const { cheap, escalations } = input;
+  const clouds = escalations.map((estimate) => estimatePlan(estimate, undefined, input));
+  if (cheap === undefined) return clouds;
+  return [
+    estimatePlan(cheap, undefined, input),
+    ...escalations.map((estimate) => estimatePlan(cheap, estimate, input)),
+    ...clouds,
+  ];
+}
+
+/** A model that runs on this machine, in our own process or behind a loopback address: prompts for it leave nothing. */
+export function runsHere(model: Model): boolean {
+  if (model.provider === 'local') return true;
+  if (model.provider === 'openai' || model.baseUrl === undefined) return false;
+  const { hostname } = new URL(model.baseUrl);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+function estimatePlan(
+  first: ModelEstimate,
+  second: ModelEstimate | undefined,
+  input: EstimateInput,
+): Candidate {
+  const parts = second === undefined ? [first] : [first, second];
+  const deferralShare =
+    second === undefined
+      ? 0
+      : first.score * input.gate.catchRate + (1 - first.score) * input.gate.falseRejectRate;
+  const caps = parts.map((part) => capFor(part, input));
+  const expected = parts.map((part, index) => expectedCost(part, caps[index] ?? 0, input.figures));
+  const [firstCost, secondCost = ZERO_USD] = expected;
+  const bounds = parts.map((part, index) => boundOf(part, caps[index] ?? 0));
+  const latencies = parts.map((part) =>
+    expectedLatencyMs(part, input.figures.expectedOutputTokens),
+  );
+  return {
+    first: first.model.id,
+    ifUnsure: second?.model.id,
+    quality: second === undefined ? 1 - first.score : checkedQuality(first, second, input.gate),
+    deferralShare,
+    expectedCostNanoUsd:
+      firstCost === undefined || secondCost === undefined
+        ? undefined
+        : addUsd(firstCost, Math.round(secondCost * deferralShare) as NanoUsd),
+    boundNanoUsd: sumOrUnknown(bounds) as NanoUsd | undefined,
+    expectedLatencyMs: planLatencyMs(latencies, deferralShare),
+    outputCaps: Object.fromEntries(parts.map((part, index) => [part.model.id, caps[index] ?? 0])),
+    exclusions: exclusionsOf(parts, latencies, input),
+  };
+}
+
+/** A good first answer survives unless the gate rejects it in error; a bad one is mended when the gate catches it. */
+function checkedQuality(first: ModelEstimate, second: ModelEstimate, gate: Gate): number {
+  const good = (1 - first.score) * (1 - gate.falseRejectRate * second.score);
+  return good + first.score * gate.catchRate * (1 - second.score);
+}
+
+function planLatencyMs(
+  [first, second]: readonly (number | undefined)[],
+  deferralShare: number,
+): number | undefined {
+  if (first === undefined) return undefined;
+  if (deferralShare === 0) return first;
+  return second === undefined ? undefined : first + deferralShare * second;
+}
+
+function sumOrUnknown(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce<number | undefined>(
+    (sum, value) => (sum === undefined || value === undefined ? undefined : sum + value),
+    0,
+  );
+}
+
+function exclusionsOf(
+  parts: readonly ModelEstimate[],
+  latencies: readonly (number | undefined)[],
+  input: EstimateInput,
+): Partial<Record<Layer, Reason>> {
+  const exclusions: Partial<Record<Layer, Reason>> = {};
+  for (const part of parts) {
+    for (const [layer, reason] of partExclusions(part, input)) exclusions[layer] ??= reason;
+  }
+  const limitMs = input.constraints.maxLatencyMs;
+  // What is known of the plan must fit; an unmeasured part has nothing known against it.
+  const needsMs = latencies.reduce<number>((sum, latencyMs) => sum + (latencyMs ?? 0), 0);
+  if (limitMs !== undefined && needsMs > limitMs) {
+    const wanted = parts[0]?.model.id ?? '';
+    exclusions.latency = { code: 'latency_limit', facts: { wanted, needsMs, limitMs } };
+  }
+  return exclusions;
+}
+
+function* partExclusions(
+  part: ModelEstimate,
+  input: EstimateInput,
+): Generator<readonly [Layer, Reason]> {
+  const { model } = part;
+  const wanted = model.id;
+  const { constraints, figures } = input;
+  if (!runsHere(model)) {
+    const rule = constraints.privacy === 'local-only' ? 'local-only' : input.findings[0]?.rule;
+    if (rule !== undefined) yield ['privacy', { code: 'privacy_floor', facts: { rule, wanted } }];
+  }
+  const room = Math.min(figures.minUsefulOutputTokens, requestedCap(part, input));
+  if (part.inputTokens + room > model.contextWindow) {
+    yield [
+      'context',
+      {
+        code: 'context_limit',
+        facts: { wanted, tokens: part.inputTokens, limit: model.contextWindow },
+      },
+    ];
+  }
+  if (model.provider !== 'local' && part.price === undefined) {
+    yield ['price', { code: 'unknown_price', facts: { wanted } }];
+  }
+  if (part.price !== undefined) yield* moneyExclusions(part, part.price, input);
+  yield* availabilityExclusion(part, input);
+}
+
+function* moneyExclusions(
+  part: ModelEstimate,
+  price: PriceRow,
+  input: EstimateInput,
+): Generator<readonly [Layer, Reason]> {
+  const wanted = part.model.id;
+  const cap = Math.min(input.figures.minUsefulOutputTokens, requestedCap(part, input));
+  const needsNanoUsd = costBound(price, part.inputBound, cap);
+  const { maxCostNanoUsd } = input.constraints;
+  if (maxCostNanoUsd !== undefined && needsNanoUsd > maxCostNanoUsd) {
+    yield [
+      'cost',
+      { code: 'cost_limit', facts: { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd } },
+    ];
+  }
+  const left = remaining(input.budget);
+  if (left !== undefined && needsNanoUsd > left) {
+    yield [
+      'budget',
+      { code: 'budget_exhausted', facts: { wanted, needsNanoUsd, limitNanoUsd: left } },
+    ];
+  }
+}
+
+function* availabilityExclusion(
+  part: ModelEstimate,
+  input: EstimateInput,
+): Generator<readonly ['availability', Reason]> {
+  const wanted = part.model.id;
+  switch (part.availability.kind) {
+    case 'ready':
+      return;
+    case 'no_api_key':
+      yield [
+        'availability',
+        {
+          code: 'no_api_key',
+          facts: {
+            wanted,
+            wouldCostNanoUsd: expectedCost(part, capFor(part, input), input.figures),
+          },
+        },
+      ];
+      return;
+    case 'model_missing':
+      yield ['availability', { code: 'model_missing', facts: { wanted } }];
+      return;
+    case 'unavailable':
+      yield [
+        'availability',
+        { code: 'provider_unavailable', facts: { wanted, failure: part.availability.why } },
+      ];
+  }
+}
+
+function requestedCap(part: ModelEstimate, input: EstimateInput): number {
+  const wanted = input.constraints.maxOutputTokens ?? input.figures.maxOutputTokens;
+  return Math.max(1, Math.min(wanted, part.model.maxOutputTokens));
+}
+
+/** The output cap of a part: what was asked for, lowered to what the context, the money and the time allow. */
+function capFor(part: ModelEstimate, input: EstimateInput): number {
+  const caps = [
+    requestedCap(part, input),
+    Math.max(1, part.model.contextWindow - part.inputTokens),
+  ];
+  if (part.price !== undefined) {
+    const { maxCostNanoUsd } = input.constraints;
+    const limits = [maxCostNanoUsd, remaining(input.budget)].filter((limit) => limit !== undefined);
+    for (const limit of limits) caps.push(outputCapWithin(part.price, part.inputBound, limit));
+  }
+  const { maxLatencyMs } = input.constraints;
+  if (maxLatencyMs !== undefined && part.speed !== undefined) {
+    const left = maxLatencyMs - (expectedLatencyMs(part, 0) ?? 0);
+    const tokens = Math.floor((left / 1000) * part.speed.outputTokensPerSecond);
+    if (tokens >= input.figures.minUsefulOutputTokens) caps.push(tokens);
+  }
+  return Math.max(0, Math.min(...caps));
+}
+
+function expectedCost(
+  part: ModelEstimate,
+  cap: number,
+  figures: PlanningFigures,
+): NanoUsd | undefined {
+  if (part.model.provider === 'local') return ZERO_USD;
+  if (part.price === undefined) return undefined;
+  return costOf(part.price, {
+    inputTokens: part.inputTokens,
+    cachedInputTokens: undefined,
+    cacheWriteTokens: undefined,
+    outputTokens: Math.min(figures.expectedOutputTokens, Math.max(cap, 1)),
+    reasoningTokens: undefined,
+  });
+}
+
+function boundOf(part: ModelEstimate, cap: number): NanoUsd | undefined {
+  if (part.model.provider === 'local') return ZERO_USD;
+  return part.price === undefined ? undefined : costBound(part.price, part.inputBound, cap);
+}
+
+function expectedLatencyMs(part: ModelEstimate, outputTokens: number): number | undefined {
+  if (part.speed === undefined) return undefined;
+  const { promptTokensPerSecond, outputTokensPerSecond, timeToFirstTokenMs } = part.speed;
+  const readingMs = (part.inputTokens / promptTokensPerSecond) * 1000;
+  return Math.max(timeToFirstTokenMs, readingMs) + (outputTokens / outputTokensPerSecond) * 1000;
+}

@@ -1,0 +1,122 @@
+/** One prompt to one model: what a call yields, how it ends, and the calls that cost nothing. */
+import type { Attempt } from './answer.ts';
+import { type Failure, failure } from './errors.ts';
+import type { GenerationRequest, ModelEvent, RouterPorts, TokenLogProb } from './ports.ts';
+import { ZERO_USD } from './price.ts';
+import type { Reason } from './reason.ts';
+import type { FinishReason, Model, Timing, Usage } from './types.ts';
+
+export const UNKNOWN_USAGE: Usage = {
+  inputTokens: undefined,
+  cachedInputTokens: undefined,
+  cacheWriteTokens: undefined,
+  outputTokens: undefined,
+  reasoningTokens: undefined,
+};
+
+/** What a reader sees while a call runs. */
+export type CallEvent = Extract<ModelEvent, { type: 'progress' | 'text-delta' }>;
+
+export type FinalEvent = Extract<ModelEvent, { type: 'end' | 'failed' }>;
+
+export type CallOutcome =
+  | {
+      readonly kind: 'answered';
+      readonly text: string;
+      readonly finish: FinishReason;
+      readonly usage: Usage;
+      readonly logProbs: readonly TokenLogProb[] | undefined;
+      readonly attempts: readonly Attempt[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      /** Set where a limit, not the model, stopped the call. */
+      readonly reason: Reason | undefined;
+      readonly attempts: readonly Attempt[];
+    };
+
+/** Text and times of a stream as it goes by. */
+export interface Transcript {
+  text: string;
+  firstTokenMs: number | undefined;
+}
+
+export function take(transcript: Transcript, event: ModelEvent, elapsedMs: number): void {
+  if (event.type !== 'text-delta') return;
+  transcript.text += event.text;
+  transcript.firstTokenMs ??= elapsedMs;
+}
+
+export function timingOf(transcript: Transcript, latencyMs: number): Timing {
+  const { firstTokenMs } = transcript;
+  return firstTokenMs === undefined ? { latencyMs } : { latencyMs, firstTokenMs };
+}
+
+export function cancelled(): Failure {
+  return failure('cancelled', 'the request was cancelled');
+}
+
+/** A stream that stops without its final event is a defect of the adapter; what was billed is then unknown. */
+export function streamCut(): FinalEvent {
+  return {
+    type: 'failed',
+    failure: failure('stream_cut', 'the answer stopped before its end; ask again', {
+      retryable: true,
+      billing: 'unknown',
+    }),
+  };
+}
+
+/** A local answer: no reservation, no retry, and the sequence is freed when the reader leaves. */
+export async function* callLocal(
+  model: Model,
+  request: GenerationRequest,
+  ports: RouterPorts,
+  signal: AbortSignal,
+): AsyncGenerator<CallEvent, CallOutcome> {
+  const startedMs = ports.clock.monotonicMs();
+  const left = new AbortController();
+  const transcript: Transcript = { text: '', firstTokenMs: undefined };
+  let final: FinalEvent = streamCut();
+  try {
+    const stream = ports.local.generate(model, request, AbortSignal.any([signal, left.signal]));
+    for await (const event of stream) {
+      take(transcript, event, ports.clock.monotonicMs() - startedMs);
+      if (event.type === 'end' || event.type === 'failed') final = event;
+      else yield event;
+    }
+  } finally {
+    left.abort();
+  }
+  const timing = timingOf(transcript, ports.clock.monotonicMs() - startedMs);
+  const attempt: Attempt = {
+    modelId: model.id,
+    outcome: final.type === 'end' ? 'answered' : outcomeOf(final.failure),
+    failure: final.type === 'failed' ? final.failure : undefined,
+    usage: final.type === 'end' ? final.usage : UNKNOWN_USAGE,
+    costNanoUsd: ZERO_USD,
+    costIsBound: false,
+    priceRowId: undefined,
+    timing,
+  };
+  if (final.type === 'failed') {
+    return { kind: 'failed', failure: final.failure, reason: undefined, attempts: [attempt] };
+  }
+  noteSpeed(ports, model, final.usage, timing);
+  const { finish, usage, logProbs } = final;
+  return { kind: 'answered', text: transcript.text, finish, usage, logProbs, attempts: [attempt] };
+}
+
+export function outcomeOf(failed: Failure): Attempt['outcome'] {
+  return failed.code === 'cancelled' ? 'cancelled' : 'failed';
+}
+
+/** Every finished answer is a measurement of this machine and this model. */
+export function noteSpeed(ports: RouterPorts, model: Model, usage: Usage, timing: Timing): void {
+  const { inputTokens, outputTokens } = usage;
+  const { firstTokenMs, latencyMs } = timing;
+  if (inputTokens === undefined || outputTokens === undefined || firstTokenMs === undefined) return;
+  const port = model.provider === 'local' ? ports.local : ports.cloud;
+  ports.speeds.record(port.identity(model), { inputTokens, outputTokens, firstTokenMs, latencyMs });
+}

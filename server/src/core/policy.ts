@@ -1,0 +1,301 @@
+/**
+ * Chooses the cheapest plan that is good enough. The reason is found, not written: limits are applied one layer
+ * after the other, and the last one that made another model answer is the reason.
+ */
+import { pacing, usedShare } from './budget.ts';
+import { type Failure, failure } from './errors.ts';
+import { type Candidate, type EstimateInput, type Layer, listCandidates } from './estimate.ts';
+import type { Reason } from './reason.ts';
+
+export interface PolicyInput extends EstimateInput {
+  /** The score above which the escalation tier answers at once. */
+  readonly threshold: number;
+  readonly task: string;
+  /** Whose quality an escalated answer must have: the configured escalation model. */
+  readonly escalationId: string | undefined;
+  /** Share of the budget from which the threshold rises. */
+  readonly pacingFrom: number;
+}
+
+export interface Choice {
+  readonly candidate: Candidate;
+  readonly reason: Reason;
+  /** The model that would have answered first had nothing stood in the way. */
+  readonly wanted: string;
+  /** The threshold that held, pacing and `minQuality` included. */
+  readonly threshold: number;
+  /** The chosen plan is not expected to be good enough; it is the best that may be used. */
+  readonly belowWanted: boolean;
+  /** What would have changed the choice, as sentences. */
+  readonly flips: readonly string[];
+}
+
+export type PolicyResult =
+  | { readonly kind: 'chosen'; readonly choice: Choice; readonly candidates: readonly Candidate[] }
+  | {
+      readonly kind: 'refused';
+      readonly failure: Failure;
+      readonly reason: Reason | undefined;
+      readonly candidates: readonly Candidate[];
+    };
+
+/** Availability comes last, so that a missing key tells what the route would have been with one. */
+const layers: readonly Layer[] = [
+  'privacy',
+  'context',
+  'price',
+  'cost',
+  'latency',
+  'budget',
+  'availability',
+];
+
+type Reaches = (candidate: Candidate) => boolean;
+
+export function choosePlan(input: PolicyInput): PolicyResult {
+  const candidates = listCandidates(input);
+  const forced = forcedCandidates(candidates, input);
+  if (forced !== undefined) return chooseForced(forced, candidates, input);
+
+  const easyUpTo = thresholdOf(input, candidates);
+  let reaches = reachesWanted(input, easyUpTo);
+  let chosen = best(candidates, reaches);
+  if (chosen === undefined) return refuse(undefined, candidates);
+  const wanted = chosen.first;
+  let reason = complexityReason(input, easyUpTo, chosen);
+  let threshold = easyUpTo;
+
+  if (input.constraints.minQuality === undefined) {
+    const paced = pacing(easyUpTo, input.budget, { from: input.pacingFrom });
+    if (paced.active) {
+      threshold = paced.threshold;
+      reaches = reachesWanted(input, threshold);
+      const next = best(candidates, reaches) ?? chosen;
+      if (next.first !== chosen.first) reason = pacingReason(input, threshold);
+      chosen = next;
+    }
+  }
+
+  let left: readonly Candidate[] = candidates;
+  for (const layer of layers) {
+    const allowed = left.filter((candidate) => candidate.exclusions[layer] === undefined);
+    const exclusion: Reason | undefined = chosen.exclusions[layer];
+    // Being late is better than being silent: when no plan is fast enough, the fastest stays.
+    left = allowed.length > 0 ? allowed : layer === 'latency' ? [fastest(left)] : [];
+    const next = best(left, reaches);
+    if (next === undefined) return refuse(exclusion, candidates);
+    if (exclusion !== undefined && (next.first !== chosen.first || allowed.length === 0)) {
+      reason = exclusion;
+    }
+    chosen = next;
+  }
+
+  const belowWanted = !reaches(chosen);
+  const { minQuality } = input.constraints;
+  if (belowWanted && minQuality !== undefined) {
+    const limited = chosen.first === wanted ? undefined : reason.code;
+    reason = {
+      code: 'quality_unreachable',
+      facts: {
+        expected: chosen.quality,
+        wanted: minQuality,
+        ...(limited === undefined ? {} : { because: limited }),
+      },
+    };
+  }
+  const flips = flipsOf(input, candidates, wanted, chosen, threshold);
+  return {
+    kind: 'chosen',
+    choice: { candidate: chosen, reason, wanted, threshold, belowWanted, flips },
+    candidates,
+  };
+}
+
+function forcedCandidates(
+  candidates: readonly Candidate[],
+  input: PolicyInput,
+): readonly Candidate[] | undefined {
+  const force = input.constraints.forceModel;
+  if (force === undefined) return undefined;
+  const alone = candidates.filter((candidate) => candidate.ifUnsure === undefined);
+  if ('id' in force) return alone.filter((candidate) => candidate.first === force.id);
+  const wanted = force.tier === 'cheap' ? input.cheap?.model.id : input.escalationId;
+  return alone.filter((candidate) => candidate.first === wanted);
+}
+
+/** A forced model overrules score, quality and latency. It can't overrule privacy or money: then the answer is a refusal. */
+function chooseForced(
+  forced: readonly Candidate[],
+  candidates: readonly Candidate[],
+  input: PolicyInput,
+): PolicyResult {
+  const [candidate] = forced;
+  if (candidate === undefined) return refuse(undefined, candidates);
+  for (const layer of layers) {
+    const exclusion = layer === 'latency' ? undefined : candidate.exclusions[layer];
+    if (exclusion !== undefined) return refuse(exclusion, candidates);
+  }
+  const reason: Reason = { code: 'forced', facts: { model: candidate.first } };
+  return {
+    kind: 'chosen',
+    choice: {
+      candidate,
+      reason,
+      wanted: candidate.first,
+      threshold: input.threshold,
+      belowWanted: false,
+      flips: ['no model had been forced'],
+    },
+    candidates,
+  };
+}
+
+/** Cheapest of those that are good enough; else the best there is. A checked plan is preferred to the same plan unchecked. */
+function best(candidates: readonly Candidate[], reaches: Reaches): Candidate | undefined {
+  const reaching = candidates.filter(reaches);
+  if (reaching.length === 0) return minBy(candidates, (candidate) => -candidate.quality);
+  const checked = new Set(
+    reaching.filter((candidate) => candidate.ifUnsure !== undefined).map(({ first }) => first),
+  );
+  const pool = reaching.filter(
+    (candidate) => candidate.ifUnsure !== undefined || !checked.has(candidate.first),
+  );
+  return minBy(pool, (candidate) => candidate.expectedCostNanoUsd ?? Number.POSITIVE_INFINITY);
+}
+
+function reachesWanted(input: PolicyInput, threshold: number): Reaches {
+  const { minQuality } = input.constraints;
+  if (minQuality !== undefined) return (candidate) => candidate.quality >= minQuality;
+  const cheapId = input.cheap?.model.id;
+  const easy = input.cheap !== undefined && input.cheap.score <= threshold;
+  const escalated = qualityById(input);
+  const wanted = escalated.get(input.escalationId ?? '') ?? 0;
+  const strong = (id: string) => (escalated.get(id) ?? 0) >= wanted;
+  return ({ first, ifUnsure }) =>
+    first === cheapId ? easy && (ifUnsure === undefined || strong(ifUnsure)) : strong(first);
+}
+
+function qualityById(input: PolicyInput): Map<string, number> {
+  return new Map(input.escalations.map(({ model, score }) => [model.id, 1 - score]));
+}
+
+/**
+ * With `minQuality`, the score at which the best plan that starts cheap stops reaching it. A checked plan's quality
+ * falls linearly with the score, so two points of that line give where it crosses the wanted quality.
+ */
+function thresholdOf(input: PolicyInput, candidates: readonly Candidate[]): number {
+  const { minQuality } = input.constraints;
+  if (minQuality === undefined || input.cheap === undefined) return input.threshold;
+  const score = input.cheap.score;
+  const cheapFirst = candidates.filter(({ first }) => first === input.cheap?.model.id);
+  const crossings = cheapFirst.map((candidate) => {
+    const second = input.escalations.find(({ model }) => model.id === candidate.ifUnsure);
+    const atZero = 1 - input.gate.falseRejectRate * (second?.score ?? 0);
+    const slope = score === 0 ? 1 : (atZero - candidate.quality) / score;
+    return second === undefined ? 1 - minQuality : (atZero - minQuality) / slope;
+  });
+  return Math.min(1, Math.max(0, ...crossings));
+}
+
+function complexityReason(input: PolicyInput, threshold: number, chosen: Candidate): Reason {
+  const { cheap, task } = input;
+  const score = cheap?.score ?? 1;
+  const code =
+    chosen.first === cheap?.model.id ? 'prompt_complexity_low' : 'prompt_complexity_high';
+  return { code, facts: { score, threshold, task } };
+}
+
+function pacingReason(input: PolicyInput, threshold: number): Reason {
+  return {
+    code: 'budget_pacing',
+    facts: { score: input.cheap?.score ?? 1, threshold, usedShare: usedShare(input.budget) ?? 0 },
+  };
+}
+
+function fastest(candidates: readonly Candidate[]): Candidate {
+  const found = minBy(
+    candidates,
+    (candidate) => candidate.expectedLatencyMs ?? Number.POSITIVE_INFINITY,
+  );
+  if (found === undefined) throw new Error('expected at least one candidate, got none');
+  return found;
+}
+
+function flipsOf(
+  input: PolicyInput,
+  candidates: readonly Candidate[],
+  wanted: string,
+  chosen: Candidate,
+  threshold: number,
+): string[] {
+  const flips: string[] = [];
+  const score = input.cheap?.score;
+  if (score !== undefined && chosen.first === wanted) {
+    const side = chosen.first === input.cheap?.model.id ? 'above' : 'at or below';
+    flips.push(`the score had been ${side} ${threshold.toFixed(2)} (it is ${score.toFixed(2)})`);
+  }
+  if (chosen.first !== wanted) {
+    const first = candidates.find((candidate) => candidate.first === wanted);
+    for (const layer of layers) {
+      const exclusion = first?.exclusions[layer];
+      if (exclusion !== undefined) flips.push(`${exclusion.code} had not stood against ${wanted}`);
+    }
+  }
+  return flips;
+}
+
+/** One sentence each: what was expected, what came, what to do. */
+const refusals: Readonly<Record<string, string>> = {
+  privacy_floor:
+    'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
+  context_limit: 'the prompt is longer than any usable model can read; send less context',
+  unknown_price: 'the price of the model is unknown; add a row to pricing.yaml',
+  cost_limit:
+    'no usable model fits the cost limit of this request; raise it or let the local model answer',
+  budget_exhausted: "this month's budget is used up; raise it or let the local model answer",
+  no_api_key: 'the cloud model needs an API key; set OPENAI_API_KEY or let the local model answer',
+  model_missing: 'the local model is not on this machine; download it',
+  provider_unavailable: 'no model is available; see the model list for the cause',
+};
+
+function refuse(reason: Reason | undefined, candidates: readonly Candidate[]): PolicyResult {
+  const message =
+    reason === undefined
+      ? 'expected at least one enabled model that may answer, got none; check the registry and the forced model'
+      : (refusals[reason.code] ?? reason.code);
+  return {
+    kind: 'refused',
+    reason,
+    candidates,
+    failure: failure(refusalCode(reason), message),
+  };
+}
+
+function refusalCode(reason: Reason | undefined): Failure['code'] {
+  switch (reason?.code) {
+    case 'privacy_floor':
+    case 'context_limit':
+    case 'unknown_price':
+    case 'cost_limit':
+    case 'budget_exhausted':
+    case 'no_api_key':
+    case 'model_missing':
+    case 'provider_unavailable':
+      return reason.code;
+    default:
+      return 'unknown_model';
+  }
+}
+
+function minBy<T>(items: readonly T[], key: (item: T) => number): T | undefined {
+  let found: T | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const item of items) {
+    const value = key(item);
+    if (found === undefined || value < least) {
+      found = item;
+      least = value;
+    }
+  }
+  return found;
+}

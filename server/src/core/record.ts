@@ -1,0 +1,111 @@
+/** What history keeps of a prompt: its hash, its route and its money, never its text. */
+import type { AnswerResult, Attempt, Decision, Route } from './answer.ts';
+import type { Failure } from './errors.ts';
+import { UNKNOWN_USAGE } from './modelCall.ts';
+import type { AnswerRecord, RouterPorts } from './ports.ts';
+import { addUsd, ZERO_USD } from './price.ts';
+import { reasonText } from './reason.ts';
+import type { NanoUsd, Prompt } from './types.ts';
+
+export function totalCost(attempts: readonly Attempt[]): NanoUsd {
+  return addUsd(ZERO_USD, ...attempts.map(({ costNanoUsd }) => costNanoUsd));
+}
+
+export async function recordAnswer(
+  prompt: Prompt,
+  result: AnswerResult,
+  ports: RouterPorts,
+): Promise<void> {
+  await keep(ports, {
+    ...identityOf(prompt, ports),
+    modelId: result.modelId,
+    served: result.served,
+    status: 'complete',
+    reason: reasonText(result.reason),
+    usage: result.usage,
+    costNanoUsd: result.costNanoUsd,
+    savings: result.savings,
+    timing: result.timing,
+    score: result.route.score,
+    confidence: result.confidence?.value,
+    trace: traceJson(result.route, result.attempts, result),
+  });
+}
+
+export async function recordFailure(
+  prompt: Prompt,
+  route: Route,
+  failed: Failure,
+  attempts: readonly Attempt[],
+  latencyMs: number,
+  ports: RouterPorts,
+): Promise<void> {
+  await keep(ports, {
+    ...identityOf(prompt, ports),
+    modelId: null,
+    served: 'none',
+    status: failed.code === 'cancelled' ? 'cancelled' : 'failed',
+    reason: failed.code,
+    usage: UNKNOWN_USAGE,
+    costNanoUsd: totalCost(attempts),
+    savings: { kind: 'unknown', why: 'answer_incomplete' },
+    timing: { latencyMs },
+    score: route.score,
+    confidence: undefined,
+    trace: traceJson(route, attempts, undefined),
+  });
+}
+
+export async function recordRefusal(
+  prompt: Prompt,
+  refused: Extract<Decision, { kind: 'refused' }>,
+  ports: RouterPorts,
+  startedMs: number,
+): Promise<void> {
+  await keep(ports, {
+    ...identityOf(prompt, ports),
+    modelId: null,
+    served: 'none',
+    status: 'failed',
+    reason: refused.reason === undefined ? refused.failure.code : reasonText(refused.reason),
+    usage: UNKNOWN_USAGE,
+    costNanoUsd: ZERO_USD,
+    savings: { kind: 'unknown', why: 'answer_incomplete' },
+    timing: { latencyMs: ports.clock.monotonicMs() - startedMs },
+    score: refused.score ?? 0,
+    confidence: undefined,
+    trace: JSON.stringify({ candidates: refused.candidates }),
+  });
+}
+
+function identityOf(prompt: Prompt, ports: RouterPorts) {
+  return {
+    promptId: prompt.id,
+    atMs: ports.clock.now(),
+    promptSha256: ports.sha256(prompt.text),
+    ...(prompt.sessionId === undefined ? {} : { sessionId: prompt.sessionId }),
+    ...(prompt.workspaceId === undefined ? {} : { workspaceId: prompt.workspaceId }),
+  };
+}
+
+function traceJson(
+  route: Route,
+  attempts: readonly Attempt[],
+  result: AnswerResult | undefined,
+): string {
+  return JSON.stringify({
+    route,
+    attempts,
+    confidence: result?.confidence,
+    quality: result?.quality,
+  });
+}
+
+/** A history that can't be written must not cost a person the answer; money is in the reservations, not here. */
+async function keep(ports: RouterPorts, record: AnswerRecord): Promise<void> {
+  try {
+    await ports.ledger.record(record);
+  } catch {
+    // The ledger closes the cloud tier itself when it can't be written, and says so in `spend`.
+  }
+}

@@ -1,0 +1,55 @@
+/** The words and figures that every surface shows alike: money, time, and one line about an answer. */
+
+import type { AnswerResult } from './answer.ts';
+import { reasonSentence } from './reason.ts';
+import type { Registry, Savings } from './types.ts';
+
+/** `$3.12` from a cent up, two significant digits below (`$0.0042`); zero is `$0.00`, a negative amount keeps its sign. */
+export function formatUsd(nanoUsd: number): string {
+  const sign = nanoUsd < 0 ? '-' : '';
+  const usd = Math.abs(nanoUsd) / 1e9;
+  if (usd === 0) return '$0.00';
+  // 0.00995 and up would print as a rounded cent, so it belongs to the upper form.
+  if (usd >= 0.00995) return `${sign}$${usd.toFixed(2)}`;
+  const decimals = 1 - Math.floor(Math.log10(usd));
+  return `${sign}$${usd.toFixed(Math.min(decimals, 9))}`;
+}
+
+/** `0.8 s`; whole seconds from ten up. */
+export function formatSeconds(ms: number): string {
+  const seconds = ms / 1000;
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+export function formatSavings(savings: Savings): string {
+  if (savings.kind === 'unknown') return 'savings unknown';
+  return savings.savedNanoUsd < 0
+    ? `cost ${formatUsd(-savings.savedNanoUsd)} more than the baseline`
+    : `saved ${formatUsd(savings.savedNanoUsd)}`;
+}
+
+/** `free`, `cached`, or an amount; `at most` marks a bound that stands in for an unknown bill. */
+export function formatCost(
+  result: Pick<AnswerResult, 'served' | 'costNanoUsd' | 'costIsBound'>,
+): string {
+  if (result.served === 'cache') return 'cached';
+  if (result.served === 'local' && result.costNanoUsd === 0) return 'free';
+  return `${result.costIsBound ? 'at most ' : ''}${formatUsd(result.costNanoUsd)}`;
+}
+
+export function labelOf(registry: Registry): (modelId: string) => string {
+  return (modelId) => registry.models.find((model) => model.id === modelId)?.label ?? modelId;
+}
+
+/** `local · SmolLM2-135M · free · 1.3 s · saved $0.0038 · Looks easy (0.22 of 0.55).` */
+export function answerLine(result: AnswerResult, registry: Registry): string {
+  const names = labelOf(registry);
+  return [
+    result.served === 'cache' ? 'cached' : result.served,
+    names(result.modelId),
+    ...(result.served === 'cache' ? [] : [formatCost(result)]),
+    formatSeconds(result.timing.latencyMs),
+    formatSavings(result.savings),
+    reasonSentence(result.reason, names, formatUsd),
+  ].join(' · ');
+}

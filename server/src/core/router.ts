@@ -1,0 +1,78 @@
+/**
+ * The way of one prompt: decide, look in the cache, call the chosen model, check the local answer, defer or fall back,
+ * record. Every edge reads the same events. Errors are values in the stream; what is thrown is a defect.
+ */
+import type { Decision, RouterEvent } from './answer.ts';
+import { answerRouted } from './answerRouted.ts';
+import type { FittedConfidence } from './confidence.ts';
+import { createDecide } from './decide.ts';
+import type { RouterPorts, SpendReport } from './ports.ts';
+import { ZERO_USD } from './price.ts';
+import { recordRefusal } from './record.ts';
+import type { AnswerDeps } from './run.ts';
+import type { Settings } from './schema.ts';
+import type { Scorer } from './score.ts';
+import type { Prompt } from './types.ts';
+
+export interface Router {
+  /** Decides without generating or spending: the same computation as an answer's. */
+  decide(prompt: Prompt, options?: DecideOptions): Promise<Decision>;
+  /** Answers. Ends with exactly one `answer-end` or `answer-failed`, soon after `signal` aborts too. */
+  answer(prompt: Prompt, signal: AbortSignal): AsyncGenerator<RouterEvent, void>;
+  /** This month's money, under the limits of the settings in force. */
+  spend(): SpendReport;
+  /** Resolves when cancelled streams are settled; await it before the process ends. */
+  idle(): Promise<void>;
+}
+
+export interface DecideOptions {
+  /** False leaves out the scan for secrets: for bulk scoring, where nothing is sent. @default true */
+  readonly scan?: boolean;
+  /** True judges the prompt alone: every model is taken to be ready and the budget to be open. @default false */
+  readonly assumeAvailable?: boolean;
+}
+
+export interface RouterOptions {
+  readonly ports: RouterPorts;
+  readonly scorer: Scorer;
+  readonly confidence: FittedConfidence;
+  /** Read at every prompt, so that a changed limit holds at once. */
+  readonly settings: () => Settings;
+}
+
+export function createRouter(options: RouterOptions): Router {
+  const { ports } = options;
+  const decide = createDecide(options);
+  const running = new Set<Promise<void>>();
+  const deps: AnswerDeps = {
+    ports,
+    confidence: options.confidence,
+    decide,
+    background: {
+      run(work) {
+        const tracked = work.finally(() => running.delete(tracked));
+        running.add(tracked);
+      },
+    },
+  };
+
+  return {
+    decide: async (prompt, decideOptions) => (await decide(prompt, decideOptions)).decision,
+    async *answer(prompt, signal) {
+      const startedMs = ports.clock.monotonicMs();
+      const decided = await decide(prompt);
+      if (decided.decision.kind === 'refused') {
+        const { failure, reason } = decided.decision;
+        await recordRefusal(prompt, decided.decision, ports, startedMs);
+        yield { type: 'answer-failed', failure, reason, costNanoUsd: ZERO_USD, attempts: [] };
+        return;
+      }
+      yield { type: 'route-decided', route: decided.decision.route };
+      yield* answerRouted(prompt, decided, decided.decision.route, deps, startedMs, signal);
+    },
+    spend: () => ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd }),
+    async idle() {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+  };
+}

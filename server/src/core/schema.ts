@@ -1,0 +1,41 @@
+/** Settings and requests as they come from outside, checked once. Edges map their own field names onto these. */
+import { z } from 'zod';
+import { nanoUsd, nanoUsdFromDollars } from './price.ts';
+
+const share = z.number().min(0).max(1);
+
+/** Dollars on the outside, nano-USD inside. */
+export const dollarAmount = z
+  .number()
+  .finite()
+  .min(0)
+  .max(1_000_000)
+  .transform((amount) => nanoUsdFromDollars(amount));
+
+/** Characters of a prompt with all its context; more than any model of the registry can read. */
+export const MAX_PROMPT_CHARS = 4_000_000;
+
+export const settingsSchema = z.strictObject({
+  /** `undefined` is no limit. @default 20 USD */
+  monthlyBudgetNanoUsd: z.number().transform(nanoUsd).optional(),
+  /** Share of the reference prompts that should escalate; the threshold of each local model follows from it. */
+  escalateShare: share.default(0.5),
+  /** Share of the budget from which the threshold rises. */
+  pacingFrom: share.default(0.8),
+  /** Overrides the registry's defaults. */
+  cheap: z.string().optional(),
+  escalation: z.string().optional(),
+  baseline: z.string().optional(),
+  /** A planning figure for costs and times before an answer exists. */
+  expectedOutputTokens: z.number().int().positive().default(256),
+  maxOutputTokens: z.number().int().positive().default(1024),
+  minUsefulOutputTokens: z.number().int().positive().default(64),
+  /** Further attempts after a failure that may pass, each with its own reservation. */
+  maxRetries: z.number().int().min(0).max(5).default(2),
+  /** A provider that asks to wait longer than this has not answered. */
+  maxRetryWaitMs: z.number().int().min(0).default(10_000),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+export const DEFAULT_MONTHLY_BUDGET_NANO_USD = nanoUsd(20_000_000_000);

@@ -1,0 +1,203 @@
+/**
+ * The score of a prompt for a model: the estimated chance that this model's answer is not good enough. It is the
+ * prompt's mix of tasks times the model's table of abilities, moved by length and attached code. Pure; microseconds.
+ */
+import { abilitiesOf, abilityOrigin } from './ability.ts';
+import { type BaselineStrategy, baselineScore, lengthScore } from './baselines.ts';
+import { assertNever } from './errors.ts';
+import type { Features } from './features.ts';
+import type { FittedScore, ReferencePrompt } from './fittedScore.ts';
+import { classifierOf, expectedUnder, type TaskMix } from './taskMix.ts';
+import type { AbilitySource, Model } from './types.ts';
+
+export type Strategy = 'fitted' | BaselineStrategy;
+
+/** One step from the base rate to the score. */
+export interface ScorePart {
+  readonly name: 'base' | 'task' | 'length' | 'context' | 'baseline';
+  readonly added: number;
+  /** For people; no words of the prompt. */
+  readonly detail: string;
+}
+
+export interface Score {
+  /** In [0.01, 0.99]. */
+  readonly value: number;
+  /** The likeliest task and how likely it is. */
+  readonly task: string;
+  readonly taskProbability: number;
+  /** Their sum, in this order, is `value` before it is clamped. */
+  readonly parts: readonly ScorePart[];
+}
+
+type Scored = Pick<Model, 'ability'>;
+
+export interface Scorer {
+  readonly strategy: Strategy;
+  /** How likely the model's answer is not good enough; one minus it is the quality to expect of the model. */
+  score(features: Features, model: Scored): Score;
+  /**
+   * How much likelier a good answer is from `escalation` than from `cheap`. It ranks prompts by what escalating them
+   * is worth, where `score` ranks high also what neither model can answer.
+   */
+  gain(features: Features, cheap: Scored, escalation: Scored): Score;
+  /**
+   * The value above which that share of the reference prompts scores for this model. It belongs to the model:
+   * another one with the same threshold would escalate another share.
+   */
+  threshold(model: Scored, escalateShare: number): number;
+  /** The same for `gain`. */
+  gainThreshold(cheap: Scored, escalation: Scored, escalateShare: number): number;
+}
+
+const LOWEST = 0.01;
+const HIGHEST = 0.99;
+
+/** Chances of a bad answer as they are refined: over all tasks, for this mix, this length, this context. */
+type Steps = readonly [base: number, task: number, length: number, context: number];
+
+/** The logits that a prompt's size adds to the chance of a bad answer. */
+interface Shifts {
+  readonly length: number;
+  readonly context: number;
+}
+
+interface FailureTable {
+  readonly failure: Float64Array;
+  readonly base: number;
+}
+
+export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted'): Scorer {
+  const classify = classifierOf(fitted);
+  const tables = new WeakMap<AbilitySource, FailureTable>();
+
+  function tableOf({ ability }: Scored): FailureTable {
+    let table = tables.get(ability);
+    if (table === undefined) {
+      const failure = abilitiesOf(fitted, ability).map((good) => 1 - good);
+      const each = fitted.reference.map((prompt) => expectedUnder(prompt.mix, failure));
+      table = { failure, base: each.reduce((sum, value) => sum + value, 0) / each.length };
+      tables.set(ability, table);
+    }
+    return table;
+  }
+
+  function stepsOf(table: FailureTable, mix: Float64Array, shifts: Shifts): Steps {
+    const task = expectedUnder(mix, table.failure);
+    const length = shifted(task, shifts.length);
+    return [table.base, task, length, shifted(length, shifts.context)];
+  }
+
+  function judged(features: Features, base: string, stepsFor: StepsFor): Score {
+    const mix = classify(features);
+    const { label = 'nothing known', name = '' } = fitted.tasks[mix.top] ?? {};
+    const recognised = { task: name, taskProbability: mix.topProbability };
+    if (strategy !== 'fitted') {
+      const value = clamp(baselineScore(strategy, features));
+      const detail = `the ${strategy} baseline, which knows no models`;
+      return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
+    }
+    const beyond = Math.log(1 + features.textTokens) - mix.usualLength;
+    const { freeTokens, slope } = fitted.context;
+    const doublings = Math.max(0, Math.log2((features.contextTokens + 1) / freeTokens));
+    const steps = stepsFor(mix.probabilities, {
+      length: fitted.lengthSlope * beyond,
+      context: slope * doublings,
+    });
+    const parts: ScorePart[] = [
+      { name: 'base', added: steps[0], detail: base },
+      {
+        name: 'task',
+        added: steps[1] - steps[0],
+        detail: `looks like ${label} (${percent(mix.topProbability)})`,
+      },
+      {
+        name: 'length',
+        added: steps[2] - steps[1],
+        detail: `≈ ${features.textTokens} tokens, ${Math.exp(beyond).toFixed(1)} times what is usual`,
+      },
+    ];
+    if (features.contextTokens > 0) {
+      parts.push({
+        name: 'context',
+        added: steps[3] - steps[2],
+        detail: `≈ ${features.contextTokens} tokens of ${features.codeLanguage ?? 'text'} attached`,
+      });
+    }
+    const value = clamp(parts.reduce((sum, part) => sum + part.added, 0));
+    return { value, ...recognised, parts };
+  }
+
+  /** Keeps the likeliest `1 - share` of the reference prompts at or below the returned value. */
+  function quantileOf(stepsFor: StepsFor, escalateShare: number): number {
+    if (!(escalateShare >= 0 && escalateShare <= 1)) {
+      throw new RangeError(`expected a share in [0,1], got ${escalateShare}`);
+    }
+    const scores = fitted.reference.map((prompt) => referenceScore(strategy, prompt, stepsFor));
+    scores.sort((a, b) => a - b);
+    const kept = Math.round((1 - escalateShare) * scores.length);
+    if (kept === 0) return 0;
+    return kept === scores.length ? 1 : (scores[kept - 1] ?? 1);
+  }
+
+  function referenceScore(by: Strategy, prompt: ReferencePrompt, stepsFor: StepsFor): number {
+    switch (by) {
+      case 'fitted': {
+        const beyond = Math.log(1 + prompt.textTokens) - prompt.usualLength;
+        const shifts = { length: fitted.lengthSlope * beyond, context: 0 };
+        return clamp(stepsFor(prompt.mix, shifts)[3]);
+      }
+      case 'length':
+        return clamp(lengthScore(prompt.textTokens));
+      case 'keywords':
+        return clamp(prompt.keywordScore);
+      case 'random':
+        return clamp(prompt.rank);
+      default:
+        return assertNever(by);
+    }
+  }
+
+  function forOne(model: Scored): StepsFor {
+    return (mix, shifts) => stepsOf(tableOf(model), mix, shifts);
+  }
+
+  function forPair(cheap: Scored, escalation: Scored): StepsFor {
+    return (mix, shifts) => {
+      const from = stepsOf(tableOf(cheap), mix, shifts);
+      const to = stepsOf(tableOf(escalation), mix, shifts);
+      return [from[0] - to[0], from[1] - to[1], from[2] - to[2], from[3] - to[3]];
+    };
+  }
+
+  return {
+    strategy,
+    score(features, model) {
+      const base = `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
+      return judged(features, base, forOne(model));
+    },
+    gain(features, cheap, escalation) {
+      const base = 'what escalating the reference prompts gains on average';
+      return judged(features, base, forPair(cheap, escalation));
+    },
+    threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare),
+    gainThreshold: (cheap, escalation, escalateShare) =>
+      quantileOf(forPair(cheap, escalation), escalateShare),
+  };
+}
+
+type StepsFor = (mix: TaskMix['probabilities'], shifts: Shifts) => Steps;
+
+/** A probability moved by logits. */
+function shifted(value: number, logits: number): number {
+  const inside = Math.min(0.9999, Math.max(0.0001, value));
+  return 1 / (1 + Math.exp(-Math.log(inside / (1 - inside)) - logits));
+}
+
+function clamp(value: number): number {
+  return Math.min(HIGHEST, Math.max(LOWEST, value));
+}
+
+function percent(value: number): string {
+  return `${Math.round(value * 100)} %`;
+}

@@ -1,0 +1,72 @@
+/** Which task a prompt is, as probabilities: a softmax over the hashed words, with weights of a few bits each. */
+import type { Features } from './features.ts';
+import type { FittedScore } from './fittedScore.ts';
+
+export interface TaskMix {
+  /** In the order of `fitted.tasks`. */
+  readonly probabilities: Float64Array;
+  readonly top: number;
+  readonly topProbability: number;
+  /** ln(1 + tokens) that such prompts usually have. */
+  readonly usualLength: number;
+}
+
+/** The last prompt's mix is remembered, because every candidate model is scored for the same prompt. */
+export function classifierOf(fitted: FittedScore): (features: Features) => TaskMix {
+  let lastFeatures: Features | undefined;
+  let lastMix: TaskMix | undefined;
+  return (features) => {
+    if (lastMix === undefined || features !== lastFeatures) {
+      lastMix = taskMix(fitted, features);
+      lastFeatures = features;
+    }
+    return lastMix;
+  };
+}
+
+/** The bucket of a hash; training folds by the same rule. `buckets` is a power of two. */
+export function bucketOf(hash: number, buckets: number): number {
+  return (hash ^ (hash >>> 15)) & (buckets - 1);
+}
+
+export function expectedUnder(mix: Float64Array, values: Float64Array): number {
+  let sum = 0;
+  for (let at = 0; at < mix.length; at += 1) sum += (mix[at] ?? 0) * (values[at] ?? 0);
+  return sum;
+}
+
+function taskMix(fitted: FittedScore, features: Features): TaskMix {
+  const { buckets, weights, scales, bias, temperature } = fitted.classifier;
+  const labels = fitted.tasks.length;
+  const sums = new Int32Array(labels);
+  for (const gram of features.grams) {
+    const from = bucketOf(gram, buckets) * labels;
+    for (let label = 0; label < labels; label += 1) {
+      sums[label] = (sums[label] ?? 0) + (weights[from + label] ?? 0);
+    }
+  }
+  const scale = 1 / Math.sqrt(Math.max(1, features.grams.length));
+  const probabilities = new Float64Array(labels);
+  let top = 0;
+  for (let label = 0; label < labels; label += 1) {
+    const logit = (sums[label] ?? 0) * (scales[label] ?? 0) * scale + (bias[label] ?? 0);
+    probabilities[label] = logit / temperature;
+    if ((probabilities[label] ?? 0) > (probabilities[top] ?? 0)) top = label;
+  }
+  const largest = probabilities[top] ?? 0;
+  let total = 0;
+  for (let label = 0; label < labels; label += 1) {
+    const raised = Math.exp((probabilities[label] ?? 0) - largest);
+    probabilities[label] = raised;
+    total += raised;
+  }
+  for (let label = 0; label < labels; label += 1) {
+    probabilities[label] = (probabilities[label] ?? 0) / total;
+  }
+  return {
+    probabilities,
+    top,
+    topProbability: probabilities[top] ?? 0,
+    usualLength: expectedUnder(probabilities, fitted.usualLengths),
+  };
+}

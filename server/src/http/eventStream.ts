@@ -1,0 +1,65 @@
+/**
+ * An async generator of events as a Server-Sent Events response. The reader sets the pace. However the reading ends
+ * (done, cancelled, connection closed, nobody reads any more), the work behind it is stopped, once.
+ */
+import type { WireEvent } from './answerEvents.ts';
+
+export interface EventStreamOptions {
+  readonly events: AsyncIterator<WireEvent, void>;
+  /** Aborts when the client's connection is gone. */
+  readonly signal: AbortSignal;
+  /** A reader that leaves an event unread for so long has gone away without saying so. */
+  readonly stalledMs: number;
+  /** Stops the work behind the events; called once, however the reading ended. */
+  readonly onEnd: () => void;
+  /** What follows an error that the events threw: a defect, told in a last event. */
+  readonly onDefect: (error: unknown) => WireEvent;
+}
+
+export function eventStreamResponse(options: EventStreamOptions): Response {
+  const { events, signal, stalledMs, onDefect } = options;
+  const encoder = new TextEncoder();
+  let stall: NodeJS.Timeout | undefined;
+  let ended = false;
+
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(stall);
+    signal.removeEventListener('abort', end);
+    options.onEnd();
+    // `onEnd` aborts the work, so a pending step of the generator settles soon and this can't wait for long.
+    void events.return?.().catch(() => undefined);
+  };
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      clearTimeout(stall);
+      try {
+        const next = await events.next();
+        if (next.done === true) {
+          end();
+          controller.close();
+          return;
+        }
+        controller.enqueue(encoder.encode(eventText(next.value)));
+        if (!ended) stall = setTimeout(end, stalledMs).unref();
+      } catch (error) {
+        controller.enqueue(encoder.encode(eventText(onDefect(error))));
+        end();
+        controller.close();
+      }
+    },
+    cancel: end,
+  });
+  return new Response(body, {
+    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+  });
+}
+
+/** JSON has no raw line ends, so one `data` line holds any text. */
+export function eventText({ event, data }: WireEvent): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

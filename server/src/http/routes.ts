@@ -1,0 +1,158 @@
+/** The calls of this edge as OpenAPI describes them. api.ts gives each its handler. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { eventSchemas } from './answerEvents.ts';
+import { answerReply } from './answerReply.ts';
+import { generateRequest } from './generateRequest.ts';
+import { legacyReply, legacyRequest } from './legacyRoute.ts';
+import { modelsReply, spendReply } from './moneyReplies.ts';
+import { type ProblemCode, problemReply, problemStatus } from './problems.ts';
+
+const SECURED = [{ bearer: [] }];
+
+const everywhere: readonly ProblemCode[] = ['forbidden_host', 'forbidden_origin', 'internal'];
+const secured: readonly ProblemCode[] = ['unauthorized', ...everywhere];
+const withBody: readonly ProblemCode[] = [
+  'invalid_json',
+  'invalid_request',
+  'body_too_large',
+  'prompt_too_long',
+  'unsupported_media_type',
+  'too_busy',
+  ...secured,
+];
+/** What a decision alone can be refused for. */
+const deciding: readonly ProblemCode[] = [
+  'unknown_model',
+  'budget_exhausted',
+  'privacy_floor',
+  'cost_limit',
+  'context_limit',
+  'no_api_key',
+  'model_missing',
+  'unknown_price',
+  'provider_unavailable',
+  ...withBody,
+];
+const answering: readonly ProblemCode[] = [
+  'duplicate_request',
+  'refusal',
+  'rate_limited',
+  'quota_exceeded',
+  'cancelled',
+  'bad_request',
+  'bad_key',
+  'stream_cut',
+  'model_crashed',
+  'model_too_big',
+  'ledger_unavailable',
+  'timeout',
+  ...deciding,
+];
+
+const eventNames = Object.entries(eventSchemas).map(([name]) => `\`${name}\``).join(', ');
+
+export const routes = {
+  generate: createRoute({
+    method: 'post',
+    path: '/generate',
+    summary: 'Answer a prompt, or with `dry_run` say how it would be answered.',
+    description: `Streams events (${eventNames}) when asked to: see \`stream\`. Closing the connection cancels the work.`,
+    security: SECURED,
+    request: { body: jsonBody(generateRequest) },
+    responses: {
+      200: {
+        description: 'The answer, or the events that lead to it.',
+        content: {
+          'application/json': { schema: answerReply },
+          'text/event-stream': {
+            schema: z.string().describe(`Server-Sent Events: ${eventNames}, each with one line of JSON. The schemas `event_NAME` describe them; `end` is an Answer, `error` a Problem.`),
+          },
+        },
+      },
+      ...problems(answering),
+    },
+  }),
+  legacy: createRoute({
+    method: 'post',
+    path: '/route',
+    summary: 'Choose a model (the older call, in dollars and seconds). Nothing is generated.',
+    security: SECURED,
+    request: { body: jsonBody(legacyRequest) },
+    responses: { ...json('The decision.', legacyReply), ...problems(deciding) },
+  }),
+  spend: createRoute({
+    method: 'get',
+    path: '/spend',
+    summary: 'The money of this month.',
+    security: SECURED,
+    responses: { ...json('The month.', spendReply), ...problems(secured) },
+  }),
+  models: createRoute({
+    method: 'get',
+    path: '/models',
+    summary: 'The models with their prices, speeds and whether they could answer now.',
+    security: SECURED,
+    responses: { ...json('The models.', modelsReply), ...problems(secured) },
+  }),
+  health: createRoute({
+    method: 'get',
+    path: '/health',
+    summary: 'Whether the server is up. Needs no token.',
+    security: [],
+    responses: {
+      ...json(
+        'It is.',
+        z
+          .strictObject({
+            status: z.literal('ok').describe('Always this.'),
+            version: z.string().describe('The version of the program.'),
+          })
+          .openapi('Health'),
+      ),
+      ...problems(everywhere),
+    },
+  }),
+  openapi: createRoute({
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This description.',
+    security: [...SECURED, { page: [] }],
+    responses: {
+      ...json('An OpenAPI 3.1 document.', z.looseObject({}).describe('OpenAPI 3.1.')),
+      ...problems(secured),
+    },
+  }),
+  docs: createRoute({
+    method: 'get',
+    path: '/docs',
+    summary: 'This description as a page.',
+    security: [...SECURED, { page: [] }],
+    responses: {
+      200: { description: 'The page.', content: { 'text/html': { schema: z.string() } } },
+      ...problems(secured),
+    },
+  }),
+};
+
+function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+/** Plain responses, so that handlers may return any `Response`; what they put in is typed where it is made. */
+type Responses = Record<number, { description: string; content?: Record<string, { schema: z.ZodType }> }>;
+
+function json(description: string, schema: z.ZodType): Responses {
+  return { 200: { description, content: { 'application/json': { schema } } } };
+}
+
+function problems(codes: readonly ProblemCode[]): Responses {
+  const byStatus = Map.groupBy(codes, (code) => problemStatus[code]);
+  const entries = [...byStatus].map(([status, some]) => [
+    status,
+    {
+      description: `One of ${some.map((code) => `\`${code}\``).join(', ')}.`,
+      content: { 'application/json': { schema: problemReply } },
+    },
+  ]);
+  return Object.fromEntries(entries);
+}

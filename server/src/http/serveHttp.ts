@@ -1,0 +1,106 @@
+/** Lends the API a socket. Limits that only a socket knows are kept here: time for headers and bodies, connections at once. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import type { Api } from './api.ts';
+import { internalProblem, problemResponse } from './problems.ts';
+
+export interface ServeOptions {
+  readonly api: Api;
+  /** @default '127.0.0.1' */
+  readonly host?: string;
+  /** 0 takes any free port. @default 5000 */
+  readonly port?: number;
+  readonly limits?: Partial<SocketLimits>;
+}
+
+export interface SocketLimits {
+  /** Time in which the headers of a request must have come. @default 10 s */
+  readonly headersMs: number;
+  /** Time in which a whole request must have come, however slowly it is sent. @default 30 s */
+  readonly requestMs: number;
+  /** Time between looks at the two limits above. @default 1 s */
+  readonly checkMs: number;
+  /** @default 128 */
+  readonly connections: number;
+  /** Time that running answers get when the server closes, before their connections are cut. @default 5 s */
+  readonly closeMs: number;
+}
+
+export interface Serving {
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more requests, lets running ones end for a while, then cuts them, which cancels their work. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_LIMITS: SocketLimits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  checkMs: 1000,
+  connections: 128,
+  closeMs: 5000,
+};
+
+/** Throws, with a sentence for a person, when the address can't be had or would be open to everybody. */
+export async function serveHttp(options: ServeOptions): Promise<Serving> {
+  const { api, host = '127.0.0.1', port = 5000 } = options;
+  if (!api.secured && !isLoopback(host)) {
+    throw new Error(
+      `expected a loopback address for a server without a token, got ${host}; use 127.0.0.1, or let it ask for the token`,
+    );
+  }
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const listener = getRequestListener((request) => api.fetch(request), {
+    overrideGlobalObjects: false,
+    errorHandler: (error) =>
+      problemResponse(error instanceof RequestError ? badTarget : internalProblem),
+  });
+  const server = createServer(
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.checkMs,
+      keepAliveTimeout: 5000,
+      // A missing Host is answered by the API, in its own words.
+      requireHostHeader: false,
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  );
+  server.maxConnections = limits.connections;
+  const taken = await listen(server, host, port);
+  return {
+    port: taken,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    close: () => close(server, limits.closeMs),
+  };
+}
+
+const badTarget = {
+  code: 'forbidden_host',
+  message: 'expected a Host and a path that make one address, got others; check the URL',
+} as const;
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const message = `expected to listen on ${host} port ${port}, got ${error.code ?? error.message}; choose another port or stop the program that has it`;
+      reject(new Error(message, { cause: error }));
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function close(server: Server, closeMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), closeMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+  });
+}

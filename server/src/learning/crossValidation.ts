@@ -1,0 +1,130 @@
+/** Judges a way of fitting inside the training outcomes only: on unseen prompts of known tasks, and on whole tasks left out. */
+import type { FittedScoreFile } from '../core/fittedScore.ts';
+import { parseFittedScore } from '../core/fittedScore.ts';
+import { createScorer } from '../core/score.ts';
+import { type Constants, emptyReference, fitTables, type Row } from './fittedTables.ts';
+import { areaUnderRoc, calibrationError, mean, type Routed, routingQuality } from './metrics.ts';
+import { createSeededRandom } from './seededRandom.ts';
+import type { SeedPrompt } from './seedPrompts.ts';
+
+/** The widest honest pair of the training outcomes. */
+export const PAIR = {
+  weak: 'mistral-7b-instruct-v0.3',
+  strong: 'llama-3.1-nemotron-51b-instruct',
+} as const;
+
+/** Models that can hold a conversation; the others fail by format and would hide what is measured. */
+const judgedModels = [
+  'qwen2.5-7b-instruct',
+  'llama-3.1-nemotron-51b-instruct',
+  'mistral-7b-instruct-v0.3',
+  'gemma-2-9b-it',
+  'llama-3.1-8b-instruct',
+  'llama-3.3-nemotron-super-49b-v1',
+];
+
+/** A prompt that its fit had not seen. */
+export interface HeldOut {
+  readonly row: Row;
+  /** Ranking by `Scorer.gain` for the pair, and by the weak model's `Scorer.score` alone. */
+  readonly gain: number;
+  readonly score: number;
+  /** Estimated quality of every judged model, beside what its answer was worth. */
+  readonly estimates: readonly { readonly estimate: number; readonly happened: number }[];
+}
+
+export type Folds = (row: Row, at: number) => number;
+
+export function randomFolds(count: number, rows: number): Folds {
+  const order = createSeededRandom(7).shuffle(Array.from({ length: rows }, (_, at) => at));
+  const foldOf = new Map(order.map((row, at) => [row, at % count]));
+  return (_, at) => foldOf.get(at) ?? 0;
+}
+
+export function taskFolds(rows: readonly Row[]): Folds {
+  const names = [...new Set(rows.map((row) => row.task))];
+  return (row) => names.indexOf(row.task);
+}
+
+export function holdOut(
+  rows: readonly Row[],
+  seeds: readonly SeedPrompt[],
+  constants: Constants,
+  folds: Folds,
+): HeldOut[] {
+  const numbers = rows.map(folds);
+  const heldOut: HeldOut[] = [];
+  for (const fold of new Set(numbers)) {
+    const kept = rows.filter((_, at) => numbers[at] !== fold);
+    const scorer = createScorer(parseFittedScore(withoutReference(kept, seeds, constants)));
+    const ability = (key: string) => ({ ability: { kind: 'fitted', key } as const });
+    const [weak, strong] = [ability(PAIR.weak), ability(PAIR.strong)];
+    const judged = judgedModels.map(ability);
+    rows.forEach((row, at) => {
+      if (numbers[at] !== fold) return;
+      heldOut.push({
+        row,
+        gain: scorer.gain(row.features, weak, strong).value,
+        score: scorer.score(row.features, weak).value,
+        estimates: judged.map((model, which) => ({
+          estimate: 1 - scorer.score(row.features, model).value,
+          happened: row.outcome.scores[judgedModels[which] ?? ''] ?? 0,
+        })),
+      });
+    });
+  }
+  return heldOut;
+}
+
+/** Its thresholds mean nothing; nobody asks for them here. */
+function withoutReference(
+  rows: readonly Row[],
+  seeds: readonly SeedPrompt[],
+  constants: Constants,
+): FittedScoreFile {
+  const { sizeLine: _, ...tables } = fitTables(rows, seeds, constants);
+  return { ...tables, reference: emptyReference(tables.tasks.length) };
+}
+
+export interface CrossValidated {
+  /** Mean of -ln(chance given to what happened), over the judged models. */
+  readonly logLoss: number;
+  readonly calibrationError: number;
+  readonly auroc: number;
+  readonly byGain: ReturnType<typeof routingQuality>;
+  readonly byScore: ReturnType<typeof routingQuality>;
+  /** APGR inside each task whose gap is wide enough to be divided by. */
+  readonly withinTasks: number;
+}
+
+/** A gap narrower than this makes PGR explode. */
+const NARROWEST_GAP = 0.1;
+
+export function summarise(heldOut: readonly HeldOut[]): CrossValidated {
+  const estimates = heldOut.flatMap((prompt) => prompt.estimates);
+  const tasks = Map.groupBy(heldOut, (prompt) => prompt.row.task);
+  const wide = [...tasks.values()]
+    .map((prompts) => prompts.map((prompt) => routed(prompt, prompt.gain)))
+    .filter((rows) => mean(rows.map((row) => row.strong - row.weak)) >= NARROWEST_GAP);
+  return {
+    logLoss: mean(
+      estimates.map(
+        ({ estimate, happened }) =>
+          -happened * Math.log(estimate) - (1 - happened) * Math.log(1 - estimate),
+      ),
+    ),
+    calibrationError: calibrationError(estimates),
+    auroc:
+      areaUnderRoc(
+        estimates.map(({ estimate, happened }) => ({ score: estimate, positive: happened > 0.5 })),
+      ) ?? Number.NaN,
+    byGain: routingQuality(heldOut.map((prompt) => routed(prompt, prompt.gain))),
+    byScore: routingQuality(heldOut.map((prompt) => routed(prompt, prompt.score))),
+    withinTasks: mean(wide.map((rows) => routingQuality(rows).apgr)),
+  };
+}
+
+function routed({ row }: HeldOut, score: number): Routed {
+  const { scores } = row.outcome;
+  return { score, weak: scores[PAIR.weak] ?? 0, strong: scores[PAIR.strong] ?? 0 };
+}

@@ -1,0 +1,200 @@
+/**
+ * One generation on one sequence: reads the prompt in slices short enough to look at the abort between them, then writes token by
+ * token, greedily, keeping the log-probability of each. Whatever happens, the sequence is usable afterwards.
+ */
+import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import type { TokenLogProb } from '../core/ports.ts';
+import type { FinishReason } from '../core/types.ts';
+import { createAnswerText } from './answerText.ts';
+import type { ChatPrompt, ChatPrompts } from './chatPrompt.ts';
+import type { GenerationStats } from './hostProtocol.ts';
+import {
+  isLooping,
+  logProbOfChoice,
+  PENALTY,
+  PENALTY_WINDOW,
+  penalisedTokens,
+} from './repetition.ts';
+
+export interface GenerationTask {
+  readonly model: LlamaModel;
+  readonly sequence: LlamaContextSequence;
+  readonly chat: ChatPrompts;
+  readonly prompt: ChatPrompt;
+  readonly maxOutputTokens: number;
+  readonly thoughtTokens: number;
+  readonly signal: AbortSignal;
+  readonly onReading: (share: number) => void;
+  readonly onText: (text: string) => void;
+}
+
+export interface GenerationOutcome {
+  readonly finish: FinishReason;
+  readonly stats: GenerationStats;
+  readonly thoughtTokens: number;
+  readonly logProbs: readonly TokenLogProb[];
+}
+
+/** What one slice of the prompt should take: an abort waits for the slice at hand. Small slices read as fast as large ones on a CPU. */
+const SLICE_MS = 80;
+const FIRST_SLICE_TOKENS = 8;
+const LONGEST_SLICE_TOKENS = 256;
+/** A character of UTF-8 spans at most four bytes, hence four tokens; more means that the model wrote rubbish. */
+const LONGEST_CHARACTER_TOKENS = 4;
+
+/** Resolves to `undefined` when the signal aborted. */
+export async function generate(task: GenerationTask): Promise<GenerationOutcome | undefined> {
+  const begun = performance.now();
+  const reusedTokens = await readPrompt(task);
+  if (reusedTokens === undefined) return undefined;
+  const read = performance.now();
+  const written = await writeAnswer(task);
+  if (written === undefined) return undefined;
+  const { outputTokens, ...outcome } = written;
+  const stats = {
+    promptTokens: task.prompt.tokens.length,
+    reusedTokens,
+    outputTokens,
+    readingMs: read - begun,
+    writingMs: performance.now() - read,
+  };
+  return { ...outcome, stats };
+}
+
+/** Evaluates all but the last token, reusing what the sequence still holds. Returns how many tokens that was. */
+async function readPrompt(task: GenerationTask): Promise<number | undefined> {
+  const { sequence, prompt, signal } = task;
+  const tokens = prompt.tokens.slice(0, -1);
+  await sequence.adaptStateToTokens(tokens, false);
+  const reused = sequence.nextTokenIndex;
+  task.onReading(0);
+  let size = FIRST_SLICE_TOKENS;
+  for (let at = reused; at < tokens.length; at = sequence.nextTokenIndex) {
+    if (signal.aborted) return undefined;
+    // Recurrent models can go back to a checkpoint only, so one is left where the next prompt will part from this one.
+    const end =
+      at < prompt.sharedTokens && sequence.needsCheckpoints ? prompt.sharedTokens : tokens.length;
+    const slice = tokens.slice(at, Math.min(at + size, end));
+    const begun = performance.now();
+    await sequence.evaluateWithoutGeneratingNewTokens(slice);
+    if (sequence.nextTokenIndex === prompt.sharedTokens) await sequence.takeCheckpoint();
+    const perToken = (performance.now() - begun) / slice.length;
+    size = Math.max(1, Math.min(LONGEST_SLICE_TOKENS, size * 2, Math.floor(SLICE_MS / perToken)));
+    task.onReading(Math.min(1, sequence.nextTokenIndex / tokens.length));
+  }
+  return signal.aborted ? undefined : reused;
+}
+
+type Written = Omit<GenerationOutcome, 'stats'> & { readonly outputTokens: number };
+
+async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
+  const { model, chat, prompt, signal } = task;
+  const answer = createAnswerText(prompt.markers);
+  const textOf = createDetokenizer(model, chat, prompt.tokens);
+  const logProbs: TokenLogProb[] = [];
+  const said: Token[] = [];
+  let thoughtTokens = 0;
+  let input = prompt.tokens.slice(-1);
+
+  const finish = (reason: FinishReason): Written => {
+    give(answer.flush());
+    return { finish: reason, outputTokens: said.length, thoughtTokens, logProbs };
+  };
+  const give = (pieces: readonly TokenLogProb[]) => {
+    logProbs.push(...pieces);
+    const text = pieces.map((piece) => piece.text).join('');
+    if (text !== '') task.onText(text);
+  };
+
+  while (said.length < task.maxOutputTokens) {
+    if (signal.aborted) return undefined;
+    const choice = await chooseNext(task.sequence, input, said);
+    if (signal.aborted) return undefined;
+    if (choice === undefined || model.isEogToken(choice.token)) return finish('stop');
+    said.push(choice.token);
+    if (answer.inThought()) thoughtTokens += 1;
+    const { released, stopped } = answer.push({
+      text: textOf(choice.token),
+      logProb: choice.logProb,
+    });
+    give(released);
+    if (stopped) return finish('stop');
+    if (isLooping(said)) return finish('length');
+
+    input = [choice.token];
+    if (answer.inThought() && thoughtTokens >= task.thoughtTokens) {
+      const closing = chat.closingTokens.slice(0, task.maxOutputTokens - said.length);
+      said.push(...closing);
+      thoughtTokens += closing.length;
+      input.push(...closing);
+      answer.closeThought();
+    }
+  }
+  return finish('length');
+}
+
+/** Evaluates `input` and chooses the token after it: the likeliest, with tokens said lately made less likely. */
+async function chooseNext(
+  sequence: LlamaContextSequence,
+  input: readonly Token[],
+  said: readonly Token[],
+): Promise<{ readonly token: Token; readonly logProb: number } | undefined> {
+  const last = input.at(-1);
+  if (last === undefined) return undefined;
+  const penalised = penalisedTokens(said);
+  const outputs = await sequence.controlledEvaluate([
+    ...input.slice(0, -1),
+    [
+      last,
+      {
+        generateNext: {
+          token: true,
+          totalLogitWeight: true,
+          ...(penalised.length === 0
+            ? { options: { temperature: 0 } }
+            : {
+                logits: { filter: { tokens: penalised, includeSelected: true } },
+                options: {
+                  temperature: 0,
+                  repeatPenalty: {
+                    punishTokens: penalised,
+                    maxPunishTokens: PENALTY_WINDOW,
+                    penalty: PENALTY,
+                  },
+                },
+              }),
+        },
+      },
+    ],
+  ]);
+  const next = outputs[input.length - 1]?.next;
+  if (next?.token === undefined || next.token === null || next.totalLogitWeight === undefined) {
+    return undefined;
+  }
+  const { token, totalLogitWeight, logits } = next;
+  return { token, logProb: logProbOfChoice({ token, totalLogitWeight, logits, penalised }) };
+}
+
+/** Text of each token in turn. A character whose bytes are spread over tokens comes whole, with the last of them. */
+function createDetokenizer(
+  model: LlamaModel,
+  chat: ChatPrompts,
+  promptTokens: readonly Token[],
+): (token: Token) => string {
+  let before = promptTokens.slice(-8);
+  let pending: Token[] = [];
+  return (token) => {
+    const marker = chat.markerTexts.get(token);
+    if (marker !== undefined) {
+      pending = [];
+      before = [token];
+      return marker;
+    }
+    pending.push(token);
+    const text = model.detokenize(pending, false, before);
+    if (text.endsWith('\uFFFD') && pending.length < LONGEST_CHARACTER_TOKENS) return '';
+    before = [...before, ...pending].slice(-8);
+    pending = [];
+    return text;
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * What the router's process and the model host say to each other over IPC. Both ends are started from one installation,
+ * so the messages carry no version. Prompts pass here, keys never do: the host has no use for one.
+ */
+import type { Failure } from '../core/errors.ts';
+import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
+import type { FinishReason, Usage } from '../core/types.ts';
+
+export interface HostSettings {
+  /** Threads that evaluate tokens. llama.cpp's threads spin, so one core is left to everybody else. */
+  readonly threads: number;
+  /** Answers that one model generates at once; further ones wait in line. */
+  readonly sequences: number;
+  readonly gpu: 'auto' | false;
+  /** A model that answered nothing for so long is unloaded. */
+  readonly idleMs: number;
+  /** Memory that a model and its contexts may take; free memory is a limit besides. */
+  readonly maxMemoryBytes: number | undefined;
+}
+
+/** A local model as the host needs to know it. */
+export interface HostModel {
+  readonly id: string;
+  readonly path: string;
+  /** State of the file when its content was verified; another state is refused. */
+  readonly stamp: string;
+  readonly contextWindow: number;
+  readonly chatTemplate: string;
+  readonly systemPrompt: string;
+  readonly thoughtTokens: number;
+}
+
+export type ToHost =
+  /** The first message, once. */
+  | { readonly type: 'configure'; readonly settings: HostSettings }
+  /** Loads a model ahead of its first prompt; answered by `loaded` or `failed`. */
+  | { readonly type: 'load'; readonly requestId: number; readonly model: HostModel }
+  /** Answered by `progress` and `delta`, then exactly one `end` or `failed`. */
+  | {
+      readonly type: 'generate';
+      readonly requestId: number;
+      readonly model: HostModel;
+      readonly request: GenerationRequest;
+    }
+  | { readonly type: 'abort'; readonly requestId: number };
+
+/** How one generation went, for measuring; the numbers hold no text. */
+export interface GenerationStats {
+  readonly promptTokens: number;
+  /** Prompt tokens whose evaluation was still in the sequence and was used again. */
+  readonly reusedTokens: number;
+  readonly outputTokens: number;
+  readonly readingMs: number;
+  readonly writingMs: number;
+}
+
+export type FromHost =
+  | {
+      readonly type: 'progress';
+      readonly requestId: number;
+      readonly stage: 'queued' | 'loading' | 'reading';
+      readonly share: number;
+    }
+  | { readonly type: 'loaded'; readonly requestId: number }
+  | { readonly type: 'delta'; readonly requestId: number; readonly text: string }
+  | {
+      readonly type: 'end';
+      readonly requestId: number;
+      readonly finish: FinishReason;
+      readonly usage: Usage;
+      readonly logProbs: readonly TokenLogProb[];
+      readonly stats: GenerationStats;
+    }
+  | { readonly type: 'failed'; readonly requestId: number; readonly failure: Failure }
+  /** A model was unloaded for idleness; `remaining` models are still in memory. */
+  | { readonly type: 'unloaded'; readonly modelId: string; readonly remaining: number };

@@ -1,0 +1,219 @@
+/**
+ * A model in the host's memory with its sequences. Loading is refused beforehand when the estimate says that memory will not do,
+ * and afterwards when the file turns out to have changed since its content was verified.
+ */
+import type { GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
+import { type Failure, failure } from '../core/errors.ts';
+import type { GenerationRequest } from '../core/ports.ts';
+import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
+import { type GenerationOutcome, generate } from './generation.ts';
+import type { HostModel, HostSettings } from './hostProtocol.ts';
+import { stampOf } from './modelFile.ts';
+import { createSequencePool } from './sequencePool.ts';
+
+export interface LoadedModel {
+  /** Whether an answer is being generated. */
+  busy(): boolean;
+  generate(
+    request: GenerationRequest,
+    signal: AbortSignal,
+    listener: GenerationListener,
+  ): Promise<AnswerResult>;
+  dispose(): Promise<void>;
+}
+
+export interface GenerationListener {
+  onQueued(): void;
+  onReading(share: number): void;
+  onText(text: string): void;
+}
+
+export type AnswerResult =
+  | { readonly kind: 'answered'; readonly outcome: GenerationOutcome }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+export type LoadResult =
+  | { readonly kind: 'loaded'; readonly model: LoadedModel }
+  | { readonly kind: 'refused'; readonly failure: Failure };
+
+/** Memory that is left to everything else on the machine. */
+const SPARE_BYTES = 256 * 1024 * 1024;
+/** No tokenizer needs so few tokens for so many characters; longer texts are not even counted. */
+const CHARACTERS_PER_TOKEN = 64;
+
+export async function loadModel(
+  library: Library,
+  llama: Llama,
+  spec: HostModel,
+  settings: HostSettings,
+  onProgress: (share: number) => void,
+): Promise<LoadResult> {
+  if (stampOf(spec.path) !== spec.stamp) return changedFile(spec);
+  const insights = await readInsights(library, llama, spec);
+  if (insights === undefined) {
+    return refuse(
+      'model_missing',
+      `expected a GGUF model that this version can run for ${spec.id}, got another file; name another source in the registry`,
+    );
+  }
+  const contextSize = Math.min(spec.contextWindow, insights.trainContextSize ?? spec.contextWindow);
+  if (llama.gpu === false) {
+    const tooBig = await memoryRefusal(insights, contextSize, spec, settings);
+    if (tooBig !== undefined) return { kind: 'refused', failure: tooBig };
+  }
+  let model: LlamaModel | undefined;
+  try {
+    model = await llama.loadModel({ modelPath: spec.path, onLoadProgress: onProgress });
+    const context = await model.createContext({
+      contextSize,
+      sequences: settings.sequences,
+      threads: settings.threads,
+    });
+    if (stampOf(spec.path) !== spec.stamp) {
+      await model.dispose();
+      return changedFile(spec);
+    }
+    const chat = createChatPrompts(library, model, spec);
+    return { kind: 'loaded', model: createLoadedModel(model, context, chat, spec, contextSize) };
+  } catch (error) {
+    await model?.dispose();
+    if (error instanceof library.InsufficientMemoryError) {
+      return refuse(
+        'model_too_big',
+        `expected ${spec.id} to fit into memory, it does not; choose a smaller model or context window`,
+      );
+    }
+    throw error;
+  }
+}
+
+function createLoadedModel(
+  model: LlamaModel,
+  context: LlamaContext,
+  chat: ChatPrompts,
+  spec: HostModel,
+  contextSize: number,
+): LoadedModel {
+  const sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
+  const pool = createSequencePool(
+    sequences,
+    (sequence, tokens) =>
+      sequence.compareContextTokens([...tokens] as typeof sequence.contextTokens)
+        .firstDifferentIndex,
+  );
+
+  async function answer(
+    request: GenerationRequest,
+    signal: AbortSignal,
+    listener: GenerationListener,
+  ): Promise<AnswerResult> {
+    const characters = request.turns.reduce((sum, turn) => sum + turn.text.length, 0);
+    if (characters > contextSize * CHARACTERS_PER_TOKEN)
+      return tooLong(spec, contextSize, undefined);
+    const prompt = chat.render(request);
+    // The library keeps one place of the context for itself; past that it would silently drop the beginning.
+    const room = contextSize - 1 - prompt.tokens.length;
+    if (room < 1) return tooLong(spec, contextSize, prompt.tokens.length);
+
+    if (pool.full()) listener.onQueued();
+    const lease = await pool.acquire(prompt.tokens, signal);
+    if (lease === undefined) return cancelled(spec);
+    const { sequence } = lease;
+    try {
+      const outcome = await generate({
+        model,
+        sequence,
+        chat,
+        prompt,
+        maxOutputTokens: Math.min(request.maxOutputTokens, room),
+        thoughtTokens: spec.thoughtTokens,
+        signal,
+        onReading: listener.onReading,
+        onText: listener.onText,
+      });
+      return outcome === undefined ? cancelled(spec) : { kind: 'answered', outcome };
+    } catch (error) {
+      // Its state is unknown now; an empty one is right for any prompt.
+      await sequence.clearHistory();
+      throw error;
+    } finally {
+      lease.release();
+    }
+  }
+
+  return {
+    busy: pool.busy,
+    generate: answer,
+    async dispose() {
+      await context.dispose();
+      await model.dispose();
+    },
+  };
+}
+
+async function readInsights(
+  library: Library,
+  llama: Llama,
+  spec: HostModel,
+): Promise<GgufInsights | undefined> {
+  try {
+    const info = await library.readGgufFileInfo(spec.path, {
+      sourceType: 'filesystem',
+      logWarnings: false,
+    });
+    const insights = await library.GgufInsights.from(info, llama);
+    return insights.isSupportedByLlamaCpp && insights.hasDecoder ? insights : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function memoryRefusal(
+  insights: GgufInsights,
+  contextSize: number,
+  spec: HostModel,
+  settings: HostSettings,
+): Promise<Failure | undefined> {
+  const { sequences, maxMemoryBytes } = settings;
+  const [weights, contexts] = await Promise.all([
+    insights.estimateModelResourceRequirementsV2({ gpuLayers: 0 }),
+    insights.estimateContextResourceRequirementsV2({ contextSize, modelGpuLayers: 0, sequences }),
+  ]);
+  const needed = weights.cpuRam + contexts.cpuRam;
+  const free = Math.max(0, process.availableMemory() - SPARE_BYTES);
+  const allowed = Math.min(free, maxMemoryBytes ?? free);
+  if (needed <= allowed) return undefined;
+  return failure(
+    'model_too_big',
+    `expected ${megabytes(needed)} of memory for ${spec.id}, ${megabytes(allowed)} are free; choose a smaller model or context window`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
+}
+
+function changedFile(spec: HostModel): LoadResult {
+  return refuse(
+    'model_missing',
+    `the file of ${spec.id} changed after its content was verified; ask again to verify it anew`,
+    true,
+  );
+}
+
+function refuse(code: Failure['code'], message: string, retryable = false): LoadResult {
+  return { kind: 'refused', failure: failure(code, message, { retryable }) };
+}
+
+function tooLong(spec: HostModel, contextSize: number, tokens: number | undefined): AnswerResult {
+  const got = tokens === undefined ? 'far more' : `${tokens}`;
+  const message = `expected a prompt of at most ${contextSize - 2} tokens for ${spec.id}, got ${got}; shorten it or choose another model`;
+  return { kind: 'failed', failure: failure('context_limit', message) };
+}
+
+function cancelled(spec: HostModel): AnswerResult {
+  return {
+    kind: 'failed',
+    failure: failure('cancelled', `the answer of ${spec.id} was cancelled`),
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * The child process that runs local models: loads them on demand, generates, unloads them when idle. It holds neither key nor ledger,
+ * and a crash of llama.cpp takes nothing else with it. It lives as long as the channel to its parent.
+ */
+import type { Llama } from 'node-llama-cpp';
+import { failure } from '../core/errors.ts';
+import type { Library } from './chatPrompt.ts';
+import type { FromHost, HostModel, HostSettings, ToHost } from './hostProtocol.ts';
+import { type LoadedModel, type LoadResult, loadModel } from './loadedModel.ts';
+
+interface Slot {
+  readonly spec: HostModel;
+  readonly loading: Promise<LoadResult>;
+  /** Requests that use the model or wait for it. */
+  users: number;
+  readonly watchers: Set<(share: number) => void>;
+  idle?: NodeJS.Timeout;
+}
+
+type Request = Extract<ToHost, { type: 'load' | 'generate' }>;
+
+const slots = new Map<string, Slot>();
+const running = new Map<number, AbortController>();
+let settings: HostSettings | undefined;
+let runtime: Promise<{ readonly library: Library; readonly llama: Llama }> | undefined;
+/** Loads happen one after the other, so that each sees the memory that the one before it took. */
+let lastLoad: Promise<unknown> = Promise.resolve();
+
+process.on('message', (message: ToHost) => {
+  switch (message.type) {
+    case 'configure':
+      settings = message.settings;
+      break;
+    case 'abort':
+      running.get(message.requestId)?.abort();
+      break;
+    case 'load':
+    case 'generate':
+      void serve(message);
+      break;
+  }
+});
+// An orderly exit would wait for llama.cpp to finish its batch, and nobody is left to hear of it.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+function send(message: FromHost): void {
+  process.send?.(message, undefined, undefined, () => {
+    // A parent that is gone is noticed by `disconnect`.
+  });
+}
+
+async function serve(request: Request): Promise<void> {
+  const { requestId } = request;
+  const controller = new AbortController();
+  running.set(requestId, controller);
+  try {
+    await serveWithModel(request, controller.signal);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : 'an unknown error';
+    send({
+      type: 'failed',
+      requestId,
+      failure: failure('internal', `the model host failed: ${what}`, { retryable: true }),
+    });
+  } finally {
+    running.delete(requestId);
+  }
+}
+
+async function serveWithModel(request: Request, signal: AbortSignal): Promise<void> {
+  const { requestId } = request;
+  const slot = slotOf(request.model);
+  slot.users += 1;
+  clearTimeout(slot.idle);
+  const watch = (share: number) => send({ type: 'progress', requestId, stage: 'loading', share });
+  slot.watchers.add(watch);
+  try {
+    const loaded = await slot.loading;
+    slot.watchers.delete(watch);
+    if (loaded.kind === 'refused') {
+      send({ type: 'failed', requestId, failure: loaded.failure });
+    } else if (request.type === 'load') {
+      send({ type: 'loaded', requestId });
+    } else {
+      await answer(request, loaded.model, signal);
+    }
+  } finally {
+    slot.watchers.delete(watch);
+    slot.users -= 1;
+    if (slot.users === 0) waitForIdleness(slot);
+  }
+}
+
+async function answer(
+  { requestId, request }: Extract<Request, { type: 'generate' }>,
+  model: LoadedModel,
+  signal: AbortSignal,
+): Promise<void> {
+  const result = await model.generate(request, signal, {
+    onQueued: () => send({ type: 'progress', requestId, stage: 'queued', share: 0 }),
+    onReading: (share) => send({ type: 'progress', requestId, stage: 'reading', share }),
+    onText: (text) => send({ type: 'delta', requestId, text }),
+  });
+  if (result.kind === 'failed') {
+    send({ type: 'failed', requestId, failure: result.failure });
+    return;
+  }
+  const { finish, stats, logProbs, thoughtTokens } = result.outcome;
+  const usage = {
+    inputTokens: stats.promptTokens,
+    cachedInputTokens: undefined,
+    cacheWriteTokens: undefined,
+    outputTokens: stats.outputTokens,
+    reasoningTokens: thoughtTokens,
+  };
+  send({ type: 'end', requestId, finish, usage, logProbs, stats });
+}
+
+/** One slot per file and way of running it; an edit of the registry makes a new one and lets the old one fall idle. */
+function slotOf(spec: HostModel): Slot {
+  const key = JSON.stringify(spec);
+  const existing = slots.get(key);
+  if (existing !== undefined) return existing;
+  const watchers = new Set<(share: number) => void>();
+  const onProgress = (share: number) => {
+    for (const watcher of watchers) watcher(share);
+  };
+  const loading = lastLoad.then(() => load(spec, onProgress));
+  lastLoad = loading.catch(() => undefined);
+  const slot: Slot = { spec, loading, users: 0, watchers };
+  slots.set(key, slot);
+  // A refusal is not kept: memory may be free the next time.
+  void loading.then(
+    (result) => result.kind === 'refused' && slots.delete(key),
+    () => slots.delete(key),
+  );
+  return slot;
+}
+
+async function load(spec: HostModel, onProgress: (share: number) => void): Promise<LoadResult> {
+  if (settings === undefined) throw new Error('expected settings before the first model');
+  onProgress(0);
+  const { library, llama } = await start(settings);
+  let result = await loadModel(library, llama, spec, settings, throttled(onProgress));
+  if (
+    result.kind === 'refused' &&
+    result.failure.code === 'model_too_big' &&
+    (await unloadUnused())
+  ) {
+    result = await loadModel(library, llama, spec, settings, throttled(onProgress));
+  }
+  return result;
+}
+
+async function start({ gpu, threads }: HostSettings) {
+  runtime ??= import('node-llama-cpp').then(async (library) => ({
+    library,
+    llama: await library.getLlama({
+      gpu,
+      // Anything else may start to compile llama.cpp on the user's machine.
+      build: 'never',
+      maxThreads: threads,
+      logLevel: library.LlamaLogLevel.error,
+      progressLogs: false,
+    }),
+  }));
+  return await runtime;
+}
+
+/** llama.cpp reports hundreds of times; hundredths are enough for a progress bar. */
+function throttled(onProgress: (share: number) => void): (share: number) => void {
+  let reported = 0;
+  return (share) => {
+    if (share < reported + 0.01 && share < 1) return;
+    reported = share;
+    onProgress(share);
+  };
+}
+
+function waitForIdleness(slot: Slot): void {
+  clearTimeout(slot.idle);
+  slot.idle = setTimeout(() => void unload(slot), settings?.idleMs);
+}
+
+async function unloadUnused(): Promise<boolean> {
+  const unused = [...slots.values()].filter((slot) => slot.users === 0);
+  for (const slot of unused) await unload(slot);
+  return unused.length > 0;
+}
+
+async function unload(slot: Slot): Promise<void> {
+  if (slot.users > 0) return;
+  clearTimeout(slot.idle);
+  slots.delete(JSON.stringify(slot.spec));
+  const loaded = await slot.loading.catch(() => undefined);
+  if (loaded?.kind === 'loaded') await loaded.model.dispose();
+  send({ type: 'unloaded', modelId: slot.spec.id, remaining: slots.size });
+}

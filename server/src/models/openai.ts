@@ -1,0 +1,246 @@
+/**
+ * The cloud tier over the `openai` SDK: the Responses API for OpenAI, Chat Completions for compatible servers.
+ * One call is one HTTP request: no retry, no redirect, every option that moves the bill pinned, so that a
+ * reservation's bound holds. A cancelled call is read on in silence for a while, so that its true cost is known.
+ */
+import type { OpenAI } from 'openai';
+import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { ResponseCreateParamsStreaming } from 'openai/resources/responses/responses';
+import { type Billing, type Failure, failure } from '../core/errors.ts';
+import type { GenerationRequest, ModelEvent, ModelPort } from '../core/ports.ts';
+import type { CloudModel, Model } from '../core/types.ts';
+import { openaiFailure, streamedFailure, timedOut } from './openaiErrors.ts';
+import { type AnswerReader, createChatReader, createResponsesReader } from './openaiEvents.ts';
+
+export interface CloudOptions {
+  /** The key for a base URL; a key entered for one server is `undefined` for any other. */
+  readonly key: (baseUrl: string) => string | undefined;
+  /** Takes the place of OpenAI's own address and of the registry's, for provider `openai` only. */
+  readonly openaiBaseUrl?: string;
+  /** @default the global fetch */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Silence allowed before the answer begins and between two of its events. @default 120_000 */
+  readonly timeoutMs?: number;
+  /** How long a cancelled call is read on for its usage. @default 30_000 */
+  readonly drainMs?: number;
+}
+
+/** Where provider `openai` is found unless somebody says otherwise. */
+export const OPENAI_URL = 'https://api.openai.com/v1';
+
+/** All that leaves besides the body. The SDK would add the environment's OPENAI_CUSTOM_HEADERS and telemetry. */
+const SENT_HEADERS = ['accept', 'authorization', 'content-type', 'user-agent'];
+
+export function createCloudModels(options: CloudOptions): ModelPort {
+  const baseUrlOf = (model: CloudModel) =>
+    (model.provider === 'openai' ? options.openaiBaseUrl : undefined) ??
+    model.baseUrl ??
+    OPENAI_URL;
+  const keyOf = (model: CloudModel) =>
+    model.key === 'none' ? undefined : options.key(baseUrlOf(model)) || undefined;
+
+  return {
+    availability(model) {
+      const cloud = cloudModel(model);
+      return cloud.key !== 'none' && keyOf(cloud) === undefined
+        ? { kind: 'no_api_key' }
+        : { kind: 'ready' };
+    },
+    identity(model) {
+      const cloud = cloudModel(model);
+      return `${cloud.provider}:${new URL(baseUrlOf(cloud)).host}:${cloud.apiModel}`;
+    },
+    generate(model, request, signal) {
+      const cloud = cloudModel(model);
+      return generate(
+        { model: cloud, request, baseUrl: baseUrlOf(cloud), key: keyOf(cloud) },
+        { fetch: globalThis.fetch, timeoutMs: 120_000, drainMs: 30_000, ...options },
+        signal,
+      );
+    },
+  };
+}
+
+interface Call {
+  readonly model: CloudModel;
+  readonly request: GenerationRequest;
+  readonly baseUrl: string;
+  readonly key: string | undefined;
+}
+
+type Limits = Required<Pick<CloudOptions, 'fetch' | 'timeoutMs' | 'drainMs'>>;
+
+async function* generate(
+  call: Call,
+  limits: Limits,
+  signal: AbortSignal,
+): AsyncGenerator<ModelEvent, void> {
+  const { model, key } = call;
+  const host = new URL(call.baseUrl).host;
+  if (model.key !== 'none' && key === undefined) {
+    yield failed(failure('no_api_key', `no API key for ${host}; enter one, or set OPENAI_API_KEY`));
+    return;
+  }
+
+  const connection = new AbortController();
+  const state = { sent: false, answering: false, silent: false };
+  let drainTimer: NodeJS.Timeout | undefined;
+  const drain = () => {
+    drainTimer = setTimeout(() => connection.abort(), limits.drainMs);
+  };
+  const onSilence = () => {
+    state.silent = true;
+    connection.abort();
+  };
+  /** Why no proper end came. A cancelled call is just that, with the billing of what happened to it. */
+  const verdict = (error: unknown): ModelEvent => {
+    const own = state.silent
+      ? timedOut(host, 'unknown')
+      : openaiFailure(error, { host, apiModel: model.apiModel, key, ...state });
+    return failed(signal.aborted ? cancelled(own.billing) : own);
+  };
+
+  let answer: Answer | undefined;
+  signal.addEventListener('abort', drain, { once: true });
+  try {
+    const client = await createClient(call, limits, (send) => {
+      if (signal.aborted) throw new DOMException('aborted before sending', 'AbortError');
+      state.sent = true;
+      return send();
+    });
+    answer = await open(client, call, host, connection.signal);
+    state.answering = true;
+    for await (const text of withinSilence(answer.texts, limits.timeoutMs, onSilence)) {
+      if (text !== '' && !signal.aborted) yield { type: 'text-delta', text };
+    }
+    yield answer.ended() ?? verdict(undefined);
+  } catch (error) {
+    yield answer?.ended() ?? verdict(error);
+  } finally {
+    signal.removeEventListener('abort', drain);
+    clearTimeout(drainTimer);
+    connection.abort();
+  }
+}
+
+/** `gate` stands in front of the one request that a client makes. */
+async function createClient(
+  { baseUrl, key }: Call,
+  limits: Limits,
+  gate: (send: () => Promise<Response>) => Promise<Response>,
+): Promise<OpenAI> {
+  // Loaded late: half the commands never call a cloud model, and the SDK takes 0.2 s to load.
+  const { OpenAI } = await import('openai');
+  return new OpenAI({
+    // The SDK insists on a key; `onlyWhatIsMeant` takes this one out again.
+    apiKey: key ?? 'none',
+    baseURL: baseUrl,
+    // What the environment holds for OpenAI's own tools is not meant for this program.
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    timeout: limits.timeoutMs,
+    // The SDK's log could show parts of an answer.
+    logLevel: 'off',
+    fetch: (input, init) =>
+      gate(() => limits.fetch(input, onlyWhatIsMeant(init, key !== undefined))),
+  });
+}
+
+/** A redirect is not followed: it would carry the prompt to a server that nobody chose. */
+function onlyWhatIsMeant(init: RequestInit | undefined, withKey: boolean): RequestInit {
+  const given = new Headers(init?.headers);
+  const headers = new Headers();
+  for (const name of SENT_HEADERS) {
+    const value = given.get(name);
+    if (value !== null && (withKey || name !== 'authorization')) headers.set(name, value);
+  }
+  return { ...init, headers, redirect: 'manual' };
+}
+
+interface Answer {
+  /** One entry per event of the wire, empty for those that add no text. */
+  readonly texts: AsyncIterable<string>;
+  readonly ended: AnswerReader<never>['ended'];
+}
+
+/** What is sent here is all that a provider can bill. */
+async function open(
+  client: OpenAI,
+  { model, request, key }: Call,
+  host: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { system, turns, maxOutputTokens } = request;
+  const messages = turns.map(({ role, text }) => ({ role, content: text }));
+  const { apiModel, reasoningEffort } = model;
+  if (model.provider === 'openai') {
+    const body: ResponseCreateParamsStreaming = {
+      model: apiModel,
+      input: messages,
+      max_output_tokens: maxOutputTokens,
+      service_tier: 'default',
+      store: false,
+      stream: true,
+      ...(system !== '' && { instructions: system }),
+      ...(reasoningEffort !== undefined && { reasoning: { effort: reasoningEffort } }),
+    };
+    const reader = createResponsesReader((told) => streamedFailure(told, { host, apiModel, key }));
+    return answerOf(await client.responses.create(body, { signal }), reader);
+  }
+  // Compatible servers know `max_tokens` only, have no service tiers, and some refuse fields they do not know.
+  const body: ChatCompletionCreateParamsStreaming = {
+    model: apiModel,
+    messages: system === '' ? messages : [{ role: 'system', content: system }, ...messages],
+    max_tokens: maxOutputTokens,
+    n: 1,
+    stream: true,
+    stream_options: { include_usage: true },
+    ...(reasoningEffort !== undefined && { reasoning_effort: reasoningEffort }),
+  };
+  return answerOf(await client.chat.completions.create(body, { signal }), createChatReader());
+}
+
+function answerOf<Event>(stream: AsyncIterable<Event>, reader: AnswerReader<Event>): Answer {
+  async function* texts() {
+    for await (const event of stream) {
+      yield reader.read(event);
+      if (reader.complete()) return;
+    }
+  }
+  return { texts: texts(), ended: reader.ended };
+}
+
+/** Passes a stream on and tells when its source, not its reader, has been silent for too long. */
+async function* withinSilence<Item>(
+  source: AsyncIterable<Item>,
+  timeoutMs: number,
+  onSilence: () => void,
+): AsyncGenerator<Item, void> {
+  const items = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setTimeout(onSilence, timeoutMs);
+      const next = await items.next().finally(() => clearTimeout(timer));
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await items.return?.();
+  }
+}
+
+function cloudModel(model: Model): CloudModel {
+  if (model.provider !== 'local') return model;
+  throw new Error(`expected a cloud model, got the local ${model.id}`);
+}
+
+function failed(own: Failure): ModelEvent {
+  return { type: 'failed', failure: own };
+}
+
+function cancelled(billing: Billing): Failure {
+  return failure('cancelled', 'the request was cancelled', { billing });
+}

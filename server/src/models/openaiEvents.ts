@@ -1,0 +1,129 @@
+/**
+ * Reads the two wire formats of an answer: events of the Responses API, chunks of Chat Completions.
+ * A reader returns the text of each event and, once the provider has said so, how the answer ended. A stream
+ * that stops without saying so has been cut, although the SDK reports nothing.
+ */
+import type { ChatCompletionChunk } from 'openai/resources/chat/completions';
+import type { CompletionUsage } from 'openai/resources/completions';
+import type {
+  Response,
+  ResponseStreamEvent,
+  ResponseUsage,
+} from 'openai/resources/responses/responses';
+import type { Failure } from '../core/errors.ts';
+import type { ModelEvent } from '../core/ports.ts';
+import type { FinishReason, Usage } from '../core/types.ts';
+
+export interface AnswerReader<Event> {
+  /** The text that this event adds to the answer, often none. */
+  read(event: Event): string;
+  /** `undefined` until the provider has told the end. */
+  ended(): Extract<ModelEvent, { type: 'end' | 'failed' }> | undefined;
+  /** Whether more may still come that matters after the end, such as the usage. */
+  complete(): boolean;
+}
+
+/** What a provider says of an error inside a stream. */
+export interface ToldError {
+  readonly code: unknown;
+  readonly type?: unknown;
+}
+
+export function createResponsesReader(
+  failed: (told: ToldError) => Failure,
+): AnswerReader<ResponseStreamEvent> {
+  let refused = false;
+  let ended: ReturnType<AnswerReader<ResponseStreamEvent>['ended']>;
+  return {
+    read(event) {
+      switch (event.type) {
+        case 'response.output_text.delta':
+          return event.delta;
+        case 'response.refusal.delta':
+          // The provider's words of refusal are all the answer there is, so the reader shall see them.
+          refused = true;
+          return event.delta;
+        case 'response.completed':
+        case 'response.incomplete':
+          ended = {
+            type: 'end',
+            finish: refused ? 'refusal' : responseFinish(event.response),
+            usage: responseUsage(event.response.usage),
+          };
+          return '';
+        case 'response.failed':
+          ended = {
+            type: 'failed',
+            failure: failed({ code: event.response.error?.code }),
+          };
+          return '';
+        default:
+          return '';
+      }
+    },
+    ended: () => ended,
+    complete: () => ended !== undefined,
+  };
+}
+
+export function createChatReader(): AnswerReader<ChatCompletionChunk> {
+  let refused = false;
+  let finish: FinishReason | undefined;
+  let usage: CompletionUsage | undefined;
+  return {
+    read(chunk) {
+      // The usage comes in a chunk of its own after the finish reason; some servers repeat it in every chunk.
+      usage = chunk.usage ?? usage;
+      const choice = chunk.choices?.[0];
+      if (choice === undefined) return '';
+      finish = chatFinish(choice.finish_reason) ?? finish;
+      const { content, refusal } = choice.delta ?? {};
+      if (refusal) refused = true;
+      return `${content ?? ''}${refusal ?? ''}`;
+    },
+    ended() {
+      if (finish === undefined) return undefined;
+      return { type: 'end', finish: refused ? 'refusal' : finish, usage: chatUsage(usage) };
+    },
+    // The stream closes with its `[DONE]`; until then the usage may still come.
+    complete: () => false,
+  };
+}
+
+function responseFinish(response: Response): FinishReason {
+  if (response.status !== 'incomplete') return 'stop';
+  return response.incomplete_details?.reason === 'content_filter' ? 'refusal' : 'length';
+}
+
+function chatFinish(
+  reason: ChatCompletionChunk.Choice['finish_reason'] | undefined,
+): FinishReason | undefined {
+  if (reason === null || reason === undefined) return undefined;
+  if (reason === 'content_filter') return 'refusal';
+  return reason === 'length' ? 'length' : 'stop';
+}
+
+function responseUsage(usage: ResponseUsage | undefined): Usage {
+  return {
+    inputTokens: count(usage?.input_tokens),
+    cachedInputTokens: count(usage?.input_tokens_details?.cached_tokens),
+    cacheWriteTokens: count(usage?.input_tokens_details?.cache_write_tokens),
+    outputTokens: count(usage?.output_tokens),
+    reasoningTokens: count(usage?.output_tokens_details?.reasoning_tokens),
+  };
+}
+
+function chatUsage(usage: CompletionUsage | undefined): Usage {
+  return {
+    inputTokens: count(usage?.prompt_tokens),
+    cachedInputTokens: count(usage?.prompt_tokens_details?.cached_tokens),
+    cacheWriteTokens: count(usage?.prompt_tokens_details?.cache_write_tokens),
+    outputTokens: count(usage?.completion_tokens),
+    reasoningTokens: count(usage?.completion_tokens_details?.reasoning_tokens),
+  };
+}
+
+/** The types promise numbers, the wire does not: anything but a count is as good as untold. */
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}

@@ -1,0 +1,103 @@
+/**
+ * Speeds of local models measured on this machine: medians of the last answers, by the model's identity. Kept in a small file beside
+ * the ledger; a damaged one starts empty, since measuring again is cheap.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import type { SpeedSample, Speeds } from '../core/ports.ts';
+import type { MeasuredSpeed } from '../core/types.ts';
+
+export interface SpeedsFile extends Speeds {
+  /** Writes what is not yet written; to be called before the process ends. */
+  flush(): void;
+}
+
+const SAMPLES_KEPT = 20;
+const WRITE_DELAY_MS = 500;
+
+const sampleSchema = z.object({
+  inputTokens: z.number().nonnegative(),
+  outputTokens: z.number().nonnegative(),
+  firstTokenMs: z.number().nonnegative(),
+  latencyMs: z.number().nonnegative(),
+});
+const fileSchema = z.record(z.string(), z.array(sampleSchema));
+
+export function createSpeeds(path: string): SpeedsFile {
+  const samples = new Map(Object.entries(readSamples(path)));
+  const medians = new Map<string, MeasuredSpeed>();
+  let pending: NodeJS.Timeout | undefined;
+
+  function flush(): void {
+    if (pending === undefined) return;
+    clearTimeout(pending);
+    pending = undefined;
+    writeAtomically(path, JSON.stringify(Object.fromEntries(samples)));
+  }
+
+  return {
+    get(identity) {
+      const known = medians.get(identity);
+      if (known !== undefined) return known;
+      const measured = mediansOf(samples.get(identity) ?? []);
+      if (measured !== undefined) medians.set(identity, measured);
+      return measured;
+    },
+    record(identity, sample) {
+      if (!sampleSchema.safeParse(sample).success || sample.outputTokens === 0) return;
+      samples.set(identity, [...(samples.get(identity) ?? []), sample].slice(-SAMPLES_KEPT));
+      medians.delete(identity);
+      pending ??= setTimeout(flush, WRITE_DELAY_MS).unref();
+    },
+    flush,
+  };
+}
+
+function mediansOf(samples: readonly SpeedSample[]): MeasuredSpeed | undefined {
+  const reading = samples.map((sample) => perSecond(sample.inputTokens, sample.firstTokenMs));
+  // The first token's time belongs to reading; an answer of one token tells nothing about writing.
+  const writing = samples
+    .filter((sample) => sample.outputTokens > 1 && sample.latencyMs > sample.firstTokenMs)
+    .map((sample) => perSecond(sample.outputTokens - 1, sample.latencyMs - sample.firstTokenMs));
+  if (writing.length === 0) return undefined;
+  return {
+    promptTokensPerSecond: median(reading),
+    outputTokensPerSecond: median(writing),
+    timeToFirstTokenMs: median(samples.map((sample) => sample.firstTokenMs)),
+    samples: samples.length,
+  };
+}
+
+function perSecond(tokens: number, milliseconds: number): number {
+  return tokens / (Math.max(milliseconds, 1) / 1000);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+  return (upper + lower) / 2;
+}
+
+function readSamples(path: string): Record<string, SpeedSample[]> {
+  try {
+    return fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return {};
+  }
+}
+
+/** Another window may write at the same moment; the last one wins, and a reader sees one or the other whole. */
+function writeAtomically(path: string, text: string): void {
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch {
+    // A full or read-only disk costs the measurements, not the answer.
+    rmSync(temporary, { force: true });
+  }
+}

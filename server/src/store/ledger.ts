@@ -1,0 +1,174 @@
+/**
+ * Opens the ledger or says why it can't be trusted. A ledger that is missing, emptied, replaced, damaged or newer than
+ * this program closes the cloud tier; none of these ever starts again at zero by itself.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleepFor } from 'node:timers/promises';
+import { monthOf } from '../core/budget.ts';
+import type { BudgetLimits, BudgetState, Clock, Ledger, NewId } from '../core/ports.ts';
+import { ZERO_USD } from '../core/price.ts';
+import type { NanoUsd } from '../core/types.ts';
+import { openBook } from './ledgerBook.ts';
+import { checkAtOpening } from './ledgerCheck.ts';
+import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
+import { type LedgerDeps, type LedgerFile, mirrorOf, startLedger } from './ledgerFile.ts';
+import {
+  type LedgerFiles,
+  ledgerFiles,
+  readMirror,
+  setAside,
+  whyNotMirrored,
+  whyNotStartAnew,
+} from './ledgerMirror.ts';
+import { NO_ANSWERS } from './ledgerReports.ts';
+import { migrate, SCHEMA_VERSION, schemaState } from './ledgerSchema.ts';
+import { isAnyOwnerAlive } from './ownerLock.ts';
+import { faultOf, fileId, inSnapshot, openSqlite, patiently } from './sqliteFile.ts';
+
+export interface OpenLedgerOptions {
+  /** The database, `ledger.sqlite` in the data folder; its mirror and owner locks lie beside it. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Its ids must never repeat, also not between processes. */
+  readonly newId: NewId;
+  readonly sha256?: (text: string) => string;
+  /** @default 5000 */
+  readonly busyRetryMs?: number;
+  readonly sleep?: (ms: number) => Promise<void>;
+  readonly random?: () => number;
+}
+
+export type OpenedLedger =
+  | { readonly kind: 'open'; readonly ledger: LedgerFile }
+  /** `ledger` answers `unavailable`, so that local answers can go on. */
+  | { readonly kind: 'unavailable'; readonly why: string; readonly ledger: Ledger };
+
+/** A reason not to trust the ledger, found while opening it. */
+interface Distrust {
+  readonly why: string;
+  readonly damaged: boolean;
+}
+
+export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedger> {
+  const files = ledgerFiles(options.path);
+  const deps: LedgerDeps = {
+    files,
+    clock: options.clock,
+    ownerId: options.newId(),
+    sha256: options.sha256 ?? ((text) => createHash('sha256').update(text).digest('hex')),
+    busyRetryMs: options.busyRetryMs ?? 5000,
+    sleep: options.sleep ?? ((ms) => sleepFor(ms)),
+    random: options.random ?? Math.random,
+  };
+  let db: DatabaseSync | undefined;
+  let why: string;
+  try {
+    mkdirSync(dirname(files.ledger), { recursive: true, mode: 0o700 });
+    const size = fileId(files.ledger)?.size ?? 0;
+    const missing = size === 0 ? whyNotStartAnew(files) : undefined;
+    if (missing !== undefined) return unavailable(missing);
+    const patience = { limitMs: deps.busyRetryMs, sleep: deps.sleep, random: deps.random };
+    const opened = await patiently(patience, () =>
+      openSqlite(files.ledger, { synchronous: 'FULL' }),
+    );
+    db = opened;
+    const distrust = await patiently(patience, () => examine(opened, deps, options.newId));
+    if (distrust === undefined) return { kind: 'open', ledger: await startLedger(opened, deps) };
+    db.close();
+    why = distrust.damaged ? setAsideIfUnused(distrust.why) : distrust.why;
+  } catch (error) {
+    if (db?.isOpen === true) db.close();
+    const fault = whyUnavailable(error, files.ledger);
+    if (fault === undefined) throw error;
+    why = faultOf(error) === 'damaged' ? setAsideIfUnused(fault) : fault;
+  }
+  return unavailable(why);
+
+  function unavailable(reason: string): OpenedLedger {
+    const read = readMirror(files.mirror);
+    const spentNanoUsd = read.kind === 'read' ? read.mirror.spentNanoUsd : undefined;
+    const ledger = closedLedger({ why: reason, clock: options.clock, spentNanoUsd });
+    return { kind: 'unavailable', why: reason, ledger };
+  }
+
+  /** SQLite names its journals by the path it opened, so a database is never renamed while any process has it open. */
+  function setAsideIfUnused(finding: string): string {
+    const what = `expected a sound ledger in ${files.ledger}, but it is damaged (${finding.replaceAll(/\s+/g, ' ')})`;
+    try {
+      if (isAnyOwnerAlive(files.owners))
+        return `${what}; close all programs that use it, then restart`;
+      const target = setAside(files, options.clock.now());
+      return `${what}; it was set aside as ${target}: put a backup in its place`;
+    } catch (error) {
+      return `${what} and could not be set aside (${error instanceof Error ? error.message : error})`;
+    }
+  }
+}
+
+/** Migrates and checks. The mirror is read first: the ledger, read later, can then only say more. */
+function examine(db: DatabaseSync, deps: LedgerDeps, newId: NewId): Distrust | undefined {
+  const { files, sha256 } = deps;
+  const before = readMirror(files.mirror);
+  if (schemaState(db).kind === 'empty') {
+    const why = whyNotStartAnew(files);
+    if (why !== undefined) return { why, damaged: false };
+  }
+  const schema = migrate(db, newId);
+  if (schema.kind === 'newer' || schema.kind === 'foreign') {
+    return { why: whyNotReadable(files, schema), damaged: false };
+  }
+  return inSnapshot(db, () => {
+    const [finding] = checkAtOpening(db, sha256);
+    if (finding !== undefined) return { why: finding, damaged: true };
+    const why = whyNotMirrored(files, before, mirrorOf(openBook(db, sha256)));
+    return why === undefined ? undefined : { why, damaged: false };
+  });
+}
+
+function whyNotReadable(
+  files: LedgerFiles,
+  schema: { readonly kind: 'newer'; readonly version: number } | { readonly kind: 'foreign' },
+): string {
+  return schema.kind === 'newer'
+    ? `expected the ledger ${files.ledger} to have schema version ${SCHEMA_VERSION} or older, got ${schema.version}; update this program`
+    : `expected a ledger in ${files.ledger}, got another program's database; move it away`;
+}
+
+export interface ClosedLedgerFacts {
+  readonly why: string;
+  readonly clock: Clock;
+  /** Spend by month as far as it is known, from the mirror of the lost ledger. @default none */
+  readonly spentNanoUsd?: Readonly<Record<string, NanoUsd>>;
+}
+
+/**
+ * The ledger that stands in when the real one can't be trusted: it closes the cloud tier and says why, while local
+ * answers go on. Their records are dropped, since there is no place that could keep them.
+ */
+export function closedLedger({ why, clock, spentNanoUsd = {} }: ClosedLedgerFacts): Ledger {
+  function budget(limits: BudgetLimits): BudgetState {
+    const month = monthOf(clock.now());
+    return {
+      month,
+      limitNanoUsd: limits.monthlyNanoUsd,
+      spentNanoUsd: spentNanoUsd[month] ?? ZERO_USD,
+      heldNanoUsd: ZERO_USD,
+    };
+  }
+  return {
+    budget,
+    reserve: async () => ({ kind: 'unavailable', why }),
+    dispatch: async () => {
+      throw new LedgerUnavailableError(why);
+    },
+    settle: async () => {
+      throw new LedgerUnavailableError(why);
+    },
+    record: async () => {},
+    spend: (limits) => ({ budget: budget(limits), ...NO_ANSWERS }),
+    frozen: () => false,
+  };
+}

@@ -1,0 +1,127 @@
+/** Several real processes on one ledger: the limit holds between them, and none of them leaves a hold behind when it dies. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
+import { ONE_DOLLAR, openAt, request, tempFolder } from './ledgerFixture.ts';
+import type { WorkerReport } from './ledgerWorker.ts';
+
+const WORKER = join(import.meta.dirname, 'ledgerWorker.ts');
+
+function start(t: TestContext, path: string, task: string): ChildProcess {
+  const worker = fork(WORKER, [path, task]);
+  t.after(() => worker.kill('SIGKILL'));
+  return worker;
+}
+
+/** The next report of a worker; a worker that ends without one fails the test. */
+async function reportOf(worker: ChildProcess): Promise<WorkerReport> {
+  const ended = once(worker, 'exit').then(([code, signal]) => {
+    throw new Error(`expected a report, got the worker's end (${code ?? signal})`);
+  });
+  const [message] = await Promise.race([once(worker, 'message'), ended]);
+  return message;
+}
+
+async function killed(worker: ChildProcess): Promise<void> {
+  const exit = once(worker, 'exit');
+  worker.kill('SIGKILL');
+  await exit;
+}
+
+test('four processes that share one dollar make exactly ten calls of ten cents', async (t) => {
+  const path = join(tempFolder(t), 'ledger.sqlite');
+  for (let round = 1; round <= 2; round += 1) {
+    const workers = [1, 2, 3, 4].map(() => start(t, `${path}-${round}.sqlite`, 'hammer'));
+    await Promise.all(workers.map(reportOf));
+    const reports = workers.map(reportOf);
+    for (const worker of workers) worker.send('go');
+    const accepted = (await Promise.all(reports)).map((report) => {
+      assert.ok(report.kind === 'accepted');
+      t.diagnostic(
+        `accepted ${report.count}, event loop blocked ${report.longestBlockMs} ms at most`,
+      );
+      return report.count;
+    });
+    assert.equal(
+      accepted.reduce((sum, count) => sum + count, 0),
+      10,
+    );
+    const ledger = await openAt(`${path}-${round}.sqlite`);
+    assert.equal(ledger.budget(ONE_DOLLAR).spentNanoUsd, usd(1));
+    assert.deepEqual(ledger.verify(), []);
+    await ledger.close();
+  }
+});
+
+test('holds of a living process stay; once it is killed the next opener ends them', async (t) => {
+  const path = join(tempFolder(t), 'ledger.sqlite');
+  const worker = start(t, path, 'hold');
+  await reportOf(worker);
+  const early = await openAt(path);
+  t.after(() => early.close());
+  const balance = () => {
+    const { spentNanoUsd, heldNanoUsd } = early.budget(ONE_DOLLAR);
+    return [spentNanoUsd, heldNanoUsd];
+  };
+  assert.deepEqual(balance(), [0, usd(0.5)]);
+  assert.equal((await early.reserve(request('a', 0.6), ONE_DOLLAR)).kind, 'exhausted');
+  assert.deepEqual(balance(), [0, usd(0.5)]);
+
+  await killed(worker);
+  const next = await openAt(path);
+  t.after(() => next.close());
+  assert.deepEqual(balance(), [usd(0.3), 0]);
+  const ends = [...next.events()].slice(-2).map(({ kind, reservationId }) => [reservationId, kind]);
+  assert.deepEqual(Object.fromEntries(ends), { 'only held': 'voided', sent: 'settled_at_bound' });
+  assert.deepEqual(next.verify(), []);
+  assert.equal(readdirSync(path.replace('.sqlite', '.owners')).length, 2);
+});
+
+test('a process that needs the room ends the holds of a dead one by itself', async (t) => {
+  const path = join(tempFolder(t), 'ledger.sqlite');
+  const ledger = await openAt(path);
+  t.after(() => ledger.close());
+  const worker = start(t, path, 'hold');
+  await reportOf(worker);
+  assert.equal((await ledger.reserve(request('a', 0.7), ONE_DOLLAR)).kind, 'exhausted');
+  await killed(worker);
+  assert.equal((await ledger.reserve(request('a', 0.7), ONE_DOLLAR)).kind, 'held');
+  const { spentNanoUsd, heldNanoUsd } = ledger.budget(ONE_DOLLAR);
+  assert.deepEqual([spentNanoUsd, heldNanoUsd], [usd(0.3), usd(0.7)]);
+});
+
+test('a process killed at any moment loses nothing that it had settled', async (t) => {
+  const path = join(tempFolder(t), 'ledger.sqlite');
+  const settled = new Set<string>();
+  for (const payments of [1, 4, 9, 16]) {
+    const worker = start(t, path, 'pay');
+    let left = payments;
+    const enough = new Promise<void>((resolve) => {
+      worker.on('message', (report: WorkerReport) => {
+        if (report.kind === 'settled') settled.add(report.id);
+        left -= 1;
+        if (left === 0) resolve();
+      });
+    });
+    await enough;
+    await killed(worker);
+  }
+  const ledger = await openAt(path);
+  t.after(() => ledger.close());
+  assert.deepEqual(ledger.verify(), []);
+  assert.equal(ledger.budget(ONE_DOLLAR).heldNanoUsd, 0);
+  const booked = new Set(
+    [...ledger.events()].flatMap(({ kind, reservationId }) =>
+      kind === 'settled' && reservationId !== null ? [reservationId] : [],
+    ),
+  );
+  assert.ok(settled.size >= 30);
+  assert.deepEqual(
+    [...settled].filter((id) => !booked.has(id)),
+    [],
+  );
+});

@@ -1,0 +1,75 @@
+/** The dependency rules of docs/ARCHITECTURE.md, held against the imports as they stand. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+
+const source = resolve(import.meta.dirname, '../../server/src');
+
+/** What each room may import from the project, and which packages where that is limited. */
+const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: readonly string[] }>> =
+  {
+    core: { rooms: ['core'], packages: ['zod'] },
+    models: { rooms: ['models', 'core'] },
+    store: { rooms: ['store', 'core'] },
+    privacy: { rooms: ['privacy', 'core'] },
+    learning: { rooms: ['learning', 'core', 'models'] },
+    http: { rooms: ['http', 'compose', 'core'] },
+    cli: { rooms: ['cli', 'compose', 'core', 'http'] },
+    compose: { rooms: ['core', 'models', 'store', 'privacy'] },
+  };
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8');
+  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g);
+  return [...found].map(([, specifier = '']) => ({ file, specifier }));
+}
+
+function roomOf(file: string): string {
+  const [first = ''] = relative(source, file).split(/[\\/]/);
+  return first.replace(/\.ts$/, '');
+}
+
+function violations(imports: readonly Import[]): string[] {
+  return imports.flatMap(({ file, specifier }) => {
+    const room = roomOf(file);
+    const rule = rooms[room];
+    if (rule === undefined) return [`${relative(source, file)}: no rule for the room ${room}`];
+    const said = `${relative(source, file)} imports ${specifier}`;
+    if (specifier.startsWith('.')) {
+      return rule.rooms.includes(roomOf(resolve(file, '..', specifier))) ? [] : [said];
+    }
+    return rule.packages === undefined || rule.packages.includes(specifier) ? [] : [said];
+  });
+}
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => join(source, file));
+
+test('each room imports only what it may', () => {
+  const imports = files.flatMap(importsOf);
+  assert.ok(imports.length > 50, `expected the imports of the server, got ${imports.length}`);
+  assert.deepEqual(violations(imports), []);
+});
+
+test('the rule bites: core may not reach for Node, an adapter, or a package', () => {
+  const file = join(source, 'core/router.ts');
+  for (const specifier of ['node:fs', '../store/ledger.ts', 'openai', '../http/api.ts']) {
+    assert.equal(violations([{ file, specifier }]).length, 1, specifier);
+  }
+  assert.deepEqual(violations([{ file, specifier: 'zod' }]), []);
+});
+
+test('no source passes 350 lines', () => {
+  const long = files.filter((file) => readFileSync(file, 'utf8').split('\n').length > 351);
+  assert.deepEqual(
+    long.map((file) => relative(source, file)),
+    [],
+  );
+});
