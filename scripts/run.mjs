@@ -17,7 +17,7 @@ const commands = {
   test: () => [[node, ['scripts/test.mjs', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   check: () => [
-    [bin('biome'), ['ci', '.']],
+    [bin('biome'), ['ci', '--colors=off', '.']],
     [bin('tsc'), ['--noEmit']],
     [bin('knip'), []],
     [node, ['scripts/test.mjs', ...args]],

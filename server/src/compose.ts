@@ -7,15 +7,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
+import { type Failure, failure } from './core/errors.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
 import type { BudgetLimits, Clock, RouterPorts } from './core/ports.ts';
 import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
-import type { NanoUsd } from './core/types.ts';
+import type { Model, NanoUsd } from './core/types.ts';
 import { createCatalogue, type LiveCatalogue } from './models/catalogue.ts';
 import { createLocalModels, type LocalModels } from './models/local.ts';
-import { createCloudModels } from './models/openai.ts';
+import { createCloudModels, OPENAI_URL } from './models/openai.ts';
+import { utcDay } from './models/pricing.ts';
+import { describeChange, refreshPrices, writePrices } from './models/refreshPrices.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createSecretScan } from './privacy/secretScan.ts';
@@ -57,9 +60,15 @@ export interface App {
   readonly pricingPath: string;
   settings(): Settings;
   limits(): BudgetLimits;
+  /** Brings the price file up to the bundled price data; tells one line per change. */
+  refreshPrices(): PricesRefreshed;
   /** Settles what is under way and closes everything. */
   close(): Promise<void>;
 }
+
+export type PricesRefreshed =
+  | { readonly kind: 'refreshed'; readonly changes: readonly string[] }
+  | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** A registry or price file that can't be read at the start; every mistake with its file and line. */
 export class CatalogueError extends Error {
@@ -136,18 +145,17 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     pricingPath,
     settings: () => settings,
     limits: () => ({ monthlyNanoUsd: settings.monthlyBudgetNanoUsd }),
+    refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models),
     async close() {
       await router.idle();
       await local.dispose();
       await tokens.dispose();
       speeds.flush();
       cache.close();
-      if (opened.kind === 'open') opened.ledger.close();
+      if (opened.kind === 'open') await opened.ledger.close();
     },
   };
 }
-
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 
@@ -172,6 +180,22 @@ function openCatalogue(
   });
   if (opened.kind === 'ready') return opened.catalogue;
   throw new CatalogueError(opened.problems.map(({ message }) => message).join('\n'));
+}
+
+function refreshPriceFile(pricingPath: string, models: readonly Model[]): PricesRefreshed {
+  const refreshed = refreshPrices({ pricingPath, models, today: utcDay(clock.now()) });
+  if (refreshed.kind === 'failed') {
+    const message = refreshed.problems.map((problem) => problem.message).join('\n');
+    return { kind: 'failed', failure: failure('bad_request', message) };
+  }
+  try {
+    writePrices(pricingPath, refreshed.text);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const message = `expected to write ${pricingPath}, got ${String(error.code)}; copy the file to a folder of yours and name it with --pricing`;
+    return { kind: 'failed', failure: failure('bad_request', message) };
+  }
+  return { kind: 'refreshed', changes: refreshed.changes.map(describeChange) };
 }
 
 /** The folder of package.json, from the sources as well as from the bundle. */

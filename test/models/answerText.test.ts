@@ -21,20 +21,49 @@ function answer(markers: AnswerMarkers, pieces: readonly string[]) {
     stopped = pushed.stopped;
     if (stopped) break;
   }
-  given.push(text.flush().map((each) => each.text).join(''));
+  given.push(
+    text
+      .flush()
+      .map((each) => each.text)
+      .join(''),
+  );
   return { given, whole: given.join(''), stopped };
 }
 
 const rows: readonly (readonly [string, AnswerMarkers, readonly string[], string, boolean])[] = [
   ['plain text passes', plain, ['Hello', ' world'], 'Hello world', false],
   ['a stop text ends the answer', plain, ['Hi', '<|im', '_end|>', ' more'], 'Hi', true],
-  ['what only looked like a stop text is given back', plain, ['a <', '|im', ' b'], 'a <|im b', false],
+  [
+    'what only looked like a stop text is given back',
+    plain,
+    ['a <', '|im', ' b'],
+    'a <|im b',
+    false,
+  ],
   ['a held beginning of a stop text comes out at the end', plain, ['a', '<|im'], 'a<|im', false],
   ['a stop text inside one piece cuts it', plain, ['Hi.<|im_end|>x'], 'Hi.', true],
   ['a thought is left out', thinking, ['<think>', 'hm', '</think>', '\n\n', 'Yes'], 'Yes', false],
-  ['a thought in split markers is left out', thinking, ['<th', 'ink>hm', '</thi', 'nk>Y', 'es'], 'Yes', false],
-  ['a thought begun by the prompt is left out', { ...thinking, startsInThought: true }, ['hm', '</think>', 'Yes'], 'Yes', false],
-  ['a marker in the midst of an answer is text', thinking, ['Use ', '<think>', ' tags'], 'Use <think> tags', false],
+  [
+    'a thought in split markers is left out',
+    thinking,
+    ['<th', 'ink>hm', '</thi', 'nk>Y', 'es'],
+    'Yes',
+    false,
+  ],
+  [
+    'a thought begun by the prompt is left out',
+    { ...thinking, startsInThought: true },
+    ['hm', '</think>', 'Yes'],
+    'Yes',
+    false,
+  ],
+  [
+    'a marker in the midst of an answer is text',
+    thinking,
+    ['Use ', '<think>', ' tags'],
+    'Use <think> tags',
+    false,
+  ],
   ['an unfinished thought is no answer', thinking, ['<think>', 'hm', ' hm'], '', false],
   ['an empty thought in one piece', thinking, ['<think></think>Yes'], 'Yes', false],
 ];
@@ -56,5 +85,7 @@ test('a thought can be ended from outside', () => {
   text.push({ text: 'hm', logProb: -1 });
   text.closeThought();
   assert.equal(text.inThought(), false);
-  assert.deepEqual(text.push({ text: ' Yes', logProb: -2 }).released, [{ text: 'Yes', logProb: -2 }]);
+  assert.deepEqual(text.push({ text: ' Yes', logProb: -2 }).released, [
+    { text: 'Yes', logProb: -2 },
+  ]);
 });

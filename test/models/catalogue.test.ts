@@ -89,6 +89,7 @@ test('a bad edit is reported once and leaves the last good version in force', (t
   const own = house(t);
   own.edit('registry.yaml', registryText('Two').replace('tier: cheap', 'tier: cheep'));
   assert.equal(label(own), 'One');
+  own.edit('another-file.txt', 'time goes by');
   assert.equal(label(own), 'One');
   assert.equal(own.reported.length, 1);
   assert.match(own.reported[0]!, /^registry\.yaml:4:\d+: expected cheap or escalation .*"cheep"$/);

@@ -542,7 +542,13 @@ describe('on the wire', () => {
         'openai',
         (_incoming, response) =>
           void response.writeHead(307, { location: 'http://127.0.0.1:9/' }).end(),
-        { code: 'bad_request', httpStatus: 307 },
+        { code: 'bad_request', httpStatus: 307, billing: 'unknown' },
+      ],
+      [
+        'a status that is not known to be unbilled',
+        'openai-compatible',
+        (_incoming, response) => void response.writeHead(422).end(),
+        { code: 'bad_request', billing: 'unknown' },
       ],
       [
         'words about the context',
@@ -589,6 +595,7 @@ describe('on the wire', () => {
 
   for (const [when, handler] of [
     ['before the answer', () => undefined],
+    ['within an error', (_incoming, response) => void response.writeHead(500).write('{"error"')],
     ['within it', (_incoming, response) => void response.writeHead(200).write(sse(delta('half')))],
   ] satisfies readonly (readonly [string, Handler])[]) {
     test(`silence ${when} is a timeout, and its bill unknown`, async () => {

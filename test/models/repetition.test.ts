@@ -14,7 +14,8 @@ function checkUndone(logits: readonly number[], penalised: readonly number[]): v
   const got = logProbOfChoice({
     token,
     totalLogitWeight: after.reduce((sum, logit) => sum + Math.exp(logit - greatest), 0),
-    logits: penalised.length === 0 ? undefined : new Map([...known].map((each) => [each, after[each]!])),
+    logits:
+      penalised.length === 0 ? undefined : new Map([...known].map((each) => [each, after[each]!])),
     penalised,
   });
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
@@ -32,7 +33,8 @@ test('the probability of the choice is that of the unpenalised model', () => {
 
 test('a block said over and over is a loop, a list is not', () => {
   const block = (length: number) => Array.from({ length }, (_, index) => index);
-  const times = (count: number, tokens: readonly number[]) => Array.from({ length: count }, () => tokens).flat();
+  const times = (count: number, tokens: readonly number[]) =>
+    Array.from({ length: count }, () => tokens).flat();
   assert.equal(isLooping(times(3, block(20))), true);
   assert.equal(isLooping([99, 98, ...times(3, block(25))]), true);
   assert.equal(isLooping(times(60, [7])), true);

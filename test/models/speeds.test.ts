@@ -45,7 +45,12 @@ test('samples outlive the process and a damaged file starts empty', () => {
 test('what says nothing about speed is not a speed', () => {
   const speeds = createSpeeds(join(folder, 'none.json'));
   speeds.record('silent', { inputTokens: 5, outputTokens: 0, firstTokenMs: 1, latencyMs: 1 });
-  speeds.record('broken', { inputTokens: 5, outputTokens: 5, firstTokenMs: Number.NaN, latencyMs: 1 });
+  speeds.record('broken', {
+    inputTokens: 5,
+    outputTokens: 5,
+    firstTokenMs: Number.NaN,
+    latencyMs: 1,
+  });
   speeds.record('one token', { inputTokens: 5, outputTokens: 1, firstTokenMs: 10, latencyMs: 10 });
   assert.equal(speeds.get('silent'), undefined);
   assert.equal(speeds.get('broken'), undefined);

@@ -66,7 +66,11 @@ async function preview(io: CliIo, app: App, prompt: Prompt, json: boolean): Prom
 
 async function answer(io: CliIo, app: App, prompt: Prompt, json: boolean): Promise<number> {
   const registry = app.catalogue.registry();
-  const view = json ? jsonView(io, registry) : io.stdout.isTTY ? terminalView(io, registry) : pipeView(io, registry);
+  const view = json
+    ? jsonView(io, registry)
+    : io.stdout.isTTY
+      ? terminalView(io, registry)
+      : pipeView(io, registry);
   for await (const event of app.router.answer(prompt, io.signal)) {
     if (event.type === 'answer-end') {
       await view.end(event.result);

@@ -7,10 +7,7 @@ export async function cacheClear(session: Session): Promise<number> {
   return await withApp(session, async (app) => {
     const { entries, bytes } = app.cache.clear();
     const answers = entries === 1 ? '1 answer' : `${entries} answers`;
-    await writeLine(
-      session.io.stdout,
-      `Forgot ${answers} (${(bytes / 1_000_000).toFixed(1)} MB).`,
-    );
+    await writeLine(session.io.stdout, `Forgot ${answers} (${(bytes / 1_000_000).toFixed(1)} MB).`);
     return exitCodes.ok;
   });
 }

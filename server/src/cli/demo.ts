@@ -5,7 +5,7 @@
 import type { App } from '../compose.ts';
 import type { AnswerResult, Route } from '../core/answer.ts';
 import type { Failure } from '../core/errors.ts';
-import { type Reason, reasonSentence } from '../core/reason.ts';
+import { type Reason, reasonSentence, reasonText } from '../core/reason.ts';
 import { formatSeconds, formatUsd, labelOf } from '../core/report.ts';
 import type { NanoUsd, Prompt } from '../core/types.ts';
 import { type DemoPrompt, demoPrompts } from './demoPrompts.ts';
@@ -109,7 +109,9 @@ function describe(io: CliIo, app: App, prompt: DemoPrompt, outcome: Outcome): st
   if (route.reason.code === 'no_api_key' && result.served === 'local') {
     const { wanted, wouldCostNanoUsd } = route.reason.facts;
     const would =
-      wouldCostNanoUsd === undefined ? 'cost unknown' : `would cost ≈ ${formatUsd(wouldCostNanoUsd)}`;
+      wouldCostNanoUsd === undefined
+        ? 'cost unknown'
+        : `would cost ≈ ${formatUsd(wouldCostNanoUsd)}`;
     return [
       head,
       routed(io, `-> Routed to ${wanted} | ${would} | not sent: no API key`),
@@ -122,9 +124,16 @@ function describe(io: CliIo, app: App, prompt: DemoPrompt, outcome: Outcome): st
   return [
     head,
     routed(io, `-> Routed to ${result.modelId} | cost ${cost} | latency ${latency}`),
-    `   ${sentence(result.reason)}`,
+    `   ${why(route, result).map(sentence).join(' ')}`,
     indented(result.text, io),
   ].join('\n');
+}
+
+/** The reason of the route and, where the finished local answer changed something, that of the answer. */
+function why(route: Route, result: AnswerResult): readonly Reason[] {
+  return reasonText(route.reason) === reasonText(result.reason)
+    ? [result.reason]
+    : [route.reason, result.reason];
 }
 
 /** Why the prompt belongs in the cloud; the missing key only says why it did not get there. */
@@ -164,10 +173,11 @@ function totals(io: CliIo, app: App, outcomes: readonly Outcome[]): string {
   const known = outcomes.flatMap((one) =>
     one.kind === 'answered' && one.result.savings.kind === 'known' ? [one.result.savings] : [],
   );
-  const saved = known.length === 0 ? 'unknown' : `${formatUsd(sum(known.map((one) => one.savedNanoUsd)))} USD`;
+  const saved =
+    known.length === 0 ? 'unknown' : `${formatUsd(sum(known.map((one) => one.savedNanoUsd)))} USD`;
   const unknown = outcomes.length - known.length;
   const line = `Total spend: ${formatUsd(spent)} USD | Savings vs ${baseline}: ${saved}`;
-  const open = unknown > 0 && known.length > 0 ? ` (${unknown} of ${outcomes.length} unknown)` : '';
+  const open = unknown > 0 ? ` (${unknown} of ${outcomes.length} unknown)` : '';
   return styled('bold', `${line}${open}`, io.stdout, io);
 }
 

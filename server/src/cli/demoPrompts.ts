@@ -22,9 +22,15 @@ export async function enqueue(job: () => Promise<void>) {
   pending = mine + 1;
 }`;
 
+const larger = `def larger(a, b):
+    return a if a > b else b`;
+
 export const demoPrompts: readonly DemoPrompt[] = [
-  { text: 'What does HTTP status code 404 mean?', context: [] },
-  { text: 'Write a Python function that returns the larger of two numbers.', context: [] },
+  { text: 'What does git status do?', context: [] },
+  {
+    text: 'Write a docstring for this Python function.',
+    context: [{ kind: 'selection', text: larger, language: 'python', path: 'larger.py' }],
+  },
   {
     text: "Summarize last week's support tickets into three bullet points.",
     context: [{ kind: 'text', text: tickets }],

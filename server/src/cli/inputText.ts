@@ -49,7 +49,8 @@ async function filePart(
     if (!info.isFile()) return bad(`expected --file to name a file, got ${path}`);
     if (info.size > MAX_PROMPT_CHARS) return bad(tooLong(path));
     const text = await readFile(full, 'utf8');
-    if (text.includes('\0')) return bad(`expected --file to name a text, got binary data in ${path}`);
+    if (text.includes('\0'))
+      return bad(`expected --file to name a text, got binary data in ${path}`);
     const language = languages[extname(path).toLowerCase()];
     return {
       kind: 'file',

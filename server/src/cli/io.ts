@@ -35,7 +35,8 @@ type Style = 'gray' | 'bold' | 'yellow' | 'red' | 'green';
 
 /** Colours a text for a terminal; anywhere else, and under NO_COLOR, it stays plain. */
 export function styled(style: Style, text: string, output: Output, io: Pick<CliIo, 'env'>): string {
-  const plain = output.isTTY !== true || Boolean(io.env['NO_COLOR']) || io.env['TERM'] === 'dumb';
+  const { NO_COLOR, TERM } = io.env;
+  const plain = output.isTTY !== true || Boolean(NO_COLOR) || TERM === 'dumb';
   return plain ? text : styleText(style, text, { validateStream: false });
 }
 

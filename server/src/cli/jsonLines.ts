@@ -15,7 +15,7 @@ export async function* readJsonLines(path: string, io: CliIo): AsyncGenerator<Js
   // An interface drops the errors of its input, so they are caught beside it and thrown at the end.
   let failed: unknown;
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  input.once('error', (error) => {
+  input.once('error', (error: Error) => {
     failed = error;
     lines.close();
   });

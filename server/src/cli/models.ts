@@ -1,6 +1,7 @@
 /** `models`: what may answer and what it costs, fetching a local model's file, and measuring its speed here. */
 import type { App } from '../compose.ts';
 import { type Failure, failure } from '../core/errors.ts';
+import type { SpeedSample } from '../core/ports.ts';
 import type { LocalModel, MeasuredSpeed, Model, PriceRow } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
@@ -53,8 +54,11 @@ export async function probeModel(session: Session, given: string | undefined): P
     const id = given ?? app.settings().cheap ?? app.catalogue.registry().defaults.cheap;
     const found = localModel(app, id);
     if (found.kind === 'failed') return await fail(io, found.failure);
-    const probed = await app.local.probe(found.model, { signal: io.signal });
-    if (probed.kind === 'failed') return await fail(io, probed.failure, downloadHint(probed.failure, id));
+    const probed = await app.local.probe(found.model, io.signal);
+    if (probed.kind === 'failed') {
+      return await fail(io, probed.failure, downloadHint(probed.failure, id));
+    }
+    app.ports.speeds.record(app.local.identity(found.model), sampleOf(probed.speed));
     await writeLine(io.stdout, `${id}: ${describeSpeed(probed.speed)}`);
     return exitCodes.ok;
   });
@@ -79,12 +83,17 @@ export async function prepareModel(io: CliIo, app: App, id: string): Promise<Fai
   const prepared = await app.local.prepare(found.model, {
     signal: io.signal,
     onProgress(step) {
-      const total = 'totalBytes' in step ? step.totalBytes : undefined;
-      progress.show(`${id}: ${step.stage}`, total ? step.receivedBytes / total : undefined);
+      const done =
+        step.stage === 'loading' ? step.share : partOf(step.receivedBytes, step.totalBytes);
+      progress.show(`${id}: ${step.stage}`, done);
     },
   });
   progress.clear();
   return prepared.kind === 'failed' ? prepared.failure : undefined;
+}
+
+function partOf(received: number, total: number | undefined): number | undefined {
+  return total ? received / total : undefined;
 }
 
 type Found =
@@ -132,18 +141,38 @@ function stateOf(app: App, model: Model): string {
 function priceOf(model: Model, row: PriceRow | undefined): string {
   if (model.provider === 'local') return 'free';
   if (row === undefined) return 'unknown, so not used';
-  const perMillion = (picoUsd: number) => `$${Number((picoUsd / 1e6).toFixed(4))}`;
+  if (row.base.inputPicoUsd === 0 && row.base.outputPicoUsd === 0) return 'free';
+  const perMillion = (picoUsd: number) => `$${perMillionFormat.format(picoUsd / 1e6)}`;
   return `${perMillion(row.base.inputPicoUsd)} / ${perMillion(row.base.outputPicoUsd)}`;
 }
+
+const perMillionFormat = new Intl.NumberFormat('en-US', {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 4,
+});
 
 function speedOf(app: App, model: Model): string {
   const port = model.provider === 'local' ? app.ports.local : app.ports.cloud;
   const speed = app.ports.speeds.get(port.identity(model));
-  return speed === undefined ? 'not measured' : `${speed.outputTokensPerSecond.toFixed(0)} tokens/s`;
+  return speed === undefined
+    ? 'not measured'
+    : `${speed.outputTokensPerSecond.toFixed(0)} tokens/s`;
 }
 
 function describeSpeed(speed: MeasuredSpeed): string {
   return `reads ${speed.promptTokensPerSecond.toFixed(0)} tokens/s, writes ${speed.outputTokensPerSecond.toFixed(0)} tokens/s, first token after ${Math.round(speed.timeToFirstTokenMs)} ms`;
+}
+
+/** Speeds are kept as samples, so the measured rates are written as an answer that has them. */
+function sampleOf(speed: MeasuredSpeed): SpeedSample {
+  const outputTokens = 100;
+  const { timeToFirstTokenMs: firstTokenMs } = speed;
+  return {
+    inputTokens: Math.round((speed.promptTokensPerSecond * firstTokenMs) / 1000),
+    outputTokens,
+    firstTokenMs,
+    latencyMs: firstTokenMs + ((outputTokens - 1) / speed.outputTokensPerSecond) * 1000,
+  };
 }
 
 function megabytes(bytes: number): string {

@@ -43,14 +43,20 @@ export function createPairRouter(app: App, pair: Pair): PairResult {
     registry: () => two,
     price: (id, atMs) => app.catalogue.price(id, atMs),
   };
+  const isReference = (id: string) => !registry.models.some((known) => known.id === id);
+  const judged = (port: ModelPort): ModelPort => ({
+    ...judgedOnly,
+    identity: (model) => (isReference(model.id) ? model.id : port.identity(model)),
+  });
+  const { local, cloud } = app.ports;
   const router = createRouter({
-    ports: { ...app.ports, catalogue, local: judgedOnly, cloud: judgedOnly },
+    ports: { ...app.ports, catalogue, local: judged(local), cloud: judged(cloud) },
     scorer: app.scorer,
     confidence: app.confidence,
     settings: () => ({ ...settings, cheap: cheapId, escalation: escalationId }),
   });
-  const references = two.models.filter(({ id }) => !registry.models.some((known) => known.id === id));
-  return { kind: 'ready', router, unpriced: new Set(references.map(({ id }) => id)) };
+  const references = two.models.map(({ id }) => id).filter(isReference);
+  return { kind: 'ready', router, unpriced: new Set(references) };
 }
 
 /** A model takes the role it is named for, whatever its tier in the registry, and whether or not it is enabled. */
@@ -83,9 +89,8 @@ function referenceModel(id: string, tier: Tier): Model {
   };
 }
 
-const judgedOnly: ModelPort = {
+const judgedOnly: Omit<ModelPort, 'identity'> = {
   availability: () => ({ kind: 'ready' }),
-  identity: (model) => model.id,
   // biome-ignore lint/correctness/useYield: scoring never generates, so there is nothing to yield
   async *generate() {
     throw new Error('expected no generation while scoring');

@@ -50,12 +50,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       ]),
     )
     .option('--local-only', 'let nothing of this prompt leave this machine')
-    .option(
-      '--file <path>',
-      'a file as context; may be repeated; - reads stdin',
-      (path: string, before: readonly string[]) => [...before, path],
-      [],
-    )
+    .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')
@@ -88,6 +83,12 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     .option('--host <host>', 'the address to listen on', '127.0.0.1')
     .option('--no-auth', 'ask for no token; for a local trial only')
     .option('--allow-remote', 'allow an address that other machines can reach')
+    .option(
+      '--allow-host <name>',
+      'a further name that clients reach this server by; may be repeated',
+      repeated,
+      [],
+    )
     .action((flags: ServeFlags) =>
       run(async (session) => (await import('./serve.ts')).serve(session, flags)),
     );
@@ -141,6 +142,10 @@ function addModels(
     );
 }
 
+function repeated(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
 interface GlobalOption {
   readonly option: Option;
   readonly variable: string;
@@ -153,23 +158,51 @@ function globalOptions(): readonly GlobalOption[] {
   return [
     {
       variable: twin('DATA_DIR'),
-      option: described('--data-dir <folder>', 'where the ledger, the cache and models are kept', twin('DATA_DIR')),
+      option: described(
+        '--data-dir <folder>',
+        'where the ledger, the cache and models are kept',
+        twin('DATA_DIR'),
+      ),
+    },
+    {
+      variable: twin('MODELS_DIR'),
+      option: described(
+        '--models-dir <folder>',
+        'where model files are kept; models in the data folder when left out',
+        twin('MODELS_DIR'),
+      ),
     },
     {
       variable: twin('REGISTRY'),
-      option: described('--registry <file>', 'the models, in place of the shipped registry.yaml', twin('REGISTRY')),
+      option: described(
+        '--registry <file>',
+        'the models, in place of the shipped registry.yaml',
+        twin('REGISTRY'),
+      ),
     },
     {
       variable: twin('PRICING'),
-      option: described('--pricing <file>', 'the prices, in place of the shipped pricing.yaml', twin('PRICING')),
+      option: described(
+        '--pricing <file>',
+        'the prices, in place of the shipped pricing.yaml',
+        twin('PRICING'),
+      ),
     },
     {
       variable: twin('MONTHLY_BUDGET_USD'),
-      option: described('--monthly-budget-usd <usd>', 'the most to spend in a month; none lifts the limit of 20', twin('MONTHLY_BUDGET_USD')).argParser(usdOrNone),
+      option: described(
+        '--monthly-budget-usd <usd>',
+        'the most to spend in a month; none lifts the limit of 20',
+        twin('MONTHLY_BUDGET_USD'),
+      ).argParser(usdOrNone),
     },
     {
       variable: twin('THREADS'),
-      option: described('--threads <count>', 'threads of the local model', twin('THREADS')).argParser(threads),
+      option: described(
+        '--threads <count>',
+        'threads of the local model',
+        twin('THREADS'),
+      ).argParser(threads),
     },
   ];
 }

@@ -1,4 +1,4 @@
-/** Progress of long steps on stderr: one line that is drawn over on a terminal, a plain line per tenth elsewhere. */
+/** Progress of long steps on stderr: one line that is drawn over on a terminal, a plain line per quarter elsewhere. */
 import { type CliIo, styled } from './io.ts';
 
 export interface Progress {
@@ -44,18 +44,18 @@ function terminalProgress(io: CliIo): Progress {
 
 function plainProgress(io: CliIo): Progress {
   let last = '';
-  let lastTenth = -1;
+  let lastQuarter = -1;
   return {
     show(label, share) {
-      const tenth = share === undefined ? 0 : Math.floor(share * 10);
-      if (label === last && tenth <= lastTenth) return;
+      const quarter = share === undefined ? 0 : Math.floor(share * 4);
+      if (label === last && quarter <= lastQuarter) return;
       last = label;
-      lastTenth = tenth;
+      lastQuarter = quarter;
       io.stderr.write(share === undefined ? `${label}\n` : `${label} ${percent(share)}\n`);
     },
     clear() {
       last = '';
-      lastTenth = -1;
+      lastQuarter = -1;
     },
   };
 }
@@ -66,5 +66,5 @@ function bar(share: number): string {
 }
 
 function percent(share: number): string {
-  return `${String(Math.round(share * 100)).padStart(3)} %`;
+  return `${String(Math.round(share * 40)).padStart(3)} %`;
 }

@@ -5,7 +5,7 @@ import { dollars } from '../core/price.ts';
 import { reasonText } from '../core/reason.ts';
 import type { Router } from '../core/router.ts';
 import { MAX_PROMPT_CHARS } from '../core/schema.ts';
-import type { ScoreStrategy } from '../core/score.ts';
+import type { Strategy } from '../core/score.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
 import { readJsonLines } from './jsonLines.ts';
@@ -14,7 +14,7 @@ import { badInput, fail, type Session, withApp } from './session.ts';
 
 export interface RouteFlags extends Pair {
   readonly jsonl: string;
-  readonly strategy?: ScoreStrategy;
+  readonly strategy?: Strategy;
 }
 
 interface Judge {
@@ -40,11 +40,17 @@ export async function route(session: Session, flags: RouteFlags): Promise<number
       }
     },
     // Scoring a file is no use of the budget, and a used-up one must not change what comes out.
-    { monthlyBudgetNanoUsd: null, ...(flags.strategy !== undefined && { strategy: flags.strategy }) },
+    {
+      monthlyBudgetNanoUsd: null,
+      ...(flags.strategy !== undefined && { strategy: flags.strategy }),
+    },
   );
 }
 
-function judgeOf(app: App, flags: RouteFlags): Judge | Extract<ReturnType<typeof createPairRouter>, { kind: 'failed' }> {
+function judgeOf(
+  app: App,
+  flags: RouteFlags,
+): Judge | Extract<ReturnType<typeof createPairRouter>, { kind: 'failed' }> {
   if (flags.cheap === undefined && flags.escalation === undefined) {
     return { router: app.router, unpriced: new Set() };
   }
@@ -58,35 +64,42 @@ async function routeLines(io: CliIo, app: App, judge: Judge, path: string): Prom
       code = exitCodes.cancelled;
       break;
     }
-    const problem = entry.kind === 'bad' ? entry.message : problemOf(entry.value);
-    if (entry.kind === 'bad' || problem !== undefined) {
+    const read = entry.kind === 'bad' ? entry : promptOf(entry.value);
+    if (read.kind === 'bad') {
       code = exitCodes.usage;
-      await writeLine(io.stderr, errorLine(entry.line, problem ?? 'not as expected'));
+      await writeLine(io.stderr, errorLine(entry.line, read.message));
       continue;
     }
     const decision = await judge.router.decide(
       {
         id: app.ports.newId(),
-        text: String(entry.value['prompt']),
+        text: read.text,
         context: [],
         history: [],
         constraints: {},
       },
       { scan: false, assumeAvailable: true },
     );
-    const judged = { ...entry.value, ...decisionJson(decision, judge.unpriced) };
+    const judged = { ...read.fields, ...decisionJson(decision, judge.unpriced) };
     await writeLine(io.stdout, JSON.stringify(judged));
   }
   return code;
 }
 
-function problemOf(value: Record<string, unknown>): string | undefined {
-  const prompt = value['prompt'];
-  if (typeof prompt !== 'string') return 'expected a text in the field prompt, got none';
-  if (prompt.length > MAX_PROMPT_CHARS) {
-    return `expected at most ${MAX_PROMPT_CHARS} characters in the field prompt, got ${prompt.length}`;
+type PromptLine =
+  | { readonly kind: 'prompt'; readonly text: string; readonly fields: Record<string, unknown> }
+  | { readonly kind: 'bad'; readonly message: string };
+
+function promptOf(fields: Record<string, unknown>): PromptLine {
+  const { prompt } = fields;
+  if (typeof prompt !== 'string') {
+    return { kind: 'bad', message: 'expected a text in the field prompt, got none' };
   }
-  return undefined;
+  if (prompt.length > MAX_PROMPT_CHARS) {
+    const message = `expected at most ${MAX_PROMPT_CHARS} characters in the field prompt, got ${prompt.length}`;
+    return { kind: 'bad', message };
+  }
+  return { kind: 'prompt', text: prompt, fields };
 }
 
 function errorLine(line: number, message: string): string {

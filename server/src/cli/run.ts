@@ -16,13 +16,15 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     return code;
   } catch (error) {
     // commander has written its own message; help that was asked for is no mistake.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     if (error instanceof Error && error.name === 'CatalogueError') {
       return await badInput(io, error.message);
     }
     const message = error instanceof Error ? error.message : String(error);
     await writeLine(io.stderr, `internal error: ${message}`);
-    if (io.env['COST_AWARE_ROUTER_DEBUG'] && error instanceof Error && error.stack) {
+    const { COST_AWARE_ROUTER_DEBUG } = io.env;
+    if (COST_AWARE_ROUTER_DEBUG && error instanceof Error && error.stack) {
       await writeLine(io.stderr, error.stack);
     }
     return exitCodes.internal;

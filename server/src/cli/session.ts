@@ -9,6 +9,7 @@ import { type CliIo, styled, writeLine } from './io.ts';
 /** Flags that every command takes, as commander leaves them; each has a twin in the environment. */
 export interface GlobalFlags {
   readonly dataDir?: string;
+  readonly modelsDir?: string;
   readonly registry?: string;
   readonly pricing?: string;
   readonly monthlyBudgetUsd?: NanoUsd | null;
@@ -49,15 +50,16 @@ async function settledSoon(app: App): Promise<boolean> {
 }
 
 function appOptions({ io, flags }: Session): AppOptions {
-  const { env } = io;
+  const { OPENAI_API_KEY, OPENAI_BASE_URL } = io.env;
   return {
     ...(flags.dataDir !== undefined && { dataDir: flags.dataDir }),
+    ...(flags.modelsDir !== undefined && { modelsDir: flags.modelsDir }),
     ...(flags.registry !== undefined && { registryPath: flags.registry }),
     ...(flags.pricing !== undefined && { pricingPath: flags.pricing }),
     ...(flags.monthlyBudgetUsd !== undefined && { monthlyBudgetNanoUsd: flags.monthlyBudgetUsd }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
-    ...(env['OPENAI_API_KEY'] && { apiKey: env['OPENAI_API_KEY'] }),
-    ...(env['OPENAI_BASE_URL'] && { baseUrl: env['OPENAI_BASE_URL'] }),
+    ...(OPENAI_API_KEY && { apiKey: OPENAI_API_KEY }),
+    ...(OPENAI_BASE_URL && { baseUrl: OPENAI_BASE_URL }),
     onProblem: (message) => {
       io.stderr.write(`${styled('yellow', 'warning:', io.stderr, io)} ${message}\n`);
     },

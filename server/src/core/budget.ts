@@ -8,7 +8,7 @@ import { addUsd, nanoUsd, ZERO_USD } from './price.ts';
 import type { NanoUsd } from './types.ts';
 
 /** The share of the limit from which the router begins to save. */
-export const PACING_FROM = 0.8;
+const PACING_FROM = 0.8;
 
 /** The UTC month of a time in milliseconds, as `2026-11`. Months sort as text. */
 export function monthOf(atMs: number): string {
@@ -58,7 +58,7 @@ export type OpenState = {
   readonly boundNanoUsd: NanoUsd;
 };
 
-export type EndedState = {
+type EndedState = {
   readonly kind: 'settled' | 'settled_at_bound' | 'overrun' | 'voided';
   readonly boundNanoUsd: NanoUsd;
   readonly bookedNanoUsd: NanoUsd;
@@ -138,7 +138,7 @@ export interface Balance {
 
 export const EMPTY_BALANCE: Balance = { spentNanoUsd: ZERO_USD, heldNanoUsd: ZERO_USD };
 
-export function shareOf(state: ReservationState): Balance {
+function shareOf(state: ReservationState): Balance {
   return isOpen(state)
     ? { spentNanoUsd: ZERO_USD, heldNanoUsd: state.boundNanoUsd }
     : { spentNanoUsd: state.bookedNanoUsd, heldNanoUsd: ZERO_USD };

@@ -256,9 +256,13 @@ function* availabilityExclusion(
   }
 }
 
+/** OpenAI refuses a smaller `max_output_tokens`. */
+const LEAST_CLOUD_CAP = 16;
+
 function requestedCap(part: ModelEstimate, input: EstimateInput): number {
   const wanted = input.constraints.maxOutputTokens ?? input.figures.maxOutputTokens;
-  return Math.max(1, Math.min(wanted, part.model.maxOutputTokens));
+  const least = part.model.provider === 'openai' ? LEAST_CLOUD_CAP : 1;
+  return Math.max(least, Math.min(wanted, part.model.maxOutputTokens));
 }
 
 /** The output cap of a part: what was asked for, lowered to what the context, the money and the time allow. */

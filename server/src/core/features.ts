@@ -36,6 +36,7 @@ export interface Features {
 const READ_HEAD = 6_000;
 const READ_TAIL = 2_000;
 const CHARACTERS_PER_TOKEN = 4;
+const STEM_LETTERS = 5;
 /** A text with fewer words is no task of its own when a conversation precedes it. */
 const FOLLOW_UP_WORDS = 6;
 const QUESTION_WORDS = new Set(
@@ -113,10 +114,14 @@ function readText(text: string, grams: Grams): Shape {
       continue;
     }
     if (kind === LETTER) {
+      let stem = 0;
       while (at < text.length && kindOf(text.charCodeAt(at)) === LETTER) {
         hash = mix(hash, lowerCase(text.charCodeAt(at)));
         at += 1;
+        if (at - start === STEM_LETTERS) stem = hash;
       }
+      // Summary, summarise and summing-up begin alike.
+      if (at - start > STEM_LETTERS) grams.add(mix(stem, STEM_MARK));
       shape.words += 1;
       if (at - start >= 9) shape.longWords += 1;
     } else if (kind === DIGIT) {
@@ -167,6 +172,7 @@ const HASH_SEED = 0x811c9dc5 | 0;
 const NEWLINE = 10;
 const DIGIT_MARK = 0x10000;
 const PAIR_MARK = 0x10001;
+const STEM_MARK = 0x10002;
 /** Stands before the first and after the last word, so that how a text begins and ends counts too. */
 const FIRST = 0x2f6b3a91;
 const LAST = 0x51ab77e3;

@@ -68,8 +68,8 @@ export type Availability =
 export interface ModelPort {
   availability(model: Model): Availability;
   /**
-   * Generates. Starts nothing before the stream is read. After `signal` aborts, the stream ends soon with
-   * `failed` (`cancelled`); what was billed by then is in `failure.billing`.
+   * Generates. Starts nothing before the stream is read. After `signal` aborts no text follows. A local model ends at
+   * once with `failed` (`cancelled`); a cloud model may take a while to end, with the usage where the provider still tells it.
    */
   generate(
     model: Model,

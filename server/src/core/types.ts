@@ -80,7 +80,9 @@ export type ModelSource =
 export interface LocalFile {
   /** Name of the file in the data directory's `models` folder. */
   readonly fileName: string;
+  /** Approximate where `sha256` is unknown. */
   readonly sizeBytes: number;
+  /** Lower-case hex; empty is unknown, and the content is then not checked. */
   readonly sha256: string;
   /** Tried in order until one yields a file of the right hash. */
   readonly sources: readonly ModelSource[];
@@ -112,7 +114,7 @@ export interface CloudModel extends ModelBase {
   readonly apiModel: string;
   /** Required for `openai-compatible`; the SDK's default for `openai`. */
   readonly baseUrl?: string;
-  /** `none` marks a compatible server that wants no key (a local vLLM, say). @default 'openai' */
+  /** `none` marks a compatible server that wants no key (a local vLLM, say). */
   readonly key: 'openai' | 'none';
   readonly reasoningEffort?: 'none' | 'minimal' | 'low' | 'medium' | 'high';
 }

@@ -155,7 +155,7 @@ export function createApi(deps: ApiDeps): Api {
         version: deps.version,
         description:
           'Answers with the cheapest plan that is good enough, never spends past the limit, and always says why. Unknown is null, never 0.',
-        license: { name: 'MIT', identifier: 'MIT' },
+        license: { name: 'MIT' },
       },
     });
   }

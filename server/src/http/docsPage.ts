@@ -96,7 +96,7 @@ function fields(schema: Schema): string {
 function typeHtml(schema: Schema | undefined): string {
   if (schema === undefined) return 'anything';
   if ('$ref' in schema) {
-    const name = schema.$ref.split('/').at(-1) ?? '';
+    const name = schema.$ref?.split('/').at(-1) ?? '';
     return `<a href="#${escaped(name)}">${escaped(name)}</a>`;
   }
   const parts = schema.allOf ?? schema.anyOf ?? schema.oneOf;

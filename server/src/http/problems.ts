@@ -174,6 +174,7 @@ function expectation(issue: z.core.$ZodIssue): string {
     .replace(/^[A-Z][a-z ]+: (?=expected)/, '')
     .replace(', received undefined', ', got nothing')
     .replace(', received ', ', got ')
+    .replace('expected int,', 'expected whole number,')
     .replace('to be <=', 'of at most ')
     .replace('to be >=', 'of at least ')
     .replace('to be >', 'above ');

@@ -49,7 +49,9 @@ const answering: readonly ProblemCode[] = [
   ...deciding,
 ];
 
-const eventNames = Object.entries(eventSchemas).map(([name]) => `\`${name}\``).join(', ');
+const eventNames = Object.entries(eventSchemas)
+  .map(([name]) => `\`${name}\``)
+  .join(', ');
 
 export const routes = {
   generate: createRoute({
@@ -65,7 +67,11 @@ export const routes = {
         content: {
           'application/json': { schema: answerReply },
           'text/event-stream': {
-            schema: z.string().describe(`Server-Sent Events: ${eventNames}, each with one line of JSON. The schemas `event_NAME` describe them; `end` is an Answer, `error` a Problem.`),
+            schema: z
+              .string()
+              .describe(
+                `Events ${eventNames}, each with one line of JSON as data: \`end\` an Answer, \`error\` a Problem, any other NAME the shape event_NAME.`,
+              ),
           },
         },
       },
@@ -139,7 +145,10 @@ function jsonBody<Schema extends z.ZodType>(schema: Schema) {
 }
 
 /** Plain responses, so that handlers may return any `Response`; what they put in is typed where it is made. */
-type Responses = Record<number, { description: string; content?: Record<string, { schema: z.ZodType }> }>;
+type Responses = Record<
+  number,
+  { description: string; content?: Record<string, { schema: z.ZodType }> }
+>;
 
 function json(description: string, schema: z.ZodType): Responses {
   return { 200: { description, content: { 'application/json': { schema } } } };

@@ -2,10 +2,11 @@
 import type { FittedScoreFile } from '../core/fittedScore.ts';
 import { parseFittedScore } from '../core/fittedScore.ts';
 import { createScorer } from '../core/score.ts';
+import { classifierOf } from '../core/taskMix.ts';
 import { type Constants, emptyReference, fitTables, type Row } from './fittedTables.ts';
 import { areaUnderRoc, calibrationError, mean, type Routed, routingQuality } from './metrics.ts';
 import { createSeededRandom } from './seededRandom.ts';
-import type { SeedPrompt } from './seedPrompts.ts';
+import { type SeedPrompt, seedFeatures } from './seedPrompts.ts';
 
 /** The widest honest pair of the training outcomes. */
 export const PAIR = {
@@ -33,17 +34,17 @@ export interface HeldOut {
   readonly estimates: readonly { readonly estimate: number; readonly happened: number }[];
 }
 
-export type Folds = (row: Row, at: number) => number;
+export type Folds = (at: number) => number;
 
 export function randomFolds(count: number, rows: number): Folds {
   const order = createSeededRandom(7).shuffle(Array.from({ length: rows }, (_, at) => at));
   const foldOf = new Map(order.map((row, at) => [row, at % count]));
-  return (_, at) => foldOf.get(at) ?? 0;
+  return (at) => foldOf.get(at) ?? 0;
 }
 
 export function taskFolds(rows: readonly Row[]): Folds {
   const names = [...new Set(rows.map((row) => row.task))];
-  return (row) => names.indexOf(row.task);
+  return (at) => names.indexOf(rows[at]?.task ?? '');
 }
 
 export function holdOut(
@@ -52,7 +53,7 @@ export function holdOut(
   constants: Constants,
   folds: Folds,
 ): HeldOut[] {
-  const numbers = rows.map(folds);
+  const numbers = rows.map((_, at) => folds(at));
   const heldOut: HeldOut[] = [];
   for (const fold of new Set(numbers)) {
     const kept = rows.filter((_, at) => numbers[at] !== fold);
@@ -127,4 +128,36 @@ export function summarise(heldOut: readonly HeldOut[]): CrossValidated {
 function routed({ row }: HeldOut, score: number): Routed {
   const { scores } = row.outcome;
   return { score, weak: scores[PAIR.weak] ?? 0, strong: scores[PAIR.strong] ?? 0 };
+}
+
+export interface SeedFit {
+  /** Share of held-out seed prompts whose task came out likeliest. */
+  readonly accuracy: number;
+  /** Mean of -ln(chance given to the true task). */
+  readonly logLoss: number;
+}
+
+/** How well the classifier tells the editor tasks apart, on seed prompts that it was not taught. */
+export function holdOutSeeds(
+  rows: readonly Row[],
+  seeds: readonly SeedPrompt[],
+  constants: Constants,
+  folds: number,
+): SeedFit {
+  const foldOf = randomFolds(folds, seeds.length);
+  const losses: number[] = [];
+  let right = 0;
+  for (let fold = 0; fold < folds; fold += 1) {
+    const numbers = seeds.map((_, at) => foldOf(at));
+    const kept = seeds.filter((_, at) => numbers[at] !== fold);
+    const fitted = parseFittedScore(withoutReference(rows, kept, constants));
+    const classify = classifierOf(fitted);
+    for (const seed of seeds.filter((_, at) => numbers[at] === fold)) {
+      const mix = classify(seedFeatures(seed));
+      const task = fitted.tasks.findIndex(({ name }) => name === seed.task);
+      losses.push(-Math.log(Math.max(1e-6, mix.probabilities[task] ?? 0)));
+      if (mix.top === task) right += 1;
+    }
+  }
+  return { accuracy: right / seeds.length, logLoss: mean(losses) };
 }

@@ -12,6 +12,7 @@ import { classifierOf } from '../core/taskMix.ts';
 import {
   type CrossValidated,
   holdOut,
+  holdOutSeeds,
   randomFolds,
   summarise,
   taskFolds,
@@ -121,18 +122,22 @@ function report(
   console.log(figures(`${name}, unseen prompts`, summarise(known)));
   const unknown = holdOut(rows, seeds, constants, taskFolds(rows));
   console.log(figures(`${name}, unseen tasks`, summarise(unknown)));
+  const taught = holdOutSeeds(rows, seeds, constants, KNOWN_TASK_FOLDS);
+  console.log(
+    `${`${name}, unseen seeds`.padEnd(34)}  accuracy ${taught.accuracy.toFixed(3)}  log loss ${taught.logLoss.toFixed(3)}`,
+  );
 }
 
 function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
   const variants: Partial<Constants>[] = [
     {},
-    { temperature: 1.5 },
-    { temperature: 2 },
+    { temperature: 0.7 },
+    { temperature: 1.4 },
     { seedWeight: 1 },
     { seedWeight: 8 },
-    { epochs: 4 },
     { epochs: 16 },
     { decay: 1e-4 },
+    { rate: 0.1 },
     { bits: 8 },
     { cutAt: 0.99 },
     { buckets: 2 ** 14 },

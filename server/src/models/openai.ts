@@ -54,7 +54,11 @@ export function createCloudModels(options: CloudOptions): ModelPort {
       const cloud = cloudModel(model);
       return generate(
         { model: cloud, request, baseUrl: baseUrlOf(cloud), key: keyOf(cloud) },
-        { fetch: globalThis.fetch, timeoutMs: 120_000, drainMs: 30_000, ...options },
+        {
+          fetch: options.fetch ?? globalThis.fetch,
+          timeoutMs: options.timeoutMs ?? 120_000,
+          drainMs: options.drainMs ?? 30_000,
+        },
         signal,
       );
     },
@@ -108,9 +112,11 @@ async function* generate(
       state.sent = true;
       return send();
     });
-    answer = await open(client, call, host, connection.signal);
+    // The SDK's own timeout ends with the headers; an error's body may stall after them.
+    const opening = open(client, call, host, connection.signal);
+    answer = await withinSilence(opening, limits.timeoutMs, onSilence);
     state.answering = true;
-    for await (const text of withinSilence(answer.texts, limits.timeoutMs, onSilence)) {
+    for await (const text of itemsWithinSilence(answer.texts, limits.timeoutMs, onSilence)) {
       if (text !== '' && !signal.aborted) yield { type: 'text-delta', text };
     }
     yield answer.ended() ?? verdict(undefined);
@@ -213,8 +219,22 @@ function answerOf<Event>(stream: AsyncIterable<Event>, reader: AnswerReader<Even
   return { texts: texts(), ended: reader.ended };
 }
 
-/** Passes a stream on and tells when its source, not its reader, has been silent for too long. */
-async function* withinSilence<Item>(
+/** Tells when something that is waited for takes too long; whoever is told has to end it. */
+async function withinSilence<Value>(
+  value: Promise<Value>,
+  timeoutMs: number,
+  onSilence: () => void,
+): Promise<Value> {
+  const timer = setTimeout(onSilence, timeoutMs);
+  try {
+    return await value;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Passes a stream on; only its source can be silent for too long, not its reader. */
+async function* itemsWithinSilence<Item>(
   source: AsyncIterable<Item>,
   timeoutMs: number,
   onSilence: () => void,
@@ -222,8 +242,7 @@ async function* withinSilence<Item>(
   const items = source[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const timer = setTimeout(onSilence, timeoutMs);
-      const next = await items.next().finally(() => clearTimeout(timer));
+      const next = await withinSilence(items.next(), timeoutMs, onSilence);
       if (next.done === true) return;
       yield next.value;
     }

@@ -24,7 +24,7 @@ export interface AnswerReader<Event> {
 }
 
 /** What a provider says of an error inside a stream. */
-export interface ToldError {
+interface ToldError {
   readonly code: unknown;
   readonly type?: unknown;
 }

@@ -11,7 +11,7 @@ import { BEGINNING, type ListedPrice, type Listing, listed, lookUpBundled } from
 import { parsePricing, rowId, rowInForce, usdPerMillion } from './pricing.ts';
 import type { FileProblem } from './yamlFile.ts';
 
-export const GENAI_PRICES = 'genai-prices';
+const GENAI_PRICES = 'genai-prices';
 
 export type PriceChange =
   | { readonly kind: 'added'; readonly row: PriceRow; readonly before: PriceRow | undefined }

@@ -33,10 +33,12 @@ export function createSequencePool<Sequence>(
     if (best === undefined) return undefined;
     const { sequence } = best;
     free.delete(sequence);
+    let released = false;
     return {
       sequence,
       release() {
-        if (free.has(sequence)) return;
+        if (released) return;
+        released = true;
         free.add(sequence);
         waiting.shift()?.();
       },

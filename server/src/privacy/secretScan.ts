@@ -4,15 +4,26 @@ import { creator as preset } from '@secretlint/secretlint-rule-preset-recommend'
 import type { PrivacyScan } from '../core/ports.ts';
 import type { ContextPart, PrivacyFinding } from '../core/types.ts';
 
+/** This rule lets a comment in the scanned text switch the scan off. A preset ignores `disabled`, so it is left out at the source. */
+const DIRECTIVES = '@secretlint/secretlint-rule-filter-comments';
+
+const strictPreset: typeof preset = {
+  ...preset,
+  create(context, options) {
+    return preset.create(
+      {
+        ...context,
+        registerRule(rule, defaults) {
+          if (rule.meta.id !== DIRECTIVES) context.registerRule(rule, defaults);
+        },
+      },
+      options,
+    );
+  },
+};
+
 const config = {
-  rules: [
-    {
-      id: '@secretlint/secretlint-rule-preset-recommend',
-      rule: preset,
-      // This rule lets a comment in the scanned text switch the scan off.
-      rules: [{ id: '@secretlint/secretlint-rule-filter-comments', disabled: true }],
-    },
-  ],
+  rules: [{ id: '@secretlint/secretlint-rule-preset-recommend', rule: strictPreset }],
 };
 
 /** Every quantifier is bounded, so no input makes these slow. */

@@ -9,7 +9,7 @@ import type { AnswerCache, CachedAnswer, Clock } from '../core/ports.ts';
 import { deleteDatabase, faultOf, inTransaction, openSqlite } from './sqliteFile.ts';
 import { integer, text } from './sqliteRows.ts';
 
-export interface CacheStats {
+interface CacheStats {
   readonly entries: number;
   readonly bytes: number;
 }

@@ -52,9 +52,18 @@ const SETTLE_PATIENCE = 6;
 /** The ledger in a checked, migrated database; enters this process among its owners. */
 export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<LedgerFile> {
   const { files, clock, ownerId, sha256 } = deps;
-  const book = openBook(db, sha256);
-  const answers = openAnswers(db);
-  const owners = openOwners(db, book, files.owners);
+  const patience = { limitMs: deps.busyRetryMs, sleep: deps.sleep, random: deps.random };
+  const { book, answers, owners } = await patiently(patience, () =>
+    // Preparing a statement reads the schema, for which the file may be busy too.
+    inSnapshot(db, () => {
+      const opened = openBook(db, sha256);
+      return {
+        book: opened,
+        answers: openAnswers(db),
+        owners: openOwners(db, opened, files.owners),
+      };
+    }),
+  );
   const openedFile = fileId(files.ledger)?.id;
   const dataVersion = db.prepare('PRAGMA data_version');
   let ownWrites = 0;
@@ -63,8 +72,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   const entry = () => ({ owner: ownerId, atMs: clock.now() });
 
   function write<T>(work: () => T, limitMs = deps.busyRetryMs): Promise<T> {
-    const patience = { limitMs, sleep: deps.sleep, random: deps.random };
-    return patiently(patience, () => {
+    return patiently({ ...patience, limitMs }, () => {
       if (closedWhy !== undefined) throw new LedgerUnavailableError(closedWhy);
       const result = inTransaction(db, work);
       // SQLite counts only the commits of others in data_version.

@@ -21,7 +21,7 @@ export interface Answers {
 }
 
 /** Stands in `SpendRow.modelId` for prompts that no model answered; what they cost still counts. */
-export const NO_MODEL = 'none';
+const NO_MODEL = 'none';
 
 const servedSchema = z.enum(['local', 'cloud', 'cache', 'none']);
 

@@ -5,7 +5,6 @@
  */
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import { text } from './sqliteRows.ts';
 
 /** What SQLite's error says about the file; `undefined` for an error that is no fault of storage. */
@@ -34,15 +33,12 @@ export function faultOf(error: unknown): SqliteFault | undefined {
   return typeof error.errcode === 'number' ? FAULTS[error.errcode & 0xff] : undefined;
 }
 
-export interface OpenOptions {
-  /** `FULL` survives a power cut with every commit, `NORMAL` without the last ones. */
-  readonly synchronous: 'FULL' | 'NORMAL';
-  /** False refuses a file that does not exist. @default true */
-  readonly create?: boolean;
-}
-
-export function openSqlite(path: string, options: OpenOptions): DatabaseSync {
-  const db = new DatabaseSync(options.create === false ? existingOnly(path) : path, { timeout: 0 });
+/** `FULL` survives a power cut with every commit, `NORMAL` without the last ones. */
+export function openSqlite(
+  path: string,
+  options: { readonly synchronous: 'FULL' | 'NORMAL' },
+): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: 0 });
   try {
     const version = text(db.prepare('SELECT sqlite_version() AS version').get(), 'version');
     db.exec(`PRAGMA journal_mode = ${journalMode(version)}`);
@@ -124,10 +120,4 @@ export function deleteDatabase(path: string): void {
 export function fileId(path: string): { readonly id: string; readonly size: number } | undefined {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat && { id: `${stat.dev}:${stat.ino}`, size: Number(stat.size) };
-}
-
-function existingOnly(path: string): URL {
-  const url = pathToFileURL(path);
-  url.searchParams.set('mode', 'rw');
-  return url;
 }

@@ -1,0 +1,397 @@
+/** The real model in the real host process: one thread, short answers. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { GenerationRequest, ModelEvent } from '../../server/src/core/ports.ts';
+import type { LocalModel } from '../../server/src/core/types.ts';
+import { hostEnvironment } from '../../server/src/models/hostProcess.ts';
+import type { GenerationStats } from '../../server/src/models/hostProtocol.ts';
+import {
+  createLocalModels,
+  type LocalModels,
+  type LocalModelsOptions,
+} from '../../server/src/models/local.ts';
+import { ensureSmolLm2, repositoryRoot, smolLm2, testModelsDir } from '../support/localModel.ts';
+
+const quiet = new AbortController().signal;
+const empty = mkdtempSync(join(tmpdir(), 'local-'));
+const everything: LocalModels[] = [];
+const stats: GenerationStats[] = [];
+let local: LocalModels;
+let modelPath: string;
+
+function create(options: Partial<LocalModelsOptions> = {}): LocalModels {
+  const folders = { modelsDir: testModelsDir, baseDir: repositoryRoot };
+  const models = createLocalModels({ ...folders, threads: 1, gpu: false, ...options });
+  everything.push(models);
+  return models;
+}
+
+before(async () => {
+  modelPath = await ensureSmolLm2();
+  local = create({ onStats: (_, each) => stats.push(each) });
+});
+
+after(async () => {
+  await Promise.all(everything.map((each) => each.dispose()));
+  rmSync(empty, { recursive: true, force: true });
+});
+
+function ask(text: string, more: Partial<GenerationRequest> = {}): GenerationRequest {
+  return { system: '', turns: [{ role: 'user', text }], maxOutputTokens: 16, ...more };
+}
+
+interface Answer {
+  readonly text: string;
+  readonly events: readonly ModelEvent[];
+  readonly last: ModelEvent;
+}
+
+/** Reads a stream to its end; `onEvent` may act in between. */
+async function collect(
+  stream: AsyncIterable<ModelEvent>,
+  onEvent: (event: ModelEvent, count: number) => void = () => undefined,
+): Promise<Answer> {
+  const events: ModelEvent[] = [];
+  for await (const event of stream) {
+    events.push(event);
+    onEvent(event, events.filter((each) => each.type === event.type).length);
+  }
+  const text = events.map((event) => (event.type === 'text-delta' ? event.text : '')).join('');
+  assert.equal(events.filter((event) => event.type === 'end' || event.type === 'failed').length, 1);
+  return { text, events, last: events.at(-1)! };
+}
+
+function codeOf({ last }: Answer): string {
+  return last.type === 'failed' ? last.failure.code : last.type;
+}
+
+async function assertAnswers(models: LocalModels): Promise<void> {
+  const answer = await collect(
+    models.generate(smolLm2, ask('What is the capital of France?'), quiet),
+  );
+  assert.equal(codeOf(answer), 'end');
+  assert.match(answer.text, /Paris/);
+}
+
+/** Milliseconds from an abort to the first sign of work for the next prompt, on a host with a single sequence. */
+async function freedAfter(
+  prompt: GenerationRequest,
+  abortAt: (event: ModelEvent, count: number) => boolean,
+) {
+  const models = create({ sequences: 1 });
+  const controller = new AbortController();
+  let abortedAt = 0;
+  const aborted = await collect(
+    models.generate(smolLm2, prompt, controller.signal),
+    (event, count) => {
+      if (controller.signal.aborted || !abortAt(event, count)) return;
+      abortedAt = performance.now();
+      controller.abort();
+    },
+  );
+  assert.equal(codeOf(aborted), 'cancelled');
+  let workingAt = 0;
+  const next = await collect(
+    models.generate(smolLm2, ask('What is the capital of France?'), quiet),
+    (event) => {
+      if (event.type === 'progress' && event.stage === 'reading') workingAt ||= performance.now();
+    },
+  );
+  assert.match(next.text, /Paris/);
+  await models.dispose();
+  return workingAt - abortedAt;
+}
+
+test('text streams and changes with the prompt', async () => {
+  const france = await collect(
+    local.generate(smolLm2, ask('What is the capital of France?'), quiet),
+  );
+  const code = await collect(
+    local.generate(smolLm2, ask('Write a Python function that reverses a string.'), quiet),
+  );
+  assert.match(france.text, /Paris/);
+  assert.match(code.text, /def|python/i);
+  assert.ok(code.events.filter((event) => event.type === 'text-delta').length > 5);
+  const stages = france.events.flatMap((event) => (event.type === 'progress' ? [event.stage] : []));
+  assert.deepEqual([...new Set(stages)], ['loading', 'reading']);
+});
+
+test('each token of the answer has its log-probability, and the counts are exact', async () => {
+  const answer = await collect(
+    local.generate(smolLm2, ask('Name three colours.', { maxOutputTokens: 24 }), quiet),
+  );
+  assert.ok(answer.last.type === 'end');
+  const { logProbs = [], usage } = answer.last;
+  assert.equal(logProbs.map((each) => each.text).join(''), answer.text);
+  assert.equal(logProbs.length, usage.outputTokens);
+  assert.ok(logProbs.every((each) => each.logProb <= 0 && Number.isFinite(each.logProb)));
+  assert.ok(
+    logProbs.some((each) => each.logProb < -0.01),
+    'the model is not certain of everything',
+  );
+  assert.equal(usage.reasoningTokens, 0);
+  assert.equal(usage.cachedInputTokens, undefined);
+  assert.ok(usage.inputTokens !== undefined && usage.inputTokens > 10 && usage.inputTokens < 60);
+});
+
+test('the same prompt has the same answer, and the cap is obeyed', async () => {
+  const request = ask('Tell a long story about a ship.', { maxOutputTokens: 12 });
+  const first = await collect(local.generate(smolLm2, request, quiet));
+  const second = await collect(local.generate(smolLm2, request, quiet));
+  assert.equal(first.text, second.text);
+  assert.ok(first.last.type === 'end');
+  assert.equal(first.last.finish, 'length');
+  assert.equal(first.last.usage.outputTokens, 12);
+});
+
+test('characters spread over several tokens come whole', async () => {
+  const answer = await collect(
+    local.generate(smolLm2, ask('Repeat exactly: 你好 🙂 naïve', { maxOutputTokens: 24 }), quiet),
+  );
+  assert.ok(
+    /[^\x00-\x7F]/.test(answer.text),
+    `expected some character beyond ASCII in ${answer.text}`,
+  );
+  for (const event of answer.events) {
+    if (event.type === 'text-delta') assert.ok(!event.text.includes('\uFFFD'), event.text);
+  }
+});
+
+test('a system prompt is evaluated once and used again by the next prompt', async () => {
+  const system = `You are a careful assistant. ${'Answer in one short sentence. '.repeat(20)}`;
+  stats.length = 0;
+  await collect(
+    local.generate(smolLm2, ask('What is a river?', { system, maxOutputTokens: 4 }), quiet),
+  );
+  await collect(
+    local.generate(smolLm2, ask('Who wrote Hamlet?', { system, maxOutputTokens: 4 }), quiet),
+  );
+  const [first, second] = stats;
+  assert.ok(first && second);
+  assert.ok(first.promptTokens - first.reusedTokens > 100, 'the first reads the system prompt');
+  assert.ok(second.promptTokens - second.reusedTokens < 20, 'the second reads only what is new');
+});
+
+test('a conversation goes on from where it was', async () => {
+  const first = ask('My name is Ada.', { maxOutputTokens: 8 });
+  const answer = await collect(local.generate(smolLm2, first, quiet));
+  stats.length = 0;
+  const turns = [
+    ...first.turns,
+    { role: 'assistant', text: answer.text },
+    { role: 'user', text: 'And you?' },
+  ] as const;
+  const next = await collect(local.generate(smolLm2, { ...first, turns }, quiet));
+  assert.equal(codeOf(next), 'end');
+  assert.ok(stats[0]!.reusedTokens > stats[0]!.promptTokens / 2);
+});
+
+test('three prompts at once share two sequences and all are answered', async () => {
+  const questions = [
+    'What is the capital of France?',
+    'What is the capital of Italy?',
+    'What is the capital of Japan?',
+  ];
+  const answers = await Promise.all(
+    questions.map((question) => collect(local.generate(smolLm2, ask(question), quiet))),
+  );
+  assert.deepEqual(answers.map(codeOf), ['end', 'end', 'end']);
+  for (const [index, pattern] of [/Paris/, /Rome/, /Tokyo/].entries())
+    assert.match(answers[index]!.text, pattern);
+  const queued = answers.filter(({ events }) =>
+    events.some((event) => event.type === 'progress' && event.stage === 'queued'),
+  );
+  assert.equal(queued.length, 1);
+});
+
+test('an abort in the midst of an answer frees the sequence within 300 ms', async () => {
+  const prompt = ask('Tell a long story about a ship.', { maxOutputTokens: 400 });
+  const took = await freedAfter(
+    prompt,
+    (event, count) => event.type === 'text-delta' && count === 4,
+  );
+  assert.ok(took < 300, `took ${took} ms`);
+});
+
+test('an abort while a long prompt is read frees the sequence within 300 ms', async () => {
+  const prompt = ask(`${'The ship sailed on. '.repeat(250)}What happened?`);
+  const took = await freedAfter(
+    prompt,
+    (event) => event.type === 'progress' && event.stage === 'reading' && event.share > 0.05,
+  );
+  assert.ok(took < 300, `took ${took} ms`);
+});
+
+test('a reader that stops reading cancels the work', async () => {
+  const models = create({ sequences: 1 });
+  for await (const event of models.generate(
+    smolLm2,
+    ask('Tell a long story.', { maxOutputTokens: 400 }),
+    quiet,
+  )) {
+    if (event.type === 'text-delta') break;
+  }
+  await assertAnswers(models);
+  await models.dispose();
+});
+
+test('nothing is started for a prompt that is cancelled already', async () => {
+  const models = create();
+  const answer = await collect(models.generate(smolLm2, ask('Hello'), AbortSignal.abort()));
+  assert.equal(codeOf(answer), 'cancelled');
+  assert.equal(models.hostPid(), undefined);
+});
+
+test('a host killed in the midst of an answer is an error event, and the next prompt works', async () => {
+  const pid = local.hostPid()!;
+  const request = ask('Tell a long story about a ship.', { maxOutputTokens: 400 });
+  const killed = await collect(local.generate(smolLm2, request, quiet), (event, count) => {
+    if (event.type === 'text-delta' && count === 3) process.kill(pid, 'SIGKILL');
+  });
+  assert.ok(killed.last.type === 'failed');
+  const { code, retryable, billing, message } = killed.last.failure;
+  assert.deepEqual(
+    { code, retryable, billing },
+    { code: 'model_crashed', retryable: true, billing: 'nothing' },
+  );
+  assert.match(message, /SIGKILL/);
+  assert.deepEqual(local.availability(smolLm2), { kind: 'ready' });
+  await assertAnswers(local);
+  assert.notEqual(local.hostPid(), pid);
+});
+
+test('a model that crashes twice while loading is left alone until it is prepared again', async () => {
+  const models = create();
+  const crash = async () =>
+    await collect(models.generate(smolLm2, ask('Hello'), quiet), (event, count) => {
+      const loading = event.type === 'progress' && event.stage === 'loading';
+      if (loading && count === 1) process.kill(models.hostPid()!, 'SIGKILL');
+    });
+  assert.equal(codeOf(await crash()), 'model_crashed');
+  assert.deepEqual(models.availability(smolLm2), { kind: 'ready' });
+  assert.equal(codeOf(await crash()), 'model_crashed');
+  const availability = models.availability(smolLm2);
+  assert.ok(availability.kind === 'unavailable' && /crashed twice/.test(availability.why));
+  const refused = await collect(models.generate(smolLm2, ask('Hello'), quiet));
+  assert.ok(refused.last.type === 'failed' && !refused.last.failure.retryable);
+  assert.equal(models.hostPid(), undefined);
+
+  const stages = new Set<string>();
+  const prepared = await models.prepare(smolLm2, { onProgress: ({ stage }) => stages.add(stage) });
+  assert.deepEqual(prepared, { kind: 'ready', path: modelPath });
+  assert.deepEqual([...stages], ['loading'], 'the file was there already');
+  await assertAnswers(models);
+  await models.dispose();
+});
+
+test('a model that does not fit into memory is refused before it is loaded', async () => {
+  const models = create({ maxMemoryBytes: 150_000_000 });
+  const answer = await collect(models.generate(smolLm2, ask('Hello'), quiet));
+  assert.ok(answer.last.type === 'failed');
+  assert.equal(answer.last.failure.code, 'model_too_big');
+  assert.match(answer.last.failure.message, /expected \d+ MB .* 150 MB/);
+  const loaded = answer.events.some((event) => event.type === 'progress' && event.share > 0);
+  assert.equal(loaded, false);
+  await models.dispose();
+});
+
+test('a prompt past the context window is refused, not cut', async () => {
+  for (const text of ['word '.repeat(2100), 'x'.repeat(300_000)]) {
+    const answer = await collect(local.generate(smolLm2, ask(text), quiet));
+    assert.equal(codeOf(answer), 'context_limit');
+  }
+  const fits = await collect(
+    local.generate(smolLm2, ask('word '.repeat(300), { maxOutputTokens: 2 }), quiet),
+  );
+  assert.equal(codeOf(fits), 'end');
+});
+
+test('an idle model is unloaded, and its host ends with it', async () => {
+  const unloaded = Promise.withResolvers<string>();
+  const models = create({ idleMs: 20, onUnloaded: unloaded.resolve });
+  await assertAnswers(models);
+  assert.equal(await unloaded.promise, smolLm2.id);
+  assert.equal(models.hostPid(), undefined);
+  await assertAnswers(models);
+  await models.dispose();
+});
+
+test('the host is given no key', async () => {
+  const key = 'sk-not-a-real-key';
+  assert.deepEqual(
+    hostEnvironment({ PATH: '/bin', OPENAI_API_KEY: key, NODE_OPTIONS: '--inspect' }),
+    { PATH: '/bin' },
+  );
+  if (process.platform !== 'linux') return;
+  process.env['OPENAI_API_KEY'] = key;
+  const models = create();
+  await models.prepare(smolLm2);
+  const environment = readFileSync(`/proc/${models.hostPid()}/environ`, 'utf8');
+  delete process.env['OPENAI_API_KEY'];
+  assert.ok(environment.includes('PATH='));
+  assert.ok(!environment.includes('OPENAI') && !environment.includes(key));
+  await models.dispose();
+});
+
+test('a missing file is said, and nothing is downloaded by a prompt', async () => {
+  const models = create({ modelsDir: empty });
+  assert.deepEqual(models.availability(smolLm2), { kind: 'model_missing' });
+  assert.equal(
+    codeOf(await collect(models.generate(smolLm2, ask('Hello'), quiet))),
+    'model_missing',
+  );
+  assert.deepEqual(models.availability(smolLm2), { kind: 'model_missing' });
+  assert.equal(models.hostPid(), undefined);
+  assert.equal(models.identity(smolLm2), smolLm2.file.sha256);
+});
+
+function own(path: string, file: Partial<LocalModel['file']> = {}): LocalModel {
+  const sources = [{ kind: 'path', path }] as const;
+  return {
+    ...smolLm2,
+    id: 'own',
+    file: { ...smolLm2.file, fileName: 'own.gguf', sha256: '', sizeBytes: 0, sources, ...file },
+  };
+}
+
+test("a person's own file works without a hash and gets its identity from its content", async () => {
+  const models = create({ modelsDir: empty });
+  const model = own(modelPath, { chatTemplate: 'chatML' });
+  assert.equal(models.identity(model), 'unverified:own');
+  const answer = await collect(
+    models.generate(model, ask('What is the capital of France?'), quiet),
+  );
+  assert.match(answer.text, /Paris/);
+  assert.equal(models.identity(model), smolLm2.file.sha256);
+  await models.dispose();
+});
+
+test('a file that is no model is refused in words', async () => {
+  const path = join(empty, 'text.gguf');
+  writeFileSync(path, 'This is not a model.');
+  const models = create({ modelsDir: empty });
+  for (const [model, pattern] of [
+    [own(path), /expected a GGUF model/],
+    [own(path, { sha256: 'ab'.repeat(32) }), /expected sha256/],
+  ] as const) {
+    const answer = await collect(models.generate(model, ask('Hello'), quiet));
+    assert.ok(answer.last.type === 'failed');
+    assert.equal(answer.last.failure.code, 'model_missing');
+    assert.match(answer.last.failure.message, pattern);
+  }
+  await models.dispose();
+});
+
+test('a probe measures this machine', async () => {
+  const result = await local.probe(smolLm2);
+  assert.ok(result.kind === 'measured');
+  const { promptTokensPerSecond, outputTokensPerSecond, timeToFirstTokenMs, samples } =
+    result.speed;
+  for (const value of [promptTokensPerSecond, outputTokensPerSecond, timeToFirstTokenMs]) {
+    assert.ok(Number.isFinite(value) && value > 0, `${value}`);
+  }
+  assert.equal(samples, 1);
+});
