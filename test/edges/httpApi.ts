@@ -50,7 +50,8 @@ export async function* eventsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator
   for await (const chunk of body) {
     text += decoder.decode(chunk, { stream: true });
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+      const [, event = '', data = ''] =
+        /^event: (\w+)\ndata: ([^\r\n]*)$/.exec(text.slice(0, end)) ?? [];
       text = text.slice(end + 2);
       yield { event, data: JSON.parse(data) };
     }
@@ -69,15 +70,22 @@ export async function problemOf(response: Response): Promise<ProblemReply['error
   return problemReply.parse(await response.json()).error;
 }
 
-/** An answer that says one word and then goes on until it is aborted; `stopped` resolves when that has come about. */
-export function endless(): { readonly answer: ScriptedAnswer; readonly stopped: Promise<void> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
+/** An answer that says one word and then goes on until it is aborted. The promises tell when each has come about. */
+export function endless(): {
+  readonly answer: ScriptedAnswer;
+  readonly started: Promise<void>;
+  readonly stopped: Promise<void>;
+} {
+  const started = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<void>();
   return {
-    stopped: promise,
+    started: started.promise,
+    stopped: stopped.promise,
     async *answer(_request, signal) {
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      signal.addEventListener('abort', () => stopped.resolve(), { once: true });
       yield { type: 'text-delta', text: 'well ' };
-      await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+      started.resolve();
+      await stopped.promise;
       yield {
         type: 'failed',
         failure: {

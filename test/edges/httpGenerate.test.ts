@@ -53,7 +53,7 @@ test('unknown is null, with the reason, and never zero', async () => {
   assert.deepEqual([reply.tokens_in, reply.tokens_out, reply.saved_cost_usd], [null, null, null]);
   assert.equal(reply.savings_unknown_because, 'tokens_unknown');
   assert.equal(reply.cost_is_bound, true);
-  assert.equal(reply.cost_usd, reply.cost_bound_usd);
+  assert.ok(reply.cost_usd > 0.003 && reply.cost_usd <= reply.cost_bound_usd, 'booked at a bound');
 });
 
 test('each constraint reaches the router', async () => {

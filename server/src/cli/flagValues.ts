@@ -9,9 +9,9 @@ export function usd(value: string): NanoUsd {
   return nanoUsdFromDollars(decimal(value, 'an amount in USD such as 0.01', 0, MAX_USD));
 }
 
-/** `none` lifts the limit, which is `null` in the options of the app. */
-export function usdOrNone(value: string): NanoUsd | null {
-  if (value === 'none') return null;
+/** `none` lifts the limit. */
+export function usdOrNone(value: string): NanoUsd | 'none' {
+  if (value === 'none') return 'none';
   return nanoUsdFromDollars(
     decimal(value, 'an amount in USD such as 20, or none for no limit', 0, MAX_USD),
   );

@@ -12,7 +12,7 @@ export interface GlobalFlags {
   readonly modelsDir?: string;
   readonly registry?: string;
   readonly pricing?: string;
-  readonly monthlyBudgetUsd?: NanoUsd | null;
+  readonly monthlyBudgetUsd?: NanoUsd | 'none';
   readonly threads?: number;
 }
 
@@ -56,7 +56,9 @@ function appOptions({ io, flags }: Session): AppOptions {
     ...(flags.modelsDir !== undefined && { modelsDir: flags.modelsDir }),
     ...(flags.registry !== undefined && { registryPath: flags.registry }),
     ...(flags.pricing !== undefined && { pricingPath: flags.pricing }),
-    ...(flags.monthlyBudgetUsd !== undefined && { monthlyBudgetNanoUsd: flags.monthlyBudgetUsd }),
+    ...(flags.monthlyBudgetUsd !== undefined && {
+      monthlyBudgetNanoUsd: flags.monthlyBudgetUsd === 'none' ? null : flags.monthlyBudgetUsd,
+    }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
     ...(OPENAI_API_KEY && { apiKey: OPENAI_API_KEY }),
     ...(OPENAI_BASE_URL && { baseUrl: OPENAI_BASE_URL }),

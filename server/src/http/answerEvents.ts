@@ -50,7 +50,7 @@ export const ownEvents = {
   }),
   /** The text so far was a draft; drop it. */
   deferred: z.strictObject({
-    confidence: confidenceReply.describe('Why the draft was not good enough.'),
+    confidence: confidenceReply,
     to_model: toModel,
   }),
   fallback: z.strictObject({

@@ -34,29 +34,42 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
 
+  let cancelled = false;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       clearTimeout(stall);
-      try {
-        const next = await events.next();
-        if (next.done === true) {
-          end();
-          controller.close();
-          return;
-        }
-        controller.enqueue(encoder.encode(eventText(next.value)));
-        if (!ended) stall = setTimeout(end, stalledMs).unref();
-      } catch (error) {
-        controller.enqueue(encoder.encode(eventText(onDefect(error))));
+      const next = await step();
+      if (cancelled) return;
+      if (next.value !== undefined) controller.enqueue(encoder.encode(eventText(next.value)));
+      if (next.last) {
         end();
         controller.close();
+      } else if (!ended) {
+        stall = setTimeout(end, stalledMs).unref();
       }
     },
-    cancel: end,
+    cancel() {
+      cancelled = true;
+      end();
+    },
   });
   return new Response(body, {
     headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
   });
+
+  async function step(): Promise<{
+    readonly value: WireEvent | undefined;
+    readonly last: boolean;
+  }> {
+    try {
+      const next = await events.next();
+      return next.done === true
+        ? { value: undefined, last: true }
+        : { value: next.value, last: false };
+    } catch (error) {
+      return { value: onDefect(error), last: true };
+    }
+  }
 }
 
 /** JSON has no raw line ends, so one `data` line holds any text. */

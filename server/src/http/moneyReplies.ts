@@ -70,7 +70,7 @@ const price = z
     effective_from: z.string().describe('Date from which it holds.'),
     checked_at: z.string().describe('Date on which it was last compared with its source.'),
     source: z.string().describe('Where it comes from.'),
-    base: rates.describe('The rates of a request.'),
+    base: rates,
     tiers: z
       .array(
         z.strictObject({
@@ -78,7 +78,7 @@ const price = z
             .number()
             .int()
             .describe('A longer input moves the whole request here.'),
-          rates: rates.describe('The rates of such a request.'),
+          rates,
         }),
       )
       .describe('Dearer rates of long requests.'),
@@ -111,10 +111,12 @@ export const modelsReply = z
             unavailable_because: z.string().optional().describe('The cause, where one is known.'),
             context_window: z.number().int().describe('Tokens that it can read and write.'),
             max_output_tokens: z.number().int().describe('Tokens that one answer may have.'),
-            price: price
-              .nullable()
+            price: z
+              .union([price, z.null()])
               .describe('Null: a local model is free, a cloud one is refused.'),
-            speed: speed.nullable().describe('Measured on this machine; null until measured.'),
+            speed: z
+              .union([speed, z.null()])
+              .describe('Measured on this machine; null until measured.'),
           })
           .openapi('Model'),
       )

@@ -98,8 +98,11 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 function close(server: Server, closeMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), closeMs);
+    // A connection that is kept alive after its last answer would hold the server open until it is tired of waiting.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(sweep);
       resolve();
     });
   });

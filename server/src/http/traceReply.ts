@@ -81,8 +81,9 @@ export const traceReply = z
       )
       .describe('What looks like a secret. Never the secret itself.'),
     decision_ms: z.number().describe('Time that deciding took.'),
-    confidence: confidenceReply
-      .nullable()
+    // A named shape with `.nullable()` loses its null in the OpenAPI document; a union keeps it.
+    confidence: z
+      .union([confidenceReply, z.null()])
       .describe('The verdict on the local answer; null when no local answer was judged.'),
     attempts: z.array(attempt).describe('Every call of a model, failed ones included.'),
   })

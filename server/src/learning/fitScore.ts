@@ -33,7 +33,8 @@ export const chosenConstants: Constants = {
   rate: 0.3,
   decay: 1e-5,
   temperature: 1,
-  seedWeight: 4,
+  seedWeight: 8,
+  drawnPerTask: 200,
   priorStrength: 4,
 };
 
@@ -131,16 +132,16 @@ function report(
 function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
   const variants: Partial<Constants>[] = [
     {},
-    { temperature: 0.7 },
-    { temperature: 1.4 },
-    { seedWeight: 1 },
-    { seedWeight: 8 },
-    { epochs: 16 },
-    { decay: 1e-4 },
-    { rate: 0.1 },
+    { bits: 8, buckets: 2 ** 14 },
     { bits: 8 },
     { cutAt: 0.99 },
-    { buckets: 2 ** 14 },
+    { cutAt: 0.97 },
+    { temperature: 0.7 },
+    { temperature: 1.4 },
+    { drawnPerTask: 400 },
+    { seedWeight: 4 },
+    { epochs: 16 },
+    { decay: 1e-4 },
     { priorStrength: 16 },
   ];
   for (const variant of variants) {

@@ -5,6 +5,7 @@ import { bucketOf } from '../core/taskMix.ts';
 import { mean } from './metrics.ts';
 import type { TaskOutcome } from './outcomes.ts';
 import { base64Of, packWeights, rounded } from './quantise.ts';
+import { drawPatterns } from './seedPatterns.ts';
 import { type SeedPrompt, seedFeatures, seedVariants } from './seedPrompts.ts';
 import { fitSizeLine, REFERENCE_BILLIONS, type SizeLine } from './sizePrior.ts';
 import { type Example, trainSoftmax } from './softmax.ts';
@@ -20,8 +21,10 @@ export interface Constants {
   readonly rate: number;
   readonly decay: number;
   readonly temperature: number;
-  /** How many rows of outcomes one seed prompt weighs as much as in training the classifier. */
+  /** How many rows of outcomes one hand-written prompt weighs as much as in training the classifier. */
   readonly seedWeight: number;
+  /** Prompts drawn from patterns for every editor task. */
+  readonly drawnPerTask: number;
   readonly priorStrength: number;
 }
 
@@ -194,7 +197,7 @@ function examplesOf(
   rows: readonly Row[],
   seeds: readonly SeedPrompt[],
   names: readonly string[],
-  { buckets, seedWeight }: Constants,
+  { buckets, seedWeight, drawnPerTask }: Constants,
 ): Example[] {
   const fold = ({ grams }: Features) => grams.map((gram) => bucketOf(gram, buckets));
   const labelOf = (task: string) => {
@@ -215,6 +218,11 @@ function examplesOf(
         weight: share * seedWeight,
       })),
     ),
+    ...drawPatterns(drawnPerTask, 11).map((drawn) => ({
+      buckets: fold(seedFeatures(drawn)),
+      label: labelOf(drawn.task),
+      weight: 1,
+    })),
   ];
 }
 

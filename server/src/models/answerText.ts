@@ -22,7 +22,7 @@ export interface AnswerText {
   inThought(): boolean;
 }
 
-export interface Pushed {
+interface Pushed {
   readonly released: readonly TokenLogProb[];
   readonly stopped: boolean;
 }

@@ -79,7 +79,9 @@ export function createChatPrompts(
     render(request) {
       const system = request.system === '' ? spec.systemPrompt : request.system;
       const { tokens, state } = tokensOf(system, request.turns);
-      const other = tokensOf(system, [{ role: 'user', text: '' }]).tokens;
+      // Rendered once more with another question, to see where the two part.
+      const question = request.turns[0]?.text.startsWith('?') ? '!' : '?';
+      const other = tokensOf(system, [{ role: 'user', text: question }]).tokens;
       const stops = state.stopGenerationTriggers.map(markerText).filter((text) => text !== '');
       const startsInThought =
         opensAtStart || openedByTemplate || state.noPrefixTrigger?.type === 'segment';

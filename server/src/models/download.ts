@@ -71,7 +71,7 @@ export async function ensureModelFile(
   return { kind: 'failed', failure: failureOf(model, tried, options.signal), tried };
 }
 
-export function sourceName(source: ModelSource): string {
+function sourceName(source: ModelSource): string {
   switch (source.kind) {
     case 'path':
       return source.path;

@@ -36,7 +36,7 @@ export interface GenerationOutcome {
 }
 
 /** What one slice of the prompt should take: an abort waits for the slice at hand. Small slices read as fast as large ones on a CPU. */
-const SLICE_MS = 80;
+const SLICE_MS = 50;
 const FIRST_SLICE_TOKENS = 8;
 const LONGEST_SLICE_TOKENS = 256;
 /** A character of UTF-8 spans at most four bytes, hence four tokens; more means that the model wrote rubbish. */

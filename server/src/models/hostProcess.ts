@@ -73,6 +73,8 @@ export function startHostProcess(settings: HostSettings, listener: HostListener)
     keepParentAlive: (keep) => setReferences(child, keep),
     async kill() {
       child.kill('SIGKILL');
+      // Whoever waits for the end must not run out of events before it comes.
+      child.ref();
       if (child.pid !== undefined) await gone;
     },
   };

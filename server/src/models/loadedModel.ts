@@ -22,13 +22,13 @@ export interface LoadedModel {
   dispose(): Promise<void>;
 }
 
-export interface GenerationListener {
+interface GenerationListener {
   onQueued(): void;
   onReading(share: number): void;
   onText(text: string): void;
 }
 
-export type AnswerResult =
+type AnswerResult =
   | { readonly kind: 'answered'; readonly outcome: GenerationOutcome }
   | { readonly kind: 'failed'; readonly failure: Failure };
 

@@ -29,15 +29,13 @@ export interface LocalModelsOptions extends ModelFolders, Partial<HostSettings> 
   readonly onUnloaded?: (modelId: string) => void;
 }
 
-export type PrepareProgress =
-  | DownloadProgress
-  | { readonly stage: 'loading'; readonly share: number };
+type PrepareProgress = DownloadProgress | { readonly stage: 'loading'; readonly share: number };
 
-export type PrepareResult =
+type PrepareResult =
   | { readonly kind: 'ready'; readonly path: string }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly tried: readonly TriedSource[] };
 
-export type ProbeResult =
+type ProbeResult =
   | { readonly kind: 'measured'; readonly speed: MeasuredSpeed }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
@@ -97,6 +95,11 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     if (blocked !== undefined) {
       yield { type: 'failed', failure: failure('model_crashed', blocked) };
       return;
+    }
+    const file = findModelFile(model, options);
+    if (file !== undefined && file.sha256 === undefined) {
+      // Hashing a large file for the first time takes seconds, and belongs to loading for whoever waits.
+      yield { type: 'progress', stage: 'loading', share: 0 };
     }
     const found = await hostModelOf(model, options, signal);
     if (found.kind === 'failed') yield { type: 'failed', failure: found.failure };

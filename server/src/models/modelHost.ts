@@ -40,6 +40,8 @@ process.on('message', (message: ToHost) => {
       break;
   }
 });
+// Ctrl-C in a terminal goes to the whole process group; what it cancels is for the parent to say.
+process.on('SIGINT', () => undefined);
 // An orderly exit would wait for llama.cpp to finish its batch, and nobody is left to hear of it.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 

@@ -3,7 +3,7 @@
  * agrees with the longest beginning of its prompt. Pure but for the promises.
  */
 
-export interface Lease<Sequence> {
+interface Lease<Sequence> {
   readonly sequence: Sequence;
   release(): void;
 }

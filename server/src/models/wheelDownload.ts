@@ -97,12 +97,14 @@ async function runPip(
   try {
     return await new Promise<PipRun>((settle) => {
       child.once('error', (error) => {
-        if ('code' in error && error.code === 'ENOENT') settle({ kind: 'missing' });
-        else
-          settle({ kind: 'failed', why: signal?.aborted ? 'cancelled' : 'pip could not be run' });
+        // An abort is an error too; the program is then still to end, and holds files until it does.
+        if (child.pid !== undefined) return;
+        const missing = 'code' in error && error.code === 'ENOENT';
+        settle(missing ? { kind: 'missing' } : { kind: 'failed', why: 'pip could not be run' });
       });
       child.once('close', (code) => {
         if (code === 0) settle({ kind: 'complete' });
+        else if (signal?.aborted) settle({ kind: 'failed', why: 'cancelled' });
         else if (errors.includes('No module named pip')) settle({ kind: 'missing' });
         else settle({ kind: 'failed', why: `pip ended with code ${code}${lastError(errors)}` });
       });

@@ -1,0 +1,56 @@
+/**
+ * Sentence patterns from which further training prompts for the editor tasks are drawn. The things that are spoken of
+ * come from pools which the tasks share, so that the classifier learns what is asked and not what it is about.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { createSeededRandom, type SeededRandom } from './seededRandom.ts';
+import type { SeedPrompt } from './seedPrompts.ts';
+
+const patternSchema = z.strictObject({
+  texts: z.array(z.string()).min(1),
+  /** Code is attached, in a language drawn at random, half of the time. */
+  context: z.boolean().optional(),
+});
+
+const fileSchema = z.strictObject({
+  /** What a `{slot}` of a text may be filled with. */
+  pools: z.record(z.string(), z.array(z.string()).min(1)),
+  patterns: z.record(z.string(), patternSchema),
+});
+
+type Pools = z.infer<typeof fileSchema>['pools'];
+
+const STOPS = ['', '', '.', '.', '!'];
+
+/** Draws that many prompts for every task that has patterns. */
+export function drawPatterns(perTask: number, seed: number): SeedPrompt[] {
+  const random = createSeededRandom(seed);
+  const file = new URL('./seedPatterns.json', import.meta.url);
+  const { pools, patterns } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  return Object.entries(patterns).flatMap(([task, { texts, context }]) =>
+    Array.from({ length: perTask }, () => {
+      const text = sentence(filled(pick(texts, random), pools, random), random);
+      const hasContext = context === true && random.next() < 0.5;
+      if (!hasContext) return { task, text };
+      return { task, text, language: pick(pools['language'] ?? [], random).toLowerCase() };
+    }),
+  );
+}
+
+function filled(pattern: string, pools: Pools, random: SeededRandom): string {
+  return pattern.replace(/\{([a-z]+)\}/g, (_, name: string) => pick(pools[name] ?? [], random));
+}
+
+function sentence(text: string, random: SeededRandom): string {
+  const tidy = text.replace(/\s+/g, ' ').trim();
+  // People often don't bother with a capital letter or a full stop.
+  const cased = random.next() < 0.7 ? tidy.charAt(0).toUpperCase() + tidy.slice(1) : tidy;
+  return /[.?!]$/.test(cased) ? cased : cased + pick(STOPS, random);
+}
+
+function pick(items: readonly string[], random: SeededRandom): string {
+  const item = items[random.below(items.length)];
+  if (item === undefined) throw new Error('expected a pool with entries, got an unknown slot');
+  return item;
+}
