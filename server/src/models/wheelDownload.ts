@@ -92,7 +92,7 @@ async function runPip(
     errors = (errors + text).slice(-4000);
   });
   const watch = setInterval(() => {
-    void folderBytes(folder).then((bytes) => onBytes?.('downloading', bytes));
+    void largestFile(folder).then((bytes) => onBytes?.('downloading', bytes));
   }, WATCH_INTERVAL_MS);
   try {
     return await new Promise<PipRun>((settle) => {
@@ -125,7 +125,8 @@ function lastError(errors: string): string {
     : `: ${line.slice(7, 200).replaceAll(/https?:\/\/\S+/g, '(address)')}`;
 }
 
-async function folderBytes(folder: string): Promise<number> {
+/** Pip copies what it fetched, so the sum of the files would count it twice. */
+async function largestFile(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const sizes = await Promise.all(
     entries
@@ -137,7 +138,7 @@ async function folderBytes(folder: string): Promise<number> {
         ),
       ),
   );
-  return sizes.reduce((sum, size) => sum + size, 0);
+  return Math.max(0, ...sizes);
 }
 
 /** Streams one member of a zip archive into a file, in memory bounded by the size of a piece. */
