@@ -269,6 +269,8 @@ test('binary files and empty pipes are bad input', async () => {
   assert.equal(binary.code, 2);
   assert.match(binary.stderr, /binary data in blob\.bin/);
   assert.equal((await cli(['ask'], { stdin: '\n' })).code, 2);
+  const json = await cli(['ask', '--json'], { stdin: '\n' });
+  assert.equal((jsonOf(json)['error'] as Record<string, unknown>)['code'], 'bad_request');
 });
 
 test('Ctrl-C cancels, ends with 130 and closes what is settled', async () => {
@@ -287,7 +289,17 @@ test('Ctrl-C cancels, ends with 130 and closes what is settled', async () => {
   };
   const run = await cli(['ask', 'what?'], { script, terminal, signal: controller.signal });
   assert.equal(run.code, 130);
-  assert.match(run.stdout, /^It was a \n/);
+  assert.equal(run.stdout, 'It was a \n');
+  assert.match(run.stderr, /cancelled\n$/);
+});
+
+test('a cancelled stream that does not settle holds nobody up', async () => {
+  const run = await cli(['ask', 'what?'], {
+    script: { answers: { [LOCAL]: [fails(failure('cancelled', 'the answer was cancelled'))] } },
+    signal: AbortSignal.abort(),
+    app: (app) => ({ ...app, router: { ...app.router, idle: () => new Promise(() => {}) } }),
+  });
+  assert.equal(run.code, 130);
 });
 
 async function restReply(body: unknown, script: Script): Promise<Record<string, unknown>> {

@@ -84,6 +84,16 @@ test('an unsure local answer that was replaced has both reasons', async () => {
   );
 });
 
+test('an unsure local answer that had to stand says both', async () => {
+  const run = await cli(['demo'], {
+    script: { ...noKey, answers: { [LOCAL]: [says('Hm.', { sure: false })] } },
+  });
+  assert.match(
+    run.stdout,
+    /\n-> Routed to small-local \| cost \$0\.00 [^\n]*\n {3}Looks easy [^\n]*\. The local answer is unsure \(confidence 0\.\d\d of 0\.50\)\. Wanted cloud-big /,
+  );
+});
+
 test('a prompt that fails says so, the others go on, and the exit code tells', async () => {
   const run = await cli(['demo'], {
     script: {

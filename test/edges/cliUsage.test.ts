@@ -1,9 +1,12 @@
 /** What the command line takes: flags and their twins, mistakes and their exit codes. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { exitCodeOf } from '../../server/src/cli/exitCodes.ts';
+import { exitCodeOf, exitCodes } from '../../server/src/cli/exitCodes.ts';
 import type { AppOptions } from '../../server/src/compose.ts';
 import type { FailureCode } from '../../server/src/core/errors.ts';
+import { repositoryRoot } from '../support/localModel.ts';
 import { cli } from './cliHarness.ts';
 
 test('help names every command and exit code, and is no mistake', async () => {
@@ -179,4 +182,23 @@ test('every failure has the exit code that the documentation gives its kind', ()
   for (const [code, expected] of Object.entries(codes)) {
     assert.equal(exitCodeOf(code as FailureCode), expected, code);
   }
+});
+
+test('docs/CLI.md names every command, flag, variable and exit code', async () => {
+  const documented = readFileSync(join(repositoryRoot, 'docs', 'CLI.md'), 'utf8');
+  const commands = ['demo', 'ask', 'route', 'serve', 'spend', 'models', 'models list'];
+  const helps = await Promise.all(commands.map((name) => cli([...name.split(' '), '--help'])));
+  const help = [(await cli(['--help'])).stdout, ...helps.map(({ stdout }) => stdout)].join('\n');
+  const words = new Set([
+    ...(help.match(/--[a-z][a-z-]+/g) ?? []),
+    ...(help.match(/COST_AWARE_ROUTER_[A-Z_]+/g) ?? []),
+    ...(help.match(/^ {2}[a-z]+(?:-[a-z]+)*(?= )/gm) ?? []).map((name) => name.trim()),
+    ...Object.values(exitCodes).map((code) => `| ${code} |`),
+  ]);
+  for (const name of ['--help', '--version', 'help', 'cache']) words.delete(name);
+  assert.ok(words.size > 35, `expected the words of the help, got ${[...words].join(' ')}`);
+  assert.deepEqual(
+    [...words].filter((word) => !documented.includes(word)),
+    [],
+  );
 });

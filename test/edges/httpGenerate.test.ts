@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FailureCode, failure } from '../../server/src/core/errors.ts';
 import { problemStatus } from '../../server/src/http/problems.ts';
-import { BIG, fails, LOCAL, MINI, type Script, says } from '../support/scriptedPorts.ts';
-import { allEvents, problemOf, type StreamEvent, scriptedApi } from './httpApi.ts';
+import { BIG, fails, LOCAL, MINI, registry, type Script, says } from '../support/scriptedPorts.ts';
+import { allEvents, endless, problemOf, type StreamEvent, scriptedApi } from './httpApi.ts';
 
 const hard = { scores: { [LOCAL]: 0.8 } };
 const noKey = { [MINI]: { kind: 'no_api_key' }, [BIG]: { kind: 'no_api_key' } } as const;
@@ -86,6 +86,15 @@ test('each constraint reaches the router', async () => {
   );
 });
 
+test('a disabled model can not be forced', async () => {
+  const models = registry.models.map((model) => ({ ...model, enabled: model.id !== MINI }));
+  const { post, calls } = scriptedApi({ registry: { ...registry, models } });
+  const reply = await post('/generate', { prompt: 'Why?', force_model: MINI });
+  const { code, path } = await problemOf(reply);
+  assert.deepEqual([reply.status, code, path], [400, 'unknown_model', 'force_model']);
+  assert.equal(calls.length, 0);
+});
+
 test('a second time the answer comes from the cache, unless it is not wanted', async () => {
   const { post, calls } = scriptedApi(hard);
   const ask = async (body: object): Promise<Json> =>
@@ -164,6 +173,18 @@ test('a deferred draft and a fallback are told in the stream', async () => {
   const started = told.find(({ event }) => event === 'fallback')?.data;
   assert.match(started.route_reason, /^provider_unavailable\(wanted=cloud-big, /);
   assert.equal(told.at(-1)?.event, 'end');
+});
+
+test('a reader that cancels the stream cancels the work', { timeout: 10_000 }, async () => {
+  const { answer, started, stopped } = endless();
+  const { post, defects, router } = scriptedApi({ answers: { [LOCAL]: [answer] } });
+  const reply = await post('/generate', { prompt: 'Why?', stream: true });
+  const reader = reply.body?.getReader();
+  await Promise.all([started, reader?.read(), reader?.read()]);
+  await reader?.cancel();
+  await stopped;
+  await router.idle();
+  assert.deepEqual(defects, []);
 });
 
 test('a refusal of the router has its status and its reason, streamed or not', async () => {
@@ -287,7 +308,9 @@ test('POST /route answers in dollars and seconds, and generates nothing', async 
     [{}, { max_latency: 1 }, { model: LOCAL, latency_ms: null, within_latency: null }],
     [hard, {}, { model: BIG, within_budget: true }],
     [hard, { max_cost: 0 }, { model: LOCAL, cost: 0, within_budget: true }],
-    [measured, { max_latency: 3600 }, { within_latency: true }],
+    // ≈ 2.7 s: 256 tokens at 100 a second, and the first.
+    [measured, { max_latency: 5 }, { within_latency: true }],
+    [measured, { max_latency: 1 }, { within_latency: false }],
     [measured, { max_latency: 0.001 }, { within_latency: false }],
   ];
   for (const [script, body, expected] of rows) {

@@ -7,6 +7,9 @@ import { type ServeOptions, type Serving, serveHttp } from '../../server/src/htt
 import { LOCAL, says } from '../support/scriptedPorts.ts';
 import { endless, eventsOf, problemOf, scriptedApi } from './httpApi.ts';
 
+/** Taken before any server starts. */
+const globals = [globalThis.Request, globalThis.Response];
+
 type Scripted = ReturnType<typeof scriptedApi>;
 
 async function serving(
@@ -134,6 +137,7 @@ test('requests that only a raw socket can make', { timeout: 20_000 }, async (t) 
   const rows: readonly (readonly [string, RegExp])[] = [
     [`GET /health HTTP/1.1\r\nHost: localhost\r\n${close}`, /^HTTP\/1\.1 200 /],
     [`GET /health HTTP/1.0\r\n${close}`, /^HTTP\/1\.1 403 [\s\S]*"forbidden_host"/],
+    [`GET /health HTTP/1.1\r\n${close}`, /^HTTP\/1\.1 403 [\s\S]*"forbidden_host"/],
     [`GET /health HTTP/1.1\r\nHost:\r\n${close}`, /^HTTP\/1\.1 403 [\s\S]*"forbidden_host"/],
     [`GET /health HTTP/1.1\r\nHost: a b\r\n${close}`, /^HTTP\/1\.1 403 [\s\S]*"forbidden_host"/],
     [`GET /health HTTP/1.1\r\nHost: evil.example\r\n${close}`, /^HTTP\/1\.1 403 /],
@@ -208,6 +212,11 @@ test('closing lets a running answer end and cuts one that does not', {
   const cut = fetch(`${hasty.url}/generate`, post({ prompt: 'And why?' }));
   await slow.started;
   await Promise.all([hasty.close(), assert.rejects(cut), slow.stopped]);
+});
+
+test('serving leaves the globals of the program alone', async (t) => {
+  await serving(t, scriptedApi());
+  assert.deepEqual([globalThis.Request, globalThis.Response], globals);
 });
 
 test('a taken port and an open door are refused with a sentence', async (t) => {

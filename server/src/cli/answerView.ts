@@ -7,7 +7,7 @@ import type { Registry } from '../core/types.ts';
 import { type CliIo, printable, styled, writeLine } from './io.ts';
 import { createProgress } from './progress.ts';
 
-export type StreamEvent = Exclude<RouterEvent, { type: 'answer-end' | 'answer-failed' }>;
+type StreamEvent = Exclude<RouterEvent, { type: 'answer-end' | 'answer-failed' }>;
 
 export interface AnswerView {
   show(event: StreamEvent): void;

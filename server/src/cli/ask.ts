@@ -31,9 +31,9 @@ export async function ask(
 ): Promise<number> {
   const { io } = session;
   const read = await readPrompt(given, io);
-  if (read.kind === 'failed') return await fail(io, read.failure);
+  if (read.kind === 'failed') return await failed(io, { why: read.failure }, flags);
   const files = await readContext(flags.file ?? [], io);
-  if (files.kind === 'failed') return await fail(io, files.failure);
+  if (files.kind === 'failed') return await failed(io, { why: files.failure }, flags);
 
   return await withApp(session, async (app) => {
     const prompt: Prompt = {
@@ -44,33 +44,30 @@ export async function ask(
       constraints: constraintsOf(flags),
       ...(flags.cache === false && { useCache: false }),
     };
-    return flags.dryRun === true
-      ? await preview(io, app, prompt, flags.json === true)
-      : await answer(io, app, prompt, flags.json === true);
+    const step = flags.dryRun === true ? preview : answer;
+    return await step(io, app, prompt, flags);
   });
 }
 
-async function preview(io: CliIo, app: App, prompt: Prompt, json: boolean): Promise<number> {
+async function preview(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Promise<number> {
   const decision = await app.router.decide(prompt);
   const registry = app.catalogue.registry();
   if (decision.kind === 'refused') {
-    return await failed(io, decision.failure, decision.reason, ZERO_USD, registry, json);
+    const { failure: why, reason } = decision;
+    return await failed(io, { why, reason, registry }, flags);
   }
   const { route } = decision;
-  await writeLine(
-    io.stdout,
-    json ? JSON.stringify(routeJson(route, registry)) : routePreview(route, registry),
-  );
+  const text =
+    flags.json === true
+      ? JSON.stringify(routeJson(route, registry))
+      : routePreview(route, registry);
+  await writeLine(io.stdout, text);
   return exitCodes.ok;
 }
 
-async function answer(io: CliIo, app: App, prompt: Prompt, json: boolean): Promise<number> {
+async function answer(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Promise<number> {
   const registry = app.catalogue.registry();
-  const view = json
-    ? jsonView(io, registry)
-    : io.stdout.isTTY
-      ? terminalView(io, registry)
-      : pipeView(io, registry);
+  const view = viewOf(io, registry, flags);
   for await (const event of app.router.answer(prompt, io.signal)) {
     if (event.type === 'answer-end') {
       await view.end(event.result);
@@ -78,11 +75,17 @@ async function answer(io: CliIo, app: App, prompt: Prompt, json: boolean): Promi
     }
     if (event.type === 'answer-failed') {
       view.stop();
-      return await failed(io, event.failure, event.reason, event.costNanoUsd, registry, json);
+      const { failure: why, reason, costNanoUsd } = event;
+      return await failed(io, { why, reason, costNanoUsd, registry }, flags);
     }
     view.show(event);
   }
   throw new Error('expected an answer to end with its result or a failure, got neither');
+}
+
+function viewOf(io: CliIo, registry: Registry, flags: AskFlags): AnswerView {
+  if (flags.json === true) return jsonView(io, registry);
+  return io.stdout.isTTY === true ? terminalView(io, registry) : pipeView(io, registry);
 }
 
 function jsonView(io: CliIo, registry: Registry): AnswerView {
@@ -93,20 +96,21 @@ function jsonView(io: CliIo, registry: Registry): AnswerView {
   };
 }
 
-async function failed(
-  io: CliIo,
-  why: Failure,
-  reason: Reason | undefined,
-  costNanoUsd: NanoUsd,
-  registry: Registry,
-  json: boolean,
-): Promise<number> {
-  if (json) {
+interface Failed {
+  readonly why: Failure;
+  readonly reason?: Reason | undefined;
+  readonly costNanoUsd?: NanoUsd;
+  readonly registry?: Registry;
+}
+
+async function failed(io: CliIo, what: Failed, flags: AskFlags): Promise<number> {
+  const { why, reason, costNanoUsd = ZERO_USD, registry } = what;
+  if (flags.json === true) {
     await writeLine(io.stdout, JSON.stringify(failureJson(why, reason, costNanoUsd, registry)));
     return exitCodeOf(why.code);
   }
   if (costNanoUsd > 0) await writeLine(io.stderr, `spent ${formatUsd(costNanoUsd)}`);
-  return await fail(io, why, nextStep(why, registry));
+  return await fail(io, why, registry && nextStep(why, registry));
 }
 
 function nextStep(why: Failure, registry: Registry): string | undefined {

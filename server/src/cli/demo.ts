@@ -10,7 +10,7 @@ import { formatSeconds, formatUsd, labelOf } from '../core/report.ts';
 import type { NanoUsd, Prompt } from '../core/types.ts';
 import { type DemoPrompt, demoPrompts } from './demoPrompts.ts';
 import { exitCodeOf, exitCodes } from './exitCodes.ts';
-import { type CliIo, printable, styled, write, writeLine } from './io.ts';
+import { type CliIo, printable, styled, widthOf, write, writeLine } from './io.ts';
 import { prepareModel } from './models.ts';
 import { createProgress } from './progress.ts';
 import { fail, type Session, withApp } from './session.ts';
@@ -124,16 +124,20 @@ function describe(io: CliIo, app: App, prompt: DemoPrompt, outcome: Outcome): st
   return [
     head,
     routed(io, `-> Routed to ${result.modelId} | cost ${cost} | latency ${latency}`),
-    `   ${why(route, result).map(sentence).join(' ')}`,
+    `   ${why(route, result, sentence)}`,
     indented(result.text, io),
   ].join('\n');
 }
 
-/** The reason of the route and, where the finished local answer changed something, that of the answer. */
-function why(route: Route, result: AnswerResult): readonly Reason[] {
-  return reasonText(route.reason) === reasonText(result.reason)
-    ? [result.reason]
-    : [route.reason, result.reason];
+/** The reason of the route and, where the finished local answer changed something, what did. */
+function why(route: Route, result: AnswerResult, sentence: (reason: Reason) => string): string {
+  if (reasonText(route.reason) === reasonText(result.reason)) return sentence(result.reason);
+  const { confidence, served } = result;
+  const unsure =
+    served === 'local' && confidence !== undefined && confidence.value < confidence.needed
+      ? `The local answer is unsure (confidence ${confidence.value.toFixed(2)} of ${confidence.needed.toFixed(2)}). `
+      : '';
+  return `${sentence(route.reason)} ${unsure}${sentence(result.reason)}`;
 }
 
 /** Why the prompt belongs in the cloud; the missing key only says why it did not get there. */
@@ -150,7 +154,7 @@ function routed(io: CliIo, line: string): string {
 
 /** The first lines that say something, cut to the width of a terminal. */
 function indented(text: string, io: CliIo): string {
-  const width = Math.min(io.stdout.columns ?? 100, 100) - 4;
+  const width = Math.min(widthOf(io.stdout), 100) - 4;
   const lines = printable(text)
     .split('\n')
     .map((line) => line.trimEnd())

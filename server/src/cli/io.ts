@@ -31,6 +31,11 @@ export async function writeLine(output: Output, text: string): Promise<void> {
   await write(output, `${text}\n`);
 }
 
+/** A terminal that does not know its width (0) is taken to be of the usual one. */
+export function widthOf(output: Output): number {
+  return output.columns !== undefined && output.columns >= 20 ? output.columns : 80;
+}
+
 type Style = 'gray' | 'bold' | 'yellow' | 'red' | 'green';
 
 /** Colours a text for a terminal; anywhere else, and under NO_COLOR, it stays plain. */

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import { milliseconds, port, share, threads, usd, usdOrNone } from './flagValues.ts';
-import type { CliIo } from './io.ts';
+import { type CliIo, widthOf } from './io.ts';
 import type { RouteFlags } from './route.ts';
 import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
@@ -23,8 +23,8 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      getOutHelpWidth: () => io.stdout.columns ?? 100,
-      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHelpWidth: () => widthOf(io.stdout),
+      getErrHelpWidth: () => widthOf(io.stderr),
     })
     .exitOverride()
     .showSuggestionAfterError(true)

@@ -1,5 +1,5 @@
 /** Progress of long steps on stderr: one line that is drawn over on a terminal, a plain line per quarter elsewhere. */
-import { type CliIo, styled } from './io.ts';
+import { type CliIo, styled, widthOf } from './io.ts';
 
 export interface Progress {
   /** @param share in [0,1], or `undefined` where the end is not known */
@@ -30,7 +30,7 @@ function terminalProgress(io: CliIo): Progress {
       drawnAtMs = nowMs;
       last = label;
       const text = share === undefined ? label : `${label} ${bar(share)} ${percent(share)}`;
-      const fitting = text.slice(0, Math.max(10, (stderr.columns ?? 80) - 1));
+      const fitting = text.slice(0, widthOf(stderr) - 1);
       stderr.write(`\r\u001b[K${styled('gray', fitting, stderr, io)}`);
       drawn = true;
     },

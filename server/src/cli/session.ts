@@ -70,10 +70,12 @@ function appOptions({ io, flags }: Session): AppOptions {
 
 /** Says what went wrong and what to do next; returns the exit code. */
 export async function fail(io: CliIo, failed: Failure, next?: string): Promise<number> {
-  await writeLine(
-    io.stderr,
-    `${styled('red', 'error:', io.stderr, io)} ${failed.message} (${failed.code})`,
-  );
+  // Whoever cancels knows it, and it is no error.
+  const line =
+    failed.code === 'cancelled'
+      ? 'cancelled'
+      : `${styled('red', 'error:', io.stderr, io)} ${failed.message} (${failed.code})`;
+  await writeLine(io.stderr, line);
   if (next !== undefined) await writeLine(io.stderr, `next: ${next}`);
   return exitCodeOf(failed.code);
 }

@@ -81,7 +81,7 @@ export const traceReply = z
       )
       .describe('What looks like a secret. Never the secret itself.'),
     decision_ms: z.number().describe('Time that deciding took.'),
-    // A named shape with `.nullable()` loses its null in the OpenAPI document; a union keeps it.
+    // In the OpenAPI document `.nullable()` would change the named shape itself, for all who use it; a union does not.
     confidence: z
       .union([confidenceReply, z.null()])
       .describe('The verdict on the local answer; null when no local answer was judged.'),

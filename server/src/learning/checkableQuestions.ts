@@ -7,6 +7,8 @@ const questionSchema = z.strictObject({
   question: z.string(),
   /** Any of these; one with a capital letter must match it. */
   accept: z.array(z.string()).min(1),
+  /** Wrong choices that the question names itself: one before the right word makes the answer bad. */
+  unlessFirst: z.array(z.string()).optional(),
 });
 
 export type CheckableQuestion = z.infer<typeof questionSchema>;
@@ -18,24 +20,31 @@ export function readCheckableQuestions(): CheckableQuestion[] {
   return readJsonLines(new URL('./checkableQuestions.jsonl', import.meta.url), questionSchema);
 }
 
-export function isAccepted(answer: string, accept: readonly string[]): boolean {
+export function isAccepted(answer: string, question: CheckableQuestion): boolean {
   const opening = answer.slice(0, LOOK_WITHIN);
-  const lower = opening.toLowerCase();
-  return accept.some((wanted) =>
-    containsWhole(wanted === wanted.toLowerCase() ? lower : opening, wanted),
-  );
+  const found = firstOf(opening, question.accept);
+  return found >= 0 && !(firstOf(opening.slice(0, found), question.unlessFirst ?? []) >= 0);
+}
+
+/** Where the first of the words stands, or -1. */
+function firstOf(text: string, words: readonly string[]): number {
+  const lower = text.toLowerCase();
+  const places = words
+    .map((word) => placeOf(word === word.toLowerCase() ? lower : text, word))
+    .filter((place) => place >= 0);
+  return places.length === 0 ? -1 : Math.min(...places);
 }
 
 /** As a word of its own: 9 is not in 19, and t is not in don't. */
-function containsWhole(text: string, wanted: string): boolean {
-  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1)) {
-    const [before, after] = [text[at - 1] ?? ' ', text[at + wanted.length] ?? ' '];
-    const isDecimal = after === '.' && /\d/.test(text[at + wanted.length + 1] ?? '');
-    if (!isWordLike(before) && !isWordLike(after) && !isDecimal) return true;
+function placeOf(text: string, word: string): number {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const after = at + word.length;
+    const isDecimal = text[after] === '.' && /\d/.test(text[after + 1] ?? '');
+    if (!isWordLike(text[at - 1]) && !isWordLike(text[after]) && !isDecimal) return at;
   }
-  return false;
+  return -1;
 }
 
-function isWordLike(character: string): boolean {
-  return /[\p{L}\p{N}'’]/u.test(character);
+function isWordLike(character: string | undefined): boolean {
+  return character !== undefined && /[\p{L}\p{N}'’]/u.test(character);
 }

@@ -16,7 +16,7 @@ import { featuresOf } from '../core/features.ts';
 import { parseFittedScore } from '../core/fittedScore.ts';
 import { classifierOf } from '../core/taskMix.ts';
 import { chanceOf, fitLogistic, type LogisticRow } from './logistic.ts';
-import { areaUnderRoc } from './metrics.ts';
+import { areaUnderRoc, mean } from './metrics.ts';
 import { rounded } from './quantise.ts';
 import { type RecordedAnswer, readRecordedAnswers } from './recordAnswers.ts';
 import { createSeededRandom } from './seededRandom.ts';
@@ -162,14 +162,20 @@ function fitGate(rows: readonly Judged[]): FittedGate {
       [BIAS_PULL, WEIGHT_PULL, ...taskPulls],
     ],
     [
+      'task, mean, low',
+      (row) => [1, row.mean, row.low, 0, ...oneHot(row)],
+      [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL, WEIGHT_PULL, ...taskPulls],
+    ],
+    [
       'all',
       (row) => [1, row.mean, row.low, row.length, ...oneHot(row)],
       [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL, WEIGHT_PULL, ...taskPulls],
     ],
   ];
   for (const [name, values, pulls] of variants) {
-    const auroc = aurocOf(rows, crossValidated(rows, values, pulls));
-    console.log(`${name.padEnd(20)} AUROC ${auroc.toFixed(3)}`);
+    const confidences = crossValidated(rows, values, pulls);
+    const loss = mean(rows.map(({answer}, at) => -Math.log(answer.good ? confidences[at] ?? 0 : 1 - (confidences[at] ?? 0))));
+    console.log(`${name.padEnd(20)} AUROC ${aurocOf(rows, confidences).toFixed(3)} loss ${loss.toFixed(3)}`);
   }
 
   const [, all, allPulls] = variants.at(-1) ?? [];
@@ -177,7 +183,7 @@ function fitGate(rows: readonly Judged[]): FittedGate {
   if (all === undefined || allPulls === undefined) throw new Error('expected variants');
   if (plain === undefined || plainPulls === undefined) throw new Error('expected variants');
   const confidences = crossValidated(rows, all, allPulls);
-  const [bias = 0, mean = 0, low = 0, length = 0, ...levels] = fitLogistic(
+  const [bias = 0, meanW = 0, low = 0, length = 0, ...levels] = fitLogistic(
     logisticRows(rows, all),
     allPulls,
   );
@@ -189,7 +195,7 @@ function fitGate(rows: readonly Judged[]): FittedGate {
     ...bestThreshold(rows, confidences),
     withLogProbs: {
       bias: rounded(bias, 3),
-      meanLogProb: rounded(mean, 3),
+      meanLogProb: rounded(meanW, 3),
       lowLogProb: rounded(low, 3),
       length: rounded(length, 3),
     },

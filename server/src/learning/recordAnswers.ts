@@ -41,8 +41,9 @@ export function readRecordedAnswers(path: string): RecordedAnswer[] {
 async function ask(
   local: LocalModels,
   model: LocalModel,
-  { kind, question, accept }: CheckableQuestion,
+  checkable: CheckableQuestion,
 ): Promise<RecordedAnswer> {
+  const { kind, question } = checkable;
   const prompt = { text: question, context: [], history: [] };
   const request = generationRequest(prompt, model, MAX_OUTPUT_TOKENS);
   let text = '';
@@ -57,7 +58,7 @@ async function ask(
         text,
         finish: event.finish,
         logProbs: (event.logProbs ?? []).map(({ logProb }) => logProb),
-        good: isAccepted(text, accept),
+        good: isAccepted(text, checkable),
       };
     }
   }
