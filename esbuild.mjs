@@ -1,26 +1,101 @@
-// Bundles the programs of the package into dist/. node-llama-cpp stays outside: it finds its native parts by itself.
-import { rmSync } from 'node:fs';
-import { build } from 'esbuild';
+// Bundles the programs of the package: command line, language server, editor client and web views.
+// `--production` leaves maps out and minifies, `--editor` leaves the command line out, `--watch` goes on building,
+// `--dist=FOLDER` writes elsewhere.
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, context } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
-await build({
+const production = process.argv.includes('--production');
+const editorOnly = process.argv.includes('--editor');
+const watch = process.argv.includes('--watch');
+const dist =
+  process.argv.find((arg) => arg.startsWith('--dist='))?.slice('--dist='.length) ?? 'dist';
+
+/** Those that a lens, a thread or a hover may need; the server's code structure says which file is which language. */
+const grammars = [
+  'tree-sitter.wasm',
+  'tree-sitter-c-sharp.wasm',
+  'tree-sitter-cpp.wasm',
+  'tree-sitter-go.wasm',
+  'tree-sitter-java.wasm',
+  'tree-sitter-javascript.wasm',
+  'tree-sitter-python.wasm',
+  'tree-sitter-ruby.wasm',
+  'tree-sitter-rust.wasm',
+  'tree-sitter-tsx.wasm',
+  'tree-sitter-typescript.wasm',
+];
+
+const common = {
+  bundle: true,
+  sourcemap: production ? false : 'linked',
+  minify: production,
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
+
+const programs = {
+  ...common,
   entryPoints: {
-    cli: 'server/src/cli/main.ts',
+    ...(editorOnly ? {} : { cli: 'server/src/cli/main.ts' }),
+    server: 'server/src/lsp/main.ts',
     modelHost: 'server/src/models/modelHost.ts',
     tokenWorker: 'server/src/models/tokenWorker.ts',
   },
-  outdir: 'dist',
-  bundle: true,
+  outdir: dist,
   platform: 'node',
   format: 'esm',
   target: 'node24',
   splitting: true,
-  sourcemap: 'linked',
-  legalComments: 'linked',
-  logLevel: 'warning',
+  // It finds its native parts by itself, so it stays outside.
   external: ['node-llama-cpp'],
   // Some bundled packages are CommonJS and ask for Node's modules by require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-});
+};
+
+const client = {
+  ...common,
+  entryPoints: ['client/src/extension.ts'],
+  outfile: join(dist, 'client.cjs'),
+  platform: 'node',
+  format: 'cjs',
+  target: 'node24',
+  external: ['vscode'],
+};
+
+const webviews = {
+  ...common,
+  entryPoints: ['dashboard', 'answers'].flatMap((page) => [
+    { in: `client/webview/${page}.ts`, out: page },
+    { in: `client/webview/${page}.css`, out: page },
+  ]),
+  outdir: join(dist, 'webview'),
+  platform: 'browser',
+  format: 'iife',
+  target: 'es2022',
+};
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(join(dist, 'grammars'), { recursive: true });
+const parser = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
+for (const file of grammars) cpSync(join(parser, file), join(dist, 'grammars', file));
+// Its script is CommonJS, which `.js` beside our modules would not be.
+cpSync(join(parser, 'tree-sitter.js'), join(dist, 'grammars', 'tree-sitter.cjs'));
+const bundles = [programs, client, webviews];
+if (watch) {
+  // The editor's watch task waits for the two lines to know when the first build is there.
+  const told = {
+    name: 'told',
+    setup({ onStart, onEnd }) {
+      onStart(() => console.log('build started'));
+      onEnd(({ errors }) => console.log(`build ended, ${errors.length} errors`));
+    },
+  };
+  for (const bundle of bundles) {
+    await (await context({ ...bundle, plugins: [told] })).watch();
+  }
+} else {
+  await Promise.all(bundles.map((bundle) => build(bundle)));
+}

@@ -34,7 +34,8 @@ export function ensurePackages() {
 }
 
 export function ensureBundles() {
-  const wanted = hashOf(['esbuild.mjs', 'package.json', ...sourcesUnder('server/src')]);
+  const sources = [...sourcesUnder('server/src'), ...sourcesUnder('client')];
+  const wanted = hashOf(['esbuild.mjs', 'package.json', ...sources]);
   const stamp = join(root, 'dist', '.setup-stamp');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('bundling');

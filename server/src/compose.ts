@@ -6,24 +6,36 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
+import { z } from 'zod';
+import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { type Failure, failure } from './core/errors.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
-import type { BudgetLimits, Clock, RouterPorts } from './core/ports.ts';
+import type { BudgetLimits, BudgetScope, BudgetState, Clock, RouterPorts } from './core/ports.ts';
+import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
-import type { Model, NanoUsd } from './core/types.ts';
+import type { LocalModel, Model, NanoUsd } from './core/types.ts';
 import { createCatalogue, type LiveCatalogue } from './models/catalogue.ts';
+import { type KeyTest, testKey } from './models/keyTest.ts';
+import { type ApiKey, createLiveCloud } from './models/liveCloud.ts';
 import { createLocalModels, type LocalModels } from './models/local.ts';
-import { createCloudModels, OPENAI_URL } from './models/openai.ts';
+import { OPENAI_URL } from './models/openai.ts';
+import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
 import { utcDay } from './models/pricing.ts';
 import { describeChange, refreshPrices, writePrices } from './models/refreshPrices.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createSecretScan } from './privacy/secretScan.ts';
 import { type OpenedCache, openCache } from './store/cache.ts';
+import { type Explanations, openExplanations } from './store/explanations.ts';
+import { type History, openHistory } from './store/history.ts';
 import { openLedger } from './store/ledger.ts';
+import { LedgerUnavailableError } from './store/ledgerFaults.ts';
+import { type AppReports, openReports } from './store/reports.ts';
+
+export type { ApiKey, AppReports };
 
 export interface AppOptions {
   /** Holds the ledger, the cache, measured speeds and model files. @default the user's data folder */
@@ -45,6 +57,14 @@ export interface AppOptions {
   readonly onProblem?: (message: string) => void;
 }
 
+/** Everything that may change while the program runs. */
+export interface AppSettings extends Settings {
+  /** A GGUF of the user's own, chosen as the cheap model while it is set. */
+  readonly ownModelPath?: string;
+  /** Overrides the base URL of provider `openai`. */
+  readonly baseUrl?: string;
+}
+
 export interface App {
   readonly router: Router;
   readonly catalogue: LiveCatalogue;
@@ -58,8 +78,33 @@ export interface App {
   readonly dataDir: string;
   readonly modelsDir: string;
   readonly pricingPath: string;
+  /** The settings in force; an own model is already named in `cheap`. */
   settings(): Settings;
-  limits(): BudgetLimits;
+  /**
+   * Puts settings in force from the next prompt on. One that is left out stays; `undefined` sets it back to its default,
+   * which for every budget is no limit.
+   * Returns what could not be put in force, as sentences: everything else is.
+   */
+  configure(change: Partial<AppSettings>): readonly string[];
+  /** Keeps the key in memory only; `undefined` forgets it. */
+  setKey(key: ApiKey | undefined): void;
+  /** Asks the provider for its list of models, which costs nothing. */
+  testKey(signal?: AbortSignal): Promise<KeyTest>;
+  /** Where provider `openai` is called. */
+  baseUrl(): string;
+  /** Why the ledger can't be trusted, so that answers stay local. */
+  ledgerProblem(): string | undefined;
+  limits(scope?: BudgetScope): BudgetLimits;
+  /** All budgets that hold for a session and a workspace; `tightest` says which one binds. */
+  budget(scope?: BudgetScope): BudgetState;
+  readonly reports: AppReports;
+  /** Rejects with a sentence when the ledger can't keep it. */
+  recordOutcome(promptId: string, verdict: Verdict): Promise<void>;
+  /** Told within half a second when another process has written the ledger. Returns how to stop it. */
+  onLedgerChanged(listener: () => void): () => void;
+  readonly explanations: Explanations;
+  /** Prompts with their text; written only by an edge whose user has turned history on. */
+  readonly history: History;
   /** Brings the price file up to the bundled price data; tells one line per change. */
   refreshPrices(): PricesRefreshed;
   /** Settles what is under way and closes everything. */
@@ -83,7 +128,9 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const shipped = join(packageRoot(), 'models');
   const pricingPath = options.pricingPath ?? join(shipped, 'pricing.yaml');
   const registryPath = options.registryPath ?? join(shipped, 'registry.yaml');
-  const catalogue = openCatalogue(registryPath, pricingPath, dataDir, say);
+  let own: LocalModel | undefined;
+  const files = openCatalogue(registryPath, pricingPath, dataDir, say);
+  const catalogue = withOwnModel(files, () => own);
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
@@ -99,12 +146,15 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     baseDir: dirname(registryPath),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
-  const { apiKey, baseUrl } = options;
-  const cloud = createCloudModels({
-    // The key was given for one address; a model at any other gets none.
-    key: (url) => (url === (baseUrl ?? OPENAI_URL) ? apiKey : undefined),
-    ...(baseUrl === undefined ? {} : { openaiBaseUrl: baseUrl }),
-  });
+  let wanted: AppSettings = startSettings(options);
+  let apiKey: ApiKey | undefined =
+    options.apiKey === undefined
+      ? undefined
+      : { key: options.apiKey, baseUrl: wanted.baseUrl ?? OPENAI_URL };
+  const cloud = createLiveCloud(
+    () => wanted.baseUrl,
+    () => apiKey,
+  );
 
   const ports: RouterPorts = {
     clock,
@@ -121,15 +171,45 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     sleep,
     random: Math.random,
   };
-  const budget = options.monthlyBudgetNanoUsd;
-  const settings = settingsSchema.parse({
-    ...options.settings,
-    monthlyBudgetNanoUsd: budget === null ? undefined : (budget ?? DEFAULT_MONTHLY_BUDGET_NANO_USD),
-  });
   const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
   const scorer = createScorer(fitted, options.strategy);
   const confidence = parseFittedConfidence(await readJson(join(shipped, 'confidence.json')));
-  const router = createRouter({ ports, scorer, confidence, settings: () => settings });
+  const settings = (): Settings => (own === undefined ? wanted : { ...wanted, cheap: own.id });
+  const router = createRouter({ ports, scorer, confidence, settings });
+  const explanations = openExplanations({ path: join(dataDir, 'explanations.sqlite'), clock });
+  const history = openHistory({ path: join(dataDir, 'history.sqlite'), clock });
+  const limits = (scope?: BudgetScope) => limitsOf(settings(), scope);
+  const ledgerFile = opened.kind === 'open' ? opened.ledger : undefined;
+
+  function configure(change: Partial<AppSettings>): readonly string[] {
+    const parsed = appSettingsSchema.safeParse(Object.assign({ ...wanted }, change));
+    if (!parsed.success) {
+      return parsed.error.issues.map(
+        ({ path, message }) => `${path.join('.')}: ${message}; the setting was left as it was`,
+      );
+    }
+    const problems: string[] = [];
+    const { ownModelPath } = parsed.data;
+    if (ownModelPath !== wanted.ownModelPath || (own === undefined && ownModelPath !== undefined)) {
+      const read = ownModelPath === undefined ? undefined : ownModelFrom(ownModelPath);
+      own = read?.kind === 'model' ? read.model : undefined;
+      if (read?.kind === 'bad') problems.push(read.why);
+    }
+    const { models } = catalogue.registry();
+    const known = (id: string) => models.some((model) => model.id === id && model.enabled);
+    wanted = { ...parsed.data };
+    for (const role of ['cheap', 'escalation', 'baseline'] as const) {
+      const id = wanted[role];
+      if (id === undefined || known(id)) continue;
+      const ids = models.filter(({ enabled }) => enabled).map((model) => model.id);
+      problems.push(
+        `expected an enabled model of the registry as ${role}, got ${id}; choose one of ${ids.join(', ')}`,
+      );
+      wanted = { ...wanted, [role]: undefined };
+    }
+    return problems;
+  }
+  if (wanted.ownModelPath !== undefined) for (const problem of configure({})) say(problem);
 
   return {
     router,
@@ -143,8 +223,27 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     dataDir,
     modelsDir,
     pricingPath,
-    settings: () => settings,
-    limits: () => ({ monthlyNanoUsd: settings.monthlyBudgetNanoUsd }),
+    settings,
+    configure,
+    setKey(key) {
+      apiKey = key;
+    },
+    testKey: async (signal) =>
+      apiKey === undefined
+        ? { kind: 'failed', message: 'expected an API key, there is none; enter one first' }
+        : await testKey(apiKey, signal),
+    baseUrl: () => wanted.baseUrl ?? OPENAI_URL,
+    ledgerProblem: () => (opened.kind === 'open' ? undefined : opened.why),
+    limits,
+    budget: (scope) => opened.ledger.budget(limits(scope), scope),
+    reports: openReports(opened, limits, history),
+    async recordOutcome(promptId, verdict) {
+      if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
+      await opened.ledger.judge(promptId, verdict);
+    },
+    onLedgerChanged: (listener) => ledgerFile?.onChanged(listener) ?? (() => {}),
+    explanations,
+    history,
     refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models),
     async close() {
       await router.idle();
@@ -152,9 +251,25 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
       await tokens.dispose();
       speeds.flush();
       cache.close();
+      explanations.close();
+      history.close();
       if (opened.kind === 'open') await opened.ledger.close();
     },
   };
+}
+
+const appSettingsSchema = settingsSchema.extend({
+  ownModelPath: z.string().optional(),
+  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+});
+
+function startSettings(options: AppOptions): AppSettings {
+  const budget = options.monthlyBudgetNanoUsd;
+  return appSettingsSchema.parse({
+    ...options.settings,
+    baseUrl: options.baseUrl,
+    monthlyBudgetNanoUsd: budget === null ? undefined : (budget ?? DEFAULT_MONTHLY_BUDGET_NANO_USD),
+  });
 }
 
 const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };

@@ -178,6 +178,10 @@ export interface DayWire {
   readonly spentNanoUsd: number;
   readonly savedNanoUsd: number;
   readonly baselineNanoUsd: number;
+  /** The same three ready to show, for the chart's table and its legend. `saved` may be `unknown`. */
+  readonly spent: string;
+  readonly saved: string;
+  readonly baseline: string;
 }
 
 export interface GroupWire {

@@ -10,6 +10,7 @@ import { createApp } from '../../server/src/compose.ts';
 import { generationRequest } from '../../server/src/core/request.ts';
 import type { Prompt } from '../../server/src/core/types.ts';
 import { ensureSmolLm2, testModelsDir } from '../support/localModel.ts';
+import { benchReports } from './routeReports.ts';
 
 const THREADS = 1;
 const OUTPUT_TOKENS = 96;
@@ -52,6 +53,7 @@ const app = await createApp({
 try {
   await benchDecisions();
   await benchTokens();
+  await benchReports(100_000);
 } finally {
   await app.close();
   rmSync(dataDir, { recursive: true, force: true });

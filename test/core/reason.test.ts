@@ -55,8 +55,11 @@ const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = 
     /\$0\.0040.*\$0\.0010/,
   ],
   [
-    { code: 'budget_exhausted', facts: { wanted: 'm', needsNanoUsd: 4_000_000, limitNanoUsd: 0 } },
-    'budget_exhausted(wanted=m, needs_usd=0.004, limit_usd=0)',
+    {
+      code: 'budget_exhausted',
+      facts: { wanted: 'm', needsNanoUsd: 4_000_000, limitNanoUsd: 0, period: 'day' },
+    },
+    'budget_exhausted(wanted=m, needs_usd=0.004, limit_usd=0, period=day)',
     /budget/,
   ],
   [

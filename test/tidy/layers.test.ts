@@ -16,6 +16,8 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     learning: { rooms: ['learning', 'core', 'models'] },
     http: { rooms: ['http', 'compose', 'core'] },
     cli: { rooms: ['cli', 'compose', 'core', 'http'] },
+    lsp: { rooms: ['lsp', 'compose', 'protocol', 'core'] },
+    protocol: { rooms: [], packages: [] },
     compose: { rooms: ['core', 'models', 'store', 'privacy'] },
   };
 

@@ -8,16 +8,15 @@ import { checkAnswer, unavailable } from './gate.ts';
 import type { Reason } from './reason.ts';
 import { recordAnswer, recordFailure, totalCost } from './record.ts';
 import type { AnswerDeps, Run } from './run.ts';
-import type { Prompt } from './types.ts';
 
 export async function* answerRouted(
-  prompt: Prompt,
   decided: Decided,
   decidedRoute: Route,
   deps: AnswerDeps,
   startedMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<RouterEvent, void> {
+  const { prompt, settings } = decided;
   const run: Run = { prompt, decided, deps, startedMs, signal, attempts: [] };
   const cached = answerFromCache(run, decidedRoute);
   if (cached !== undefined) {
@@ -39,7 +38,11 @@ export async function* answerRouted(
       return;
     }
     failed.set(route.modelId, outcome.failure.code);
-    const next = outcome.failure.code === 'cancelled' ? undefined : decided.without(failed);
+    const { code } = outcome.failure;
+    // Somebody who wants to be asked at the limit is not to get another model's answer in its place.
+    const ends =
+      code === 'cancelled' || (code === 'budget_exhausted' && settings.atLimit !== 'local');
+    const next = ends ? undefined : decided.without(failed);
     if (next?.kind !== 'routed' || failed.has(next.route.modelId)) {
       yield* fail(run, decidedRoute, outcome.failure, outcome.reason);
       return;

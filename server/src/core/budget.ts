@@ -1,10 +1,12 @@
 /**
  * Budget arithmetic and the life of a reservation, as pure functions. The ledger stores what they decide.
- * Invariant: a month's counters are the sum of `shareOf` over its reservations, so a counter can always be verified.
+ * Invariant: the counters of a month, day, session or workspace are the sum of `shareOf` over its reservations, so that
+ * they can always be verified.
  */
 import { assertNever } from './errors.ts';
-import type { BudgetState } from './ports.ts';
+import type { BudgetLimits, BudgetPeriod, BudgetScope, BudgetState } from './ports.ts';
 import { addUsd, nanoUsd, ZERO_USD } from './price.ts';
+import type { Settings } from './schema.ts';
 import type { NanoUsd } from './types.ts';
 
 /** The share of the limit from which the router begins to save. */
@@ -15,6 +17,11 @@ export function monthOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 7);
 }
 
+/** The UTC day of a time in milliseconds, as `2026-11-23`. Days sort as text. */
+export function dayOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}
+
 /** The ISO date, UTC, on which the month after `month` begins. */
 export function resetDate(month: string): string {
   const next = new Date(`${month}-01T00:00:00Z`);
@@ -22,20 +29,65 @@ export function resetDate(month: string): string {
   return next.toISOString().slice(0, 10);
 }
 
-/** What may still be held; zero after an overrun, `undefined` without a limit. */
+/** The limits that hold for one prompt. A session or workspace that nobody named has none of its own. */
+export function limitsOf(settings: Settings, scope: BudgetScope = {}): BudgetLimits {
+  const session = scope.sessionId === undefined ? undefined : settings.sessionBudgetNanoUsd;
+  const workspaces = settings.workspaceBudgetsNanoUsd;
+  const workspace =
+    scope.workspaceId !== undefined && Object.hasOwn(workspaces, scope.workspaceId)
+      ? workspaces[scope.workspaceId]
+      : undefined;
+  const daily = settings.dailyBudgetNanoUsd;
+  return {
+    monthlyNanoUsd: settings.monthlyBudgetNanoUsd,
+    ...(daily === undefined ? {} : { dailyNanoUsd: daily }),
+    ...(session === undefined ? {} : { sessionNanoUsd: session }),
+    ...(workspace === undefined ? {} : { workspaceNanoUsd: workspace }),
+  };
+}
+
+/** One budget that is in force, and how far it is used. */
+interface BudgetInForce extends Balance {
+  readonly period: BudgetPeriod;
+  readonly limitNanoUsd: NanoUsd;
+}
+
+/** What may still be held of the budget that binds first, and which one that is; `undefined` without any limit. */
+export function tightest(
+  state: BudgetState,
+): { readonly period: BudgetPeriod; readonly leftNanoUsd: NanoUsd } | undefined {
+  const lefts = inForce(state).map(({ period, limitNanoUsd, spentNanoUsd, heldNanoUsd }) => ({
+    period,
+    leftNanoUsd: nanoUsd(Math.max(0, limitNanoUsd - spentNanoUsd - heldNanoUsd)),
+  }));
+  const [first, ...others] = lefts;
+  if (first === undefined) return undefined;
+  return others.reduce((best, one) => (one.leftNanoUsd < best.leftNanoUsd ? one : best), first);
+}
+
+/** What may still be held under all limits; zero after an overrun, `undefined` without a limit. */
 export function remaining(state: BudgetState): NanoUsd | undefined {
-  if (state.limitNanoUsd === undefined) return undefined;
-  return nanoUsd(Math.max(0, state.limitNanoUsd - state.spentNanoUsd - state.heldNanoUsd));
+  return tightest(state)?.leftNanoUsd;
 }
 
-/** Spent and held as a share of the limit, above 1 after an overrun; `undefined` without a limit. A limit of zero is used up. */
+/**
+ * Spent and held as a share of the limit, of the budget that is used most; above 1 after an overrun, `undefined` without
+ * a limit. A limit of zero is used up.
+ */
 export function usedShare(state: BudgetState): number | undefined {
-  if (state.limitNanoUsd === undefined) return undefined;
-  if (state.limitNanoUsd === 0) return 1;
-  return (state.spentNanoUsd + state.heldNanoUsd) / state.limitNanoUsd;
+  const shares = inForce(state).map(({ limitNanoUsd, spentNanoUsd, heldNanoUsd }) =>
+    limitNanoUsd === 0 ? 1 : (spentNanoUsd + heldNanoUsd) / limitNanoUsd,
+  );
+  return shares.length === 0 ? undefined : Math.max(...shares);
 }
 
-/** Whether a call that may cost `bound` can be held without passing the limit. */
+function inForce(state: BudgetState): readonly BudgetInForce[] {
+  const { limitNanoUsd, spentNanoUsd, heldNanoUsd, narrower = [] } = state;
+  if (limitNanoUsd === undefined) return narrower;
+  return [{ period: 'month', limitNanoUsd, spentNanoUsd, heldNanoUsd }, ...narrower];
+}
+
+/** Whether a call that may cost `bound` can be held without passing any limit. */
 export function fits(state: BudgetState, bound: NanoUsd): boolean {
   const left = remaining(state);
   return left === undefined || bound <= left;

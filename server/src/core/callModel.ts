@@ -4,7 +4,7 @@ import { callCloud } from './cloudCall.ts';
 import { modelById } from './decide.ts';
 import { type CallEvent, type CallOutcome, callLocal } from './modelCall.ts';
 import { totalCost } from './record.ts';
-import { generationRequest } from './request.ts';
+import { generationRequest, scopeOf } from './request.ts';
 import type { Run } from './run.ts';
 import type { Model, NanoUsd } from './types.ts';
 
@@ -52,7 +52,15 @@ function open(run: Run, model: Model, route: Route): AsyncGenerator<CallEvent, C
       ? undefined
       : (Math.max(0, maxCostNanoUsd - totalCost(run.attempts)) as NanoUsd);
   return callCloud(
-    { promptId: prompt.id, model, request, price, limits: decided.limits, maxCostNanoUsd: left },
+    {
+      promptId: prompt.id,
+      model,
+      request,
+      price,
+      limits: decided.limits,
+      scope: scopeOf(prompt),
+      maxCostNanoUsd: left,
+    },
     deps.ports,
     decided.settings,
     deps.background,

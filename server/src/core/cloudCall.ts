@@ -3,7 +3,7 @@
  * call, settle at the bill. Every path out of here ends the reservation, also when nobody reads the stream any more.
  */
 import type { Attempt } from './answer.ts';
-import { remaining } from './budget.ts';
+import { tightest } from './budget.ts';
 import { type Failure, failure } from './errors.ts';
 import {
   type CallEvent,
@@ -20,6 +20,8 @@ import {
 } from './modelCall.ts';
 import type {
   BudgetLimits,
+  BudgetPeriod,
+  BudgetScope,
   GenerationRequest,
   ModelEvent,
   ReservationRequest,
@@ -27,7 +29,7 @@ import type {
   Settlement,
 } from './ports.ts';
 import { costBound, costOf, outputCapWithin } from './price.ts';
-import type { Reason } from './reason.ts';
+import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
 import type { Model, NanoUsd, PriceRow } from './types.ts';
 
@@ -37,6 +39,8 @@ export interface CloudCall {
   readonly request: GenerationRequest;
   readonly price: PriceRow;
   readonly limits: BudgetLimits;
+  /** Whose budgets it counts against, beside the user's own. */
+  readonly scope: BudgetScope;
   /** What this prompt may still cost. */
   readonly maxCostNanoUsd: NanoUsd | undefined;
 }
@@ -104,11 +108,12 @@ async function reserve(
     const paid = attempts.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0);
     const limitNanoUsd = Math.max(0, call.maxCostNanoUsd - paid) as NanoUsd;
     cap = Math.min(cap, outputCapWithin(price, inputBound, limitNanoUsd));
-    if (cap < useful) return tooDear('cost_limit', limitNanoUsd);
+    if (cap < useful) return tooDear(limitNanoUsd, undefined);
   }
   for (;;) {
     const capped = { ...request, maxOutputTokens: cap };
     const reservation: ReservationRequest = {
+      ...call.scope,
       id: ports.newId(),
       promptId: call.promptId,
       modelId: model.id,
@@ -121,9 +126,12 @@ async function reserve(
       case 'held':
         return { kind: 'held', reservation, request: capped };
       case 'exhausted': {
-        const left = remaining(result.state) ?? reservation.boundNanoUsd;
-        const lower = Math.min(cap - 1, outputCapWithin(price, inputBound, left));
-        if (lower < useful) return tooDear('budget_exhausted', left);
+        const { leftNanoUsd, period } = tightest(result.state) ?? {
+          leftNanoUsd: reservation.boundNanoUsd,
+          period: 'month',
+        };
+        const lower = Math.min(cap - 1, outputCapWithin(price, inputBound, leftNanoUsd));
+        if (lower < useful) return tooDear(leftNanoUsd, period);
         cap = lower;
         break;
       }
@@ -140,14 +148,22 @@ async function reserve(
     }
   }
 
-  function tooDear(code: 'cost_limit' | 'budget_exhausted', limitNanoUsd: NanoUsd): Reserved {
+  /** @param period the budget that binds; `undefined` when it is the request's own limit */
+  function tooDear(limitNanoUsd: NanoUsd, period: BudgetPeriod | undefined): Reserved {
     const needsNanoUsd = costBound(price, inputBound, useful);
-    const reason: Reason = { code, facts: { wanted: model.id, needsNanoUsd, limitNanoUsd } };
-    const what = code === 'cost_limit' ? "this request's cost limit" : "this month's budget";
+    const facts = { wanted: model.id, needsNanoUsd, limitNanoUsd };
+    const reason: Reason =
+      period === undefined
+        ? { code: 'cost_limit', facts }
+        : { code: 'budget_exhausted', facts: { ...facts, period } };
+    const what = period === undefined ? "this request's cost limit" : budgetName(period);
     return {
       kind: 'refused',
       reason,
-      failure: failure(code, `${what} does not cover even a short answer of ${model.id}; raise it`),
+      failure: failure(
+        reason.code,
+        `${what} does not cover even a short answer of ${model.id}; raise it`,
+      ),
     };
   }
 

@@ -1,12 +1,13 @@
 /** From a prompt to a decision: features, scores, estimates, policy. Reads counters and tables only, so it takes microseconds. */
 import type { Decision, Route } from './answer.ts';
+import { limitsOf } from './budget.ts';
 import { gateOf } from './confidence.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
 import { runsHere } from './estimate.ts';
 import { featuresOf } from './features.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
 import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
-import { byteBound, generationRequest } from './request.ts';
+import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
 import type { DecideOptions, RouterOptions } from './router.ts';
 import type { Settings } from './schema.ts';
 import type { Score, Scorer } from './score.ts';
@@ -14,6 +15,8 @@ import type { Model, PrivacyFinding, Prompt, Registry } from './types.ts';
 
 /** A decision with what it was made from, so that a failed model can be taken out and the policy asked again. */
 export interface Decided {
+  /** The prompt with the limits of the settings in its constraints. */
+  readonly prompt: Prompt;
   readonly decision: Decision;
   readonly registry: Registry;
   readonly settings: Settings;
@@ -28,15 +31,17 @@ export function createDecide(options: RouterOptions): Decide {
   const { ports, scorer, confidence } = options;
   const thresholdOf = createThresholds(scorer);
 
-  return async (prompt, { scan = true, assumeAvailable = false } = {}) => {
+  return async (asked, { scan = true, assumeAvailable = false } = {}) => {
     const startedMs = ports.clock.monotonicMs();
     const settings = options.settings();
+    const prompt = withinSettings(asked, settings);
     const registry = ports.catalogue.registry();
     const pair = modelsInPlay(registry, settings, prompt);
-    const limits: BudgetLimits = {
-      monthlyNanoUsd: assumeAvailable ? undefined : settings.monthlyBudgetNanoUsd,
-    };
-    const budget = ports.ledger.budget(limits);
+    const scope = scopeOf(prompt);
+    const limits: BudgetLimits = assumeAvailable
+      ? { monthlyNanoUsd: undefined }
+      : limitsOf(settings, scope);
+    const budget = ports.ledger.budget(limits, scope);
     const features = featuresOf(prompt);
     const scores = new Map<string, Score>();
     const scoreOf = (model: Model): Score => {
@@ -81,6 +86,7 @@ export function createDecide(options: RouterOptions): Decide {
       threshold: pair.cheap ? thresholdOf(pair.cheap, settings.escalateShare) : 0,
       task: scoreOf(pair.first).task,
       pacingFrom: settings.pacingFrom,
+      atLimit: settings.atLimit,
     });
 
     let bound: (model: Model) => number = () => boundedBytes;
@@ -141,6 +147,7 @@ export function createDecide(options: RouterOptions): Decide {
     };
 
     return {
+      prompt,
       decision: decisionOf(result),
       registry,
       settings,

@@ -1,5 +1,5 @@
 /** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
-import { remaining } from './budget.ts';
+import { remaining, tightest } from './budget.ts';
 import type { Availability, BudgetState } from './ports.ts';
 import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
@@ -216,11 +216,12 @@ function* moneyExclusions(
       { code: 'cost_limit', facts: { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd } },
     ];
   }
-  const left = remaining(input.budget);
-  if (left !== undefined && needsNanoUsd > left) {
+  const budget = tightest(input.budget);
+  if (budget !== undefined && needsNanoUsd > budget.leftNanoUsd) {
+    const { leftNanoUsd: limitNanoUsd, period } = budget;
     yield [
       'budget',
-      { code: 'budget_exhausted', facts: { wanted, needsNanoUsd, limitNanoUsd: left } },
+      { code: 'budget_exhausted', facts: { wanted, needsNanoUsd, limitNanoUsd, period } },
     ];
   }
 }

@@ -5,7 +5,8 @@
 import { pacing, usedShare } from './budget.ts';
 import { type Failure, failure } from './errors.ts';
 import { type Candidate, type EstimateInput, type Layer, listCandidates } from './estimate.ts';
-import type { Reason } from './reason.ts';
+import { budgetName, type Reason } from './reason.ts';
+import type { Settings } from './schema.ts';
 
 export interface PolicyInput extends EstimateInput {
   /** The score above which the escalation tier answers at once. */
@@ -15,6 +16,8 @@ export interface PolicyInput extends EstimateInput {
   readonly escalationId: string | undefined;
   /** Share of the budget from which the threshold rises. */
   readonly pacingFrom: number;
+  /** Whether another plan answers when the budget does not cover the wanted model. */
+  readonly atLimit: Settings['atLimit'];
 }
 
 export interface Choice {
@@ -67,7 +70,9 @@ export function choosePlan(input: PolicyInput): PolicyResult {
 
   if (input.constraints.minQuality === undefined) {
     const paced = pacing(easyUpTo, input.budget, { from: input.pacingFrom });
-    if (paced.active) {
+    // Pacing would hide the limit from somebody who wants to be asked at it.
+    const asks = input.atLimit !== 'local' && chosen.exclusions.budget !== undefined;
+    if (paced.active && !asks) {
       threshold = paced.threshold;
       reaches = reachesWanted(input, threshold);
       const next = best(candidates, reaches) ?? chosen;
@@ -84,6 +89,10 @@ export function choosePlan(input: PolicyInput): PolicyResult {
     left = allowed.length > 0 ? allowed : layer === 'latency' ? [fastest(left)] : [];
     const next = best(left, reaches);
     if (next === undefined) return refuse(exclusion, candidates);
+    const gaveWay = exclusion !== undefined && next.first !== chosen.first;
+    if (gaveWay && layer === 'budget' && input.atLimit !== 'local') {
+      return refuse(exclusion, candidates);
+    }
     if (exclusion !== undefined && (next.first !== chosen.first || allowed.length === 0)) {
       reason = exclusion;
     }
@@ -252,7 +261,6 @@ const refusals: Readonly<Record<string, string>> = {
   unknown_price: 'the price of the model is unknown; add a row to pricing.yaml',
   cost_limit:
     'no usable model fits the cost limit of this request; raise it or let the local model answer',
-  budget_exhausted: "this month's budget is used up; raise it or let the local model answer",
   no_api_key: 'the cloud model needs an API key; set OPENAI_API_KEY or let the local model answer',
   model_missing: 'the local model is not on this machine; download it',
   provider_unavailable: 'no model is available; see the model list for the cause',
@@ -262,7 +270,9 @@ function refuse(reason: Reason | undefined, candidates: readonly Candidate[]): P
   const message =
     reason === undefined
       ? 'expected at least one enabled model that may answer, got none; check the registry and the forced model'
-      : (refusals[reason.code] ?? reason.code);
+      : reason.code === 'budget_exhausted'
+        ? `${budgetName(reason.facts.period)} does not cover ${reason.facts.wanted}; raise it or let the local model answer`
+        : (refusals[reason.code] ?? reason.code);
   return {
     kind: 'refused',
     reason,

@@ -114,9 +114,23 @@ export interface PrivacyScan {
 
 // The ledger -----------------------------------------------------------------------------------------------------
 
+/** What a budget is for. `workspace` is one workspace's month. */
+export type BudgetPeriod = 'month' | 'day' | 'session' | 'workspace';
+
+/** Limits of one prompt, all in force at once; `undefined` is no limit. `limitsOf` makes them from the settings. */
 export interface BudgetLimits {
-  /** `undefined` is no limit. */
   readonly monthlyNanoUsd: NanoUsd | undefined;
+  readonly dailyNanoUsd?: NanoUsd;
+  /** Needs a `sessionId`: without one there is no session that could be limited. */
+  readonly sessionNanoUsd?: NanoUsd;
+  /** What this workspace may spend in a month. Needs a `workspaceId`. */
+  readonly workspaceNanoUsd?: NanoUsd;
+}
+
+/** Whose money it is, beside the user's own. */
+export interface BudgetScope {
+  readonly sessionId?: string;
+  readonly workspaceId?: string;
 }
 
 /** Counters of one UTC month, as the ledger keeps them. */
@@ -127,9 +141,19 @@ export interface BudgetState {
   readonly spentNanoUsd: NanoUsd;
   /** Bounds of reservations that are not yet settled or voided. */
   readonly heldNanoUsd: NanoUsd;
+  /** The other budgets that are in force for this prompt; absent when the month's is the only one. */
+  readonly narrower?: readonly NarrowerBudget[];
 }
 
-export interface ReservationRequest {
+export interface NarrowerBudget {
+  readonly period: Exclude<BudgetPeriod, 'month'>;
+  readonly limitNanoUsd: NanoUsd;
+  readonly spentNanoUsd: NanoUsd;
+  readonly heldNanoUsd: NanoUsd;
+}
+
+/** Its session and workspace say which budgets it counts against, beside its month and day. */
+export interface ReservationRequest extends BudgetScope {
   /** Unique per attempt: a retry is a reservation of its own. */
   readonly id: string;
   readonly promptId: string;
@@ -193,8 +217,8 @@ export interface SpendReport {
 
 /** Money. Every method is durable when it returns. A ledger that can't be trusted answers `unavailable` and closes the cloud tier. */
 export interface Ledger {
-  budget(limits: BudgetLimits): BudgetState;
-  /** Checks the limit and holds the bound in one transaction. */
+  budget(limits: BudgetLimits, scope?: BudgetScope): BudgetState;
+  /** Checks every limit and holds the bound in one transaction. */
   reserve(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
   /** Marks that the call is about to leave; must be durable before the first byte does. */
   dispatch(reservationId: string): Promise<void>;

@@ -1,5 +1,7 @@
 /** Why an answer went where it went: a code, its facts, and the one function that turns both into a sentence. */
 
+import type { BudgetPeriod } from './ports.ts';
+
 export const reasonCodes = [
   'cache_hit',
   'forced',
@@ -55,11 +57,21 @@ export type Reason =
       };
     }
   | {
-      readonly code: 'cost_limit' | 'budget_exhausted';
+      readonly code: 'cost_limit';
       readonly facts: {
         readonly wanted: string;
         readonly needsNanoUsd: number;
         readonly limitNanoUsd: number;
+      };
+    }
+  | {
+      readonly code: 'budget_exhausted';
+      readonly facts: {
+        readonly wanted: string;
+        readonly needsNanoUsd: number;
+        /** What is left of the budget that binds. */
+        readonly limitNanoUsd: number;
+        readonly period: BudgetPeriod;
       };
     }
   | {
@@ -144,7 +156,7 @@ export function reasonSentence(
     case 'cost_limit':
       return `${names(reason.facts.wanted)} could cost ${money(reason.facts.needsNanoUsd)}, over this request's limit of ${money(reason.facts.limitNanoUsd)}.`;
     case 'budget_exhausted':
-      return `${names(reason.facts.wanted)} could cost ${money(reason.facts.needsNanoUsd)}, and ${money(reason.facts.limitNanoUsd)} of this month's budget is left.`;
+      return `${names(reason.facts.wanted)} could cost ${money(reason.facts.needsNanoUsd)}, and ${money(reason.facts.limitNanoUsd)} of ${budgetName(reason.facts.period)} is left.`;
     case 'latency_limit':
       return `${names(reason.facts.wanted)} takes ≈ ${seconds(reason.facts.needsMs)} here, over the limit of ${seconds(reason.facts.limitMs)}.`;
     case 'context_limit':
@@ -159,6 +171,20 @@ export function reasonSentence(
       return `${names(reason.facts.wanted)} could not answer (${reason.facts.failure}).`;
     case 'unknown_price':
       return `The price of ${names(reason.facts.wanted)} is unknown, so it is not used.`;
+  }
+}
+
+/** As it stands in the middle of a sentence. */
+export function budgetName(period: BudgetPeriod): string {
+  switch (period) {
+    case 'month':
+      return "this month's budget";
+    case 'day':
+      return "today's budget";
+    case 'session':
+      return "this session's budget";
+    case 'workspace':
+      return "this workspace's budget of the month";
   }
 }
 

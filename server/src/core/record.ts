@@ -5,6 +5,8 @@ import { UNKNOWN_USAGE } from './modelCall.ts';
 import type { AnswerRecord, RouterPorts } from './ports.ts';
 import { addUsd, ZERO_USD } from './price.ts';
 import { reasonText } from './reason.ts';
+import { scopeOf } from './request.ts';
+import type { StoredTrace } from './routeReports.ts';
 import type { NanoUsd, Prompt } from './types.ts';
 
 export function totalCost(attempts: readonly Attempt[]): NanoUsd {
@@ -74,7 +76,7 @@ export async function recordRefusal(
     timing: { latencyMs: ports.clock.monotonicMs() - startedMs },
     score: refused.score ?? 0,
     confidence: undefined,
-    trace: JSON.stringify({ candidates: refused.candidates }),
+    trace: JSON.stringify({ candidates: refused.candidates } satisfies StoredTrace),
   });
 }
 
@@ -83,8 +85,7 @@ function identityOf(prompt: Prompt, ports: RouterPorts) {
     promptId: prompt.id,
     atMs: ports.clock.now(),
     promptSha256: ports.sha256(prompt.text),
-    ...(prompt.sessionId === undefined ? {} : { sessionId: prompt.sessionId }),
-    ...(prompt.workspaceId === undefined ? {} : { workspaceId: prompt.workspaceId }),
+    ...scopeOf(prompt),
   };
 }
 
@@ -93,12 +94,13 @@ function traceJson(
   attempts: readonly Attempt[],
   result: AnswerResult | undefined,
 ): string {
-  return JSON.stringify({
+  const trace: StoredTrace = {
     route,
     attempts,
     confidence: result?.confidence,
     quality: result?.quality,
-  });
+  };
+  return JSON.stringify(trace);
 }
 
 /** A history that can't be written must not cost a person the answer; money is in the reservations, not here. */

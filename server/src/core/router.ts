@@ -68,7 +68,7 @@ export function createRouter(options: RouterOptions): Router {
         return;
       }
       yield { type: 'route-decided', route: decided.decision.route };
-      yield* answerRouted(prompt, decided, decided.decision.route, deps, startedMs, signal);
+      yield* answerRouted(decided, decided.decision.route, deps, startedMs, signal);
     },
     spend: () => ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd }),
     async idle() {

@@ -18,6 +18,21 @@ export const MAX_PROMPT_CHARS = 4_000_000;
 export const settingsSchema = z.strictObject({
   /** `undefined` is no limit. @default 20 USD */
   monthlyBudgetNanoUsd: z.number().transform(nanoUsd).optional(),
+  /** Budgets beside the month's, each `undefined` for no limit. Days are UTC. */
+  dailyBudgetNanoUsd: z.number().transform(nanoUsd).optional(),
+  sessionBudgetNanoUsd: z.number().transform(nanoUsd).optional(),
+  /** What a workspace may spend in a month, by its id. */
+  workspaceBudgetsNanoUsd: z.record(z.string(), z.number().transform(nanoUsd)).default({}),
+  /** No request may be able to cost more, whatever its own limit says. */
+  perRequestNanoUsd: z.number().transform(nanoUsd).optional(),
+  /**
+   * What happens to a prompt whose model the budget no longer covers: `local` lets the best plan that may be paid
+   * answer, `ask` and `stop` refuse it as `budget_exhausted`; for `ask` the edge then asks the person.
+   */
+  atLimit: z.enum(['local', 'ask', 'stop']).default('local'),
+  /** Stand where a request says nothing itself. */
+  minQuality: share.optional(),
+  maxLatencyMs: z.number().positive().optional(),
   /** Share of the reference prompts that should escalate; the threshold of each local model follows from it. */
   escalateShare: share.default(0.5),
   /** Share of the budget from which the threshold rises. */

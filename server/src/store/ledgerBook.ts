@@ -12,7 +12,7 @@ import {
   type ReservationState,
   rebalance,
 } from '../core/budget.ts';
-import type { ReservationRequest } from '../core/ports.ts';
+import type { NarrowerBudget, ReservationRequest } from '../core/ports.ts';
 import { nanoUsd } from '../core/price.ts';
 import type { NanoUsd } from '../core/types.ts';
 import {
@@ -30,18 +30,28 @@ export interface Entry {
   readonly atMs: number;
 }
 
+/** The UTC month and day that a reservation counts against. */
+export interface BudgetDates {
+  readonly month: string;
+  readonly day: string;
+}
+
+type NarrowPeriod = NarrowerBudget['period'];
+
 export interface Book {
   readonly ledgerId: string;
   find(reservationId: string): Reservation | undefined;
   balance(month: string): Balance;
-  /** The latest month that was ever opened; months never go back behind it. */
-  latestMonth(): string | undefined;
+  /** Counters of a day, a session or a workspace's month. The database keeps them in step with the reservations. */
+  narrowBalance(period: NarrowPeriod, key: string): Balance;
+  /** The latest month or day that was ever opened; neither ever goes back behind it. */
+  latest(period: 'month' | 'day'): string | undefined;
   months(): ReadonlyMap<string, Balance>;
   /** Owners of open reservations. */
   debtors(): readonly string[];
   openOf(owner: string): readonly Reservation[];
   frozenModels(): ReadonlySet<string>;
-  reserve(request: ReservationRequest, month: string, entry: Entry): void;
+  reserve(request: ReservationRequest, when: BudgetDates, entry: Entry): void;
   /** Moves a reservation on and returns its new state; throws when the rules refuse. */
   advance(
     reservationId: string,
@@ -59,12 +69,13 @@ export function openBook(db: DatabaseSync, sha256: (text: string) => string): Bo
     debtors: db.prepare('SELECT DISTINCT owner FROM reservations WHERE booked_nano_usd IS NULL'),
     insert: db.prepare(
       `INSERT INTO reservations (id, prompt_id, model_id, price_row_id, fingerprint, bound_nano_usd,
-         month, owner, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
+         month, day, session_id, workspace_id, owner, state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
     ),
     update: db.prepare('UPDATE reservations SET state = ?, booked_nano_usd = ? WHERE id = ?'),
-    balance: db.prepare(`SELECT * FROM balances WHERE scope = 'month' AND key = ?`),
+    balance: db.prepare('SELECT * FROM balances WHERE scope = ? AND key = ?'),
     balances: db.prepare(`SELECT * FROM balances WHERE scope = 'month'`),
-    latestMonth: db.prepare(`SELECT max(key) AS month FROM balances WHERE scope = 'month'`),
+    latest: db.prepare('SELECT max(key) AS key FROM balances WHERE scope = ?'),
     setBalance: db.prepare(
       `INSERT INTO balances (scope, key, spent_nano_usd, held_nano_usd) VALUES ('month', ?, ?, ?)
          ON CONFLICT (scope, key) DO UPDATE
@@ -81,9 +92,13 @@ export function openBook(db: DatabaseSync, sha256: (text: string) => string): Bo
   };
   const ledgerId = text(db.prepare('SELECT id FROM ledger').get(), 'id');
 
-  function balance(month: string): Balance {
-    const row = sql.balance.get(month);
+  function balanceOf(period: 'month' | NarrowPeriod, key: string): Balance {
+    const row = sql.balance.get(period, key);
     return row === undefined ? EMPTY_BALANCE : balanceFrom(row);
+  }
+
+  function balance(month: string): Balance {
+    return balanceOf('month', month);
   }
 
   function move(month: string, from: ReservationState | undefined, to: ReservationState): void {
@@ -126,18 +141,19 @@ export function openBook(db: DatabaseSync, sha256: (text: string) => string): Bo
   return {
     ledgerId,
     balance,
+    narrowBalance: balanceOf,
     find(reservationId) {
       const row = sql.find.get(reservationId);
       return row && reservationFrom(row);
     },
-    latestMonth: () => optionalText(sql.latestMonth.get(), 'month'),
+    latest: (period) => optionalText(sql.latest.get(period), 'key'),
     months: () =>
       new Map(sql.balances.all().map((row) => [text(row, 'key'), balanceFrom(row)] as const)),
     debtors: () => sql.debtors.all().map((row) => text(row, 'owner')),
     openOf: (owner) => sql.openOf.all(owner).map(reservationFrom),
     frozenModels: () => new Set(sql.frozen.all().map((row) => text(row, 'model_id'))),
 
-    reserve(request, month, entry) {
+    reserve(request, { month, day }, entry) {
       const { id, boundNanoUsd, ...facts } = request;
       sql.insert.run(
         id,
@@ -147,9 +163,12 @@ export function openBook(db: DatabaseSync, sha256: (text: string) => string): Bo
         request.fingerprint,
         nanoUsd(boundNanoUsd),
         month,
+        day,
+        request.sessionId ?? null,
+        request.workspaceId ?? null,
         entry.owner,
       );
-      append('reserved', id, boundNanoUsd, { ...facts, month }, entry);
+      append('reserved', id, boundNanoUsd, { ...facts, month, day }, entry);
       move(month, undefined, { kind: 'reserved', boundNanoUsd });
     },
 

@@ -25,7 +25,21 @@ import { integer, text } from './sqliteRows.ts';
 const MONEY_TABLES = ['events', 'reservations', 'balances', 'frozen_models'];
 
 /** What the check reads from an event's details. */
-const detailsSchema = z.object({ month: z.string().optional(), modelId: z.string().optional() });
+const detailsSchema = z.object({
+  month: z.string().optional(),
+  modelId: z.string().optional(),
+  day: z.string().optional(),
+  sessionId: z.string().optional(),
+  workspaceId: z.string().optional(),
+});
+
+/** What each scope of the counters is a sum by. */
+const COUNTER_KEYS = {
+  month: 'month',
+  day: 'day',
+  session: 'session_id',
+  workspace: "month || ' ' || workspace_id",
+};
 
 const TAIL_EVENTS = 256;
 
@@ -98,28 +112,28 @@ function chainFindings(
 }
 
 function counterFindings(db: DatabaseSync): string[] {
-  const sums = db
-    .prepare(
-      `SELECT month AS key, sum(coalesce(booked_nano_usd, 0)) AS spent_nano_usd,
-         sum(CASE WHEN booked_nano_usd IS NULL THEN bound_nano_usd ELSE 0 END) AS held_nano_usd
-       FROM reservations GROUP BY month`,
-    )
-    .all();
-  return differences(
-    new Map(sums.map((row) => [text(row, 'key'), balanceFrom(row)])),
-    storedBalances(db),
-    'its reservations',
-  );
+  return Object.entries(COUNTER_KEYS).flatMap(([scope, key]) => {
+    const sums = db
+      .prepare(
+        `SELECT ${key} AS key, sum(coalesce(booked_nano_usd, 0)) AS spent_nano_usd,
+           sum(CASE WHEN booked_nano_usd IS NULL THEN bound_nano_usd ELSE 0 END) AS held_nano_usd
+         FROM reservations WHERE ${key} IS NOT NULL GROUP BY 1`,
+      )
+      .all();
+    const expected = new Map(sums.map((row) => [text(row, 'key'), balanceFrom(row)]));
+    return differences(expected, storedBalances(db, scope), scope, 'its reservations');
+  });
 }
 
 /** Folds the events by the rules of the core and compares the result with the tables derived from them. */
 function replayFindings(db: DatabaseSync): string[] {
   const findings: string[] = [];
-  const states = new Map<string, { month: string; model: string; state: ReservationState }>();
+  const states = new Map<string, Replayed>();
   const balances = new Map<string, Balance>();
   const frozen = new Set<string>();
   for (const event of eventsFrom(db, 1)) {
-    const { month: monthNamed = '', modelId = '' } = detailsSchema.parse(JSON.parse(event.details));
+    const details = detailsSchema.parse(JSON.parse(event.details));
+    const { month: monthNamed = '', modelId = '' } = details;
     if (event.reservationId === null) {
       frozen.delete(modelId);
       continue;
@@ -132,15 +146,19 @@ function replayFindings(db: DatabaseSync): string[] {
       findings.push(`event ${event.seq}: ${state}`);
       continue;
     }
-    states.set(event.reservationId, { month, model, state });
+    const budgets = known?.budgets ?? budgetsNamed(details);
+    states.set(event.reservationId, { month, model, budgets, state });
     balances.set(month, rebalance(balances.get(month) ?? EMPTY_BALANCE, known?.state, state));
     if (state.kind === 'overrun') frozen.add(model);
   }
   for (const row of db.prepare('SELECT * FROM reservations').iterate()) {
-    const { id, state, month } = reservationFrom(row);
+    const reservation = reservationFrom(row);
+    const { id, state, month } = reservation;
     const replayed = states.get(id);
     states.delete(id);
-    if (JSON.stringify(replayed?.state) !== JSON.stringify(state) || replayed?.month !== month) {
+    const other = replayed?.budgets !== undefined && replayed.budgets !== budgetsNamed(reservation);
+    const moved = JSON.stringify(replayed?.state) !== JSON.stringify(state);
+    if (moved || other || replayed?.month !== month) {
       findings.push(`reservation ${id} is ${state.kind}, which its events don't say`);
     }
   }
@@ -149,7 +167,27 @@ function replayFindings(db: DatabaseSync): string[] {
   if (!sameSet(frozen, new Set(stored.map((row) => text(row, 'model_id'))))) {
     findings.push('the list of frozen models is not what the events say');
   }
-  return [...findings, ...differences(balances, storedBalances(db), 'its events')];
+  return [
+    ...findings,
+    ...differences(balances, storedBalances(db, 'month'), 'month', 'its events'),
+  ];
+}
+
+interface Replayed {
+  readonly month: string;
+  readonly model: string;
+  readonly budgets: string | undefined;
+  readonly state: ReservationState;
+}
+
+/** The budgets beside the month's, to be compared; a reservation from before there were any names no day. */
+function budgetsNamed(named: {
+  readonly day?: string;
+  readonly sessionId?: string;
+  readonly workspaceId?: string;
+}): string | undefined {
+  const { day, sessionId = null, workspaceId = null } = named;
+  return day === undefined ? undefined : JSON.stringify([day, sessionId, workspaceId]);
 }
 
 function replay(
@@ -177,22 +215,23 @@ function reservationEvent(
   return { kind };
 }
 
-function storedBalances(db: DatabaseSync): Map<string, Balance> {
-  const rows = db.prepare(`SELECT * FROM balances WHERE scope = 'month'`).all();
+function storedBalances(db: DatabaseSync, scope: string): Map<string, Balance> {
+  const rows = db.prepare('SELECT * FROM balances WHERE scope = ?').all(scope);
   return new Map(rows.map((row) => [text(row, 'key'), balanceFrom(row)]));
 }
 
 function differences(
   expected: ReadonlyMap<string, Balance>,
   stored: ReadonlyMap<string, Balance>,
+  scope: string,
   source: string,
 ): string[] {
-  return [...new Set([...expected.keys(), ...stored.keys()])].flatMap((month) => {
-    const want = expected.get(month) ?? EMPTY_BALANCE;
-    const got = stored.get(month) ?? EMPTY_BALANCE;
+  return [...new Set([...expected.keys(), ...stored.keys()])].flatMap((key) => {
+    const want = expected.get(key) ?? EMPTY_BALANCE;
+    const got = stored.get(key) ?? EMPTY_BALANCE;
     if (want.spentNanoUsd === got.spentNanoUsd && want.heldNanoUsd === got.heldNanoUsd) return [];
     return [
-      `month ${month}: expected ${want.spentNanoUsd} spent and ${want.heldNanoUsd} held from ${source}, ` +
+      `${scope} ${key}: expected ${want.spentNanoUsd} spent and ${want.heldNanoUsd} held from ${source}, ` +
         `got counters of ${got.spentNanoUsd} and ${got.heldNanoUsd} nano-USD`,
     ];
   });

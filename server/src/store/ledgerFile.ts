@@ -4,9 +4,11 @@
  * loop.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import { fits, isOpen, monthOf } from '../core/budget.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fits, isOpen } from '../core/budget.ts';
 import type {
   BudgetLimits,
+  BudgetScope,
   BudgetState,
   Clock,
   Ledger,
@@ -14,12 +16,16 @@ import type {
   ReserveResult,
   Settlement,
 } from '../core/ports.ts';
+import { exportHead, exportLines } from '../core/routeExport.ts';
+import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import { type Book, openBook } from './ledgerBook.ts';
+import { type Balances, balancesAt, stateUnder } from './ledgerBudgets.ts';
 import { checkFully } from './ledgerCheck.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, type Mirror, writeMirror } from './ledgerMirror.ts';
 import { openOwners } from './ledgerOwners.ts';
 import { openAnswers, type StoredAnswer } from './ledgerReports.ts';
+import { openRoutes } from './ledgerRoutes.ts';
 import { eventsFrom, type LedgerEvent } from './ledgerRows.ts';
 import type { OwnerLock } from './ownerLock.ts';
 import { faultOf, fileId, inSnapshot, inTransaction, patiently } from './sqliteFile.ts';
@@ -31,6 +37,11 @@ export interface LedgerFile extends Ledger {
   /** Every event in order, for export. */
   events(): Iterable<LedgerEvent>;
   answers(page: { readonly limit: number; readonly beforeSeq?: number }): readonly StoredAnswer[];
+  readonly reports: RouteReports;
+  /** The same verdict on the same prompt twice is kept once. */
+  judge(promptId: string, verdict: Verdict): Promise<void>;
+  /** Tells when another process has committed, by looking every `everyMs`. Returns how to stop it. */
+  onChanged(listener: () => void, everyMs?: number): () => void;
   unfreeze(modelId: string): Promise<void>;
   /** Ends this process's open reservations as if it had died. The ledger only answers `unavailable` afterwards. */
   close(): Promise<void>;
@@ -48,24 +59,27 @@ export interface LedgerDeps {
 }
 
 const SETTLE_PATIENCE = 6;
+const HOUR_MS = 3_600_000;
 
 /** The ledger in a checked, migrated database; enters this process among its owners. */
 export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<LedgerFile> {
   const { files, clock, ownerId, sha256 } = deps;
   const patience = { limitMs: deps.busyRetryMs, sleep: deps.sleep, random: deps.random };
-  const { book, answers, owners } = await patiently(patience, () =>
+  const { book, answers, routes, owners } = await patiently(patience, () =>
     // Preparing a statement reads the schema, for which the file may be busy too.
     inSnapshot(db, () => {
       const opened = openBook(db, sha256);
       return {
         book: opened,
         answers: openAnswers(db),
+        routes: openRoutes(db),
         owners: openOwners(db, opened, files.owners),
       };
     }),
   );
   const openedFile = fileId(files.ledger)?.id;
   const dataVersion = db.prepare('PRAGMA data_version');
+  const stops = new Set<() => void>();
   let ownWrites = 0;
   let closedWhy: string | undefined;
 
@@ -100,13 +114,14 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   }
 
   /** Keeps what was read until this or another process commits. A file that is busy or broken answers with the last reading. */
-  function remembered<T>(read: (key: string) => T): (key: string) => T {
+  function remembered<K, T>(read: (key: K) => T): (key: K) => T {
     let last: { readonly key: string; readonly version: string; readonly value: T } | undefined;
     return (key) => {
       try {
+        const keyText = JSON.stringify(key) ?? '';
         const version = `${integer(dataVersion.get(), 'data_version')}.${ownWrites}`;
-        if (last?.key !== key || last.version !== version)
-          last = { key, version, value: read(key) };
+        if (last?.key !== keyText || last.version !== version)
+          last = { key: keyText, version, value: read(key) };
       } catch (error) {
         if (last === undefined || (db.isOpen && faultOf(error) === undefined)) throw error;
       }
@@ -114,26 +129,46 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     };
   }
 
-  /** The month whose budget is in force. A clock that was set back does not reopen an earlier one. */
-  function budgetMonth(current: string): string {
-    const latest = book.latestMonth();
-    return latest !== undefined && latest > current ? latest : current;
+  const balancesNow = remembered(({ hour, scope }: { hour: number; scope: BudgetScope }) =>
+    balancesAt(book, hour * HOUR_MS, scope),
+  );
+  const frozenNow = remembered((_: '') => book.frozenModels());
+  const sumsOf = remembered((month: string) => answers.sums(month));
+  const reportOf = remembered((month: string) => routes.month(month));
+  const monthBalanceOf = remembered((month: string) => book.balance(month));
+  const pageOf = remembered(routes.routes);
+
+  /** Budgets change with the day and the month, so a reading holds within one hour. */
+  function balances({ sessionId, workspaceId }: BudgetScope): Balances {
+    const hour = Math.floor(clock.now() / HOUR_MS);
+    return balancesNow({ hour, scope: { sessionId, workspaceId } });
   }
 
-  function stateOf(month: string, limits: BudgetLimits): BudgetState {
-    return { month, limitNanoUsd: limits.monthlyNanoUsd, ...book.balance(month) };
+  function budget(limits: BudgetLimits, scope: BudgetScope = {}): BudgetState {
+    return stateUnder(limits, balances(scope));
   }
 
-  const balanceNow = remembered((current) => {
-    const month = budgetMonth(current);
-    return { month, ...book.balance(month) };
-  });
-  const frozenNow = remembered(() => book.frozenModels());
-  const sumsOf = remembered((month) => answers.sums(month));
-
-  function budget(limits: BudgetLimits): BudgetState {
-    return { limitNanoUsd: limits.monthlyNanoUsd, ...balanceNow(monthOf(clock.now())) };
-  }
+  const reports: RouteReports = {
+    month(limits, month) {
+      const now = budget({ monthlyNanoUsd: limits.monthlyNanoUsd });
+      const state =
+        month === undefined || month === now.month
+          ? now
+          : { ...now, month, ...monthBalanceOf(month) };
+      return { budget: state, ...reportOf(state.month) };
+    },
+    routes: (query) => pageOf(query),
+    trace: (promptId) => routes.find(promptId),
+    async export(month, format) {
+      let text = exportHead(format);
+      for (const page of routes.pages(month)) {
+        text += exportLines(page, format);
+        // A year of work is seconds of writing; requests go on in between.
+        await nextTurn();
+      }
+      return text;
+    },
+  };
 
   function tryReserve(request: ReservationRequest, limits: BudgetLimits): ReserveResult {
     const earlier = book.find(request.id);
@@ -143,14 +178,16 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       const why = `model ${request.modelId} is frozen because a bill passed its bound; unfreeze it to use it again`;
       return { kind: 'unavailable', why };
     }
-    const month = budgetMonth(monthOf(clock.now()));
-    if (!fits(stateOf(month, limits), request.boundNanoUsd)) {
+    const atMs = clock.now();
+    const before = balancesAt(book, atMs, request);
+    if (!fits(stateUnder(limits, before), request.boundNanoUsd)) {
       // Holds of a process that died since may be what fills the budget.
       owners.resolveDead(entry());
-      const state = stateOf(month, limits);
+      const state = stateUnder(limits, balancesAt(book, atMs, request));
       if (!fits(state, request.boundNanoUsd)) return { kind: 'exhausted', state };
     }
-    book.reserve(request, month, entry());
+    const { month, day } = before;
+    book.reserve(request, { month, day }, entry());
     return { kind: 'held' };
   }
 
@@ -165,7 +202,9 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
         entered?.release();
         entered = owners.enter(entry());
         // The first readings, taken where no other process can keep the file busy.
-        sumsOf(balanceNow(monthOf(clock.now())).month);
+        const { month } = balances({});
+        sumsOf(month);
+        reportOf(month);
         frozenNow('');
         return entered;
       });
@@ -216,6 +255,29 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     verify: () => inSnapshot(db, () => checkFully(db, sha256)),
     events: () => eventsFrom(db, 1),
     answers: (page) => answers.newest(page),
+    reports,
+
+    async judge(promptId, verdict) {
+      await writeOrThrow(() => routes.judge(promptId, verdict, clock.now()));
+    },
+
+    onChanged(listener, everyMs = 500) {
+      let seen = commitsOfOthers();
+      const timer = setInterval(() => {
+        const now = commitsOfOthers();
+        if (now === undefined || now === seen) return;
+        seen = now;
+        listener();
+      }, everyMs);
+      timer.unref();
+      stops.add(stop);
+      return stop;
+
+      function stop(): void {
+        clearInterval(timer);
+        stops.delete(stop);
+      }
+    },
 
     async unfreeze(modelId) {
       await writeOrThrow(() => book.unfreeze(modelId, entry()));
@@ -223,6 +285,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
 
     async close() {
       if (!db.isOpen) return;
+      for (const stop of stops) stop();
       try {
         await write(() => owners.leave(entry()));
         mirror();
@@ -236,6 +299,16 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       }
     },
   };
+
+  /** SQLite changes this number with every commit of another connection; `undefined` while the file can't be read. */
+  function commitsOfOthers(): number | undefined {
+    try {
+      return integer(dataVersion.get(), 'data_version');
+    } catch (error) {
+      if (faultOf(error) === undefined) throw error;
+      return undefined;
+    }
+  }
 
   async function writeOrThrow<T>(work: () => T, limitMs?: number): Promise<T> {
     try {

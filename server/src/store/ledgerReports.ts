@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { AnswerRecord, SpendReport, SpendRow } from '../core/ports.ts';
-import { amount, integer, optionalText, text } from './sqliteRows.ts';
+import { amount, integer, text } from './sqliteRows.ts';
 
 /** A month's report without the budget, which depends on the limit of whoever asks. */
 export type AnswerSums = Omit<SpendReport, 'budget'>;
@@ -20,9 +20,6 @@ export interface Answers {
   newest(page: { readonly limit: number; readonly beforeSeq?: number }): readonly StoredAnswer[];
 }
 
-/** Stands in `SpendRow.modelId` for prompts that no model answered; what they cost still counts. */
-const NO_MODEL = 'none';
-
 const servedSchema = z.enum(['local', 'cloud', 'cache', 'none']);
 
 export const NO_ANSWERS: AnswerSums = { answers: 0, savedNanoUsd: 0, unknownSavings: 0, rows: [] };
@@ -34,9 +31,9 @@ export function openAnswers(db: DatabaseSync): Answers {
     'SELECT seq, record FROM answers WHERE seq < ? ORDER BY seq DESC LIMIT ?',
   );
   const group = db.prepare(
-    `SELECT model_id, served, count(*) AS answers, sum(cost_nano_usd) AS cost,
-       coalesce(sum(saved_nano_usd), 0) AS saved, sum(saved_nano_usd IS NULL) AS unknown
-     FROM answers WHERE month = ? GROUP BY model_id, served ORDER BY answers DESC, model_id, served`,
+    `SELECT model_id, served, sum(answers) AS answers, sum(cost_nano_usd) AS cost,
+       sum(saved_nano_usd) AS saved, sum(unknown_savings) AS unknown
+     FROM route_sums WHERE month = ? GROUP BY model_id, served ORDER BY answers DESC, model_id, served`,
   );
   return {
     add(answer) {
@@ -51,7 +48,7 @@ export function openAnswers(db: DatabaseSync): Answers {
       const groups = group.all(month);
       const rows = groups.map(
         (row): SpendRow => ({
-          modelId: optionalText(row, 'model_id') ?? NO_MODEL,
+          modelId: text(row, 'model_id'),
           served: servedSchema.parse(text(row, 'served')),
           answers: integer(row, 'answers'),
           costNanoUsd: amount(row, 'cost'),

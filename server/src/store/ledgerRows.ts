@@ -6,8 +6,10 @@ import type { NanoUsd } from '../core/types.ts';
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
 
 export interface Reservation extends ReservationRequest {
-  /** UTC month whose budget it counts against, fixed when it was reserved. */
+  /** UTC month and day whose budgets it counts against, fixed when it was reserved. */
   readonly month: string;
+  /** `undefined` for one made by a program that knew no days. */
+  readonly day: string | undefined;
   readonly owner: string;
   readonly state: ReservationState;
 }
@@ -75,6 +77,9 @@ export function reservationFrom(row: Row): Reservation {
     fingerprint: text(row, 'fingerprint'),
     boundNanoUsd: amount(row, 'bound_nano_usd'),
     month: text(row, 'month'),
+    day: optionalText(row, 'day'),
+    sessionId: optionalText(row, 'session_id'),
+    workspaceId: optionalText(row, 'workspace_id'),
     owner: text(row, 'owner'),
     state: stateFrom(row),
   };

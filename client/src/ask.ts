@@ -1,0 +1,127 @@
+/** The question box: a quick pick with a live preview below. Enter sends, Esc closes, Tab changes where it goes. */
+import * as vscode from 'vscode';
+import type { Destination, PreviewResult } from '../../server/src/protocol.ts';
+import type { Answering } from './answering.ts';
+import { destinationLabel, nextDestination, previewItems } from './askPreview.ts';
+import type { CodeContext } from './codeContext.ts';
+import { messageOf, type Server } from './server.ts';
+
+const DEBOUNCE_MS = 150;
+const ICONS: Readonly<Record<Destination, string>> = {
+  auto: 'arrow-swap',
+  local: 'device-desktop',
+  cloud: 'cloud',
+};
+
+export interface Asked {
+  readonly text: string;
+  readonly destination: Destination;
+}
+
+export interface AskBox {
+  /** Resolves when a question is sent, with `null` when the box is closed. */
+  open(context: CodeContext | null, text?: string): Promise<Asked | null>;
+  /** Changes where the question in the open box goes. */
+  nextDestination(): void;
+}
+
+export function createAskBox(server: Server, answering: Answering): AskBox {
+  let turn: (() => void) | undefined;
+
+  async function open(context: CodeContext | null, text = ''): Promise<Asked | null> {
+    const pick = vscode.window.createQuickPick();
+    let destination: Destination = 'auto';
+    let timer: NodeJS.Timeout | undefined;
+    let asking: vscode.CancellationTokenSource | undefined;
+    const contextLine = context?.label ?? '';
+
+    function show(preview: PreviewResult): void {
+      const items = previewItems(preview, contextLine, vscode.l10n.t);
+      pick.items = items.map((item) => ({ ...item, alwaysShow: true }));
+    }
+
+    async function refresh(): Promise<void> {
+      asking?.cancel();
+      const mine = new vscode.CancellationTokenSource();
+      asking = mine;
+      if (pick.value.trim() === '') {
+        pick.busy = false;
+        show({ kind: 'empty' });
+        return;
+      }
+      pick.busy = true;
+      const question = {
+        text: pick.value,
+        context: context === null ? [] : [context.part],
+        destination,
+      };
+      const preview = await server
+        .request('costAwareRouter/preview', answering.paramsOf(question), mine.token)
+        .catch((error: unknown): PreviewResult => ({ kind: 'refused', message: messageOf(error) }));
+      if (mine.token.isCancellationRequested) return;
+      pick.busy = false;
+      show(preview);
+    }
+
+    function schedule(): void {
+      clearTimeout(timer);
+      timer = setTimeout(() => void refresh(), DEBOUNCE_MS);
+    }
+
+    function drawDestination(): void {
+      pick.title = vscode.l10n.t(
+        'Ask (Enter sends, Esc closes) · goes: {0}',
+        destinationLabel(destination, vscode.l10n.t),
+      );
+      pick.buttons = [
+        {
+          iconPath: new vscode.ThemeIcon(ICONS[destination]),
+          tooltip: vscode.l10n.t(
+            'Goes: {0}. Tab changes it.',
+            destinationLabel(destination, vscode.l10n.t),
+          ),
+        },
+      ];
+    }
+
+    turn = () => {
+      destination = nextDestination(destination);
+      drawDestination();
+      schedule();
+    };
+    pick.placeholder = vscode.l10n.t('What do you want to know?');
+    pick.ignoreFocusOut = true;
+    pick.matchOnDescription = false;
+    pick.value = text;
+    drawDestination();
+    show({ kind: 'empty' });
+    setAsking(true);
+    try {
+      return await new Promise<Asked | null>((resolve) => {
+        pick.onDidChangeValue(schedule);
+        pick.onDidTriggerButton(() => turn?.());
+        pick.onDidAccept(() => {
+          const question = pick.value.trim();
+          if (question === '') return;
+          resolve({ text: question, destination });
+          pick.hide();
+        });
+        pick.onDidHide(() => resolve(null));
+        pick.show();
+        if (text !== '') schedule();
+      });
+    } finally {
+      turn = undefined;
+      setAsking(false);
+      clearTimeout(timer);
+      asking?.cancel();
+      pick.dispose();
+    }
+  }
+
+  return { open, nextDestination: () => turn?.() };
+}
+
+function setAsking(asking: boolean): void {
+  void vscode.commands.executeCommand('setContext', 'costAwareRouter.asking', asking);
+}

@@ -1,0 +1,79 @@
+/** The lines under the question while it is typed: where it would go, for how much at most, and why. Pure. */
+import type { Destination, PreviewResult } from '../../server/src/protocol.ts';
+import type { Translate } from './translate.ts';
+
+export interface PreviewItem {
+  readonly label: string;
+  readonly description: string;
+  readonly detail: string;
+}
+
+/** A label that no typed text matches, so that the second item never sorts above the first. */
+const NO_LABEL = ' ';
+
+/** Always two items of two lines, so that nothing moves while a person types. */
+export function previewItems(
+  preview: PreviewResult,
+  context: string,
+  t: Translate,
+): readonly [PreviewItem, PreviewItem] {
+  switch (preview.kind) {
+    case 'empty':
+      return [
+        {
+          label: t('Type a question'),
+          description: '',
+          detail: t('Where it goes and what it costs at most shows here.'),
+        },
+        second('', context, t),
+      ];
+    case 'refused':
+      return [
+        { label: `$(circle-slash) ${t('not answered')}`, description: '', detail: preview.message },
+        second('', context, t),
+      ];
+    case 'route': {
+      const { model, tier, estimate, latency, reason, ifUnsure, bound } = preview.route;
+      const where = tier === 'local' ? t('local') : t('cloud');
+      const time = latency === 'unknown' ? t('time unknown') : latency;
+      return [
+        {
+          label: `$(arrow-right) ${[where, model, estimate, time].join(' · ')}`,
+          description: '',
+          detail: reason,
+        },
+        second(
+          ifUnsure === null ? bound : t('if unsure: {0}, {1}', ifUnsure, bound),
+          preview.context || context,
+          t,
+        ),
+      ];
+    }
+  }
+}
+
+function second(description: string, context: string, t: Translate): PreviewItem {
+  const detail = context === '' ? t('no context') : t('context: {0}', context);
+  return { label: NO_LABEL, description: description || NO_LABEL, detail };
+}
+
+const NEXT: Readonly<Record<Destination, Destination>> = {
+  auto: 'local',
+  local: 'cloud',
+  cloud: 'auto',
+};
+
+export function nextDestination(destination: Destination): Destination {
+  return NEXT[destination];
+}
+
+export function destinationLabel(destination: Destination, t: Translate): string {
+  switch (destination) {
+    case 'auto':
+      return t('automatic');
+    case 'local':
+      return t('local only');
+    case 'cloud':
+      return t('cloud');
+  }
+}

@@ -1,0 +1,170 @@
+/** The command table: every command of the manifest and what it does. A command that fails says so in one sentence. */
+import * as vscode from 'vscode';
+import type { ExplainTask } from '../../server/src/protocol.ts';
+import type { Answering } from './answering.ts';
+import type { Answers } from './answers.ts';
+import type { AskBox } from './ask.ts';
+import { type CodeContext, codeContext, targetRange } from './codeContext.ts';
+import { COMMAND_NAMES, type CommandName, commandId } from './commandIds.ts';
+import type { Dashboard } from './dashboardView.ts';
+import type { Explanations } from './explanations.ts';
+import { chooseExport } from './exportRoutes.ts';
+import type { Keys } from './keys.ts';
+import type { Models } from './models.ts';
+import { openSample } from './sample.ts';
+import { messageOf, type Server } from './server.ts';
+import type { StatusSource } from './statusBar.ts';
+import { workspaceId } from './workspaceId.ts';
+
+export interface CommandTargets {
+  readonly extensionId: string;
+  readonly log: vscode.LogOutputChannel;
+  readonly server: Server;
+  readonly status: StatusSource;
+  readonly answering: Answering;
+  readonly askBox: AskBox;
+  readonly answers: Answers;
+  readonly explanations: Explanations;
+  readonly dashboard: Dashboard;
+  readonly keys: Keys;
+  readonly models: Models;
+}
+
+type Handler = (argument?: unknown) => unknown;
+
+export function registerCommands(targets: CommandTargets): vscode.Disposable {
+  const table = commandTable(targets);
+  return vscode.Disposable.from(
+    ...COMMAND_NAMES.map((name) =>
+      vscode.commands.registerCommand(commandId(name), async (argument?: unknown) => {
+        try {
+          return await table[name](argument);
+        } catch (error) {
+          targets.log.error(`${name}: ${messageOf(error)}`);
+          const showLog = vscode.l10n.t('Show Log');
+          const chosen = await vscode.window.showErrorMessage(messageOf(error), showLog);
+          if (chosen === showLog) targets.log.show();
+          return undefined;
+        }
+      }),
+    ),
+  );
+}
+
+function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Handler>> {
+  const { server, askBox, answers, explanations, dashboard, keys, models } = targets;
+
+  async function ask(context: CodeContext | null, text?: unknown): Promise<void> {
+    const asked = await askBox.open(context, typeof text === 'string' ? text : '');
+    if (asked === null) return;
+    await answers.ask({
+      ...asked,
+      shown: asked.text,
+      context: context === null ? [] : [context.part],
+      contextLabel: context?.label ?? '',
+      range: context?.range ?? null,
+    });
+  }
+
+  async function askAboutSelection(text?: unknown): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined) return say(vscode.l10n.t('Open a file to ask about.'));
+    await ask(codeContext(editor), text);
+  }
+
+  async function codeTask(task: ExplainTask, argument: unknown): Promise<void> {
+    const range = targetRange(argument);
+    if (range === null) return say(vscode.l10n.t('Open a file to ask about.'));
+    const made = await server.request('costAwareRouter/codeTask', { task, range });
+    if (made === null) {
+      return say(vscode.l10n.t('There is no code here to ask about. Select some lines.'));
+    }
+    if (task === 'explain') return await explanations.explain(made);
+    const lines = made.range.endLine - made.range.startLine + 1;
+    await answers.ask({
+      text: made.text,
+      shown: made.title,
+      context: made.context,
+      contextLabel: vscode.l10n.t('selection ({0} lines)', lines),
+      destination: 'auto',
+      range: made.range,
+    });
+  }
+
+  return {
+    ask: (text) => ask(null, text),
+    askAboutSelection,
+    explain: (argument) => codeTask('explain', argument),
+    findProblems: (argument) => codeTask('find_problems', argument),
+    writeTest: (argument) => codeTask('write_test', argument),
+    document: (argument) => codeTask('document', argument),
+    askBigger: (argument) => explanations.askBigger(argument),
+    keepExplanation: (argument) => explanations.keep(argument),
+    dismissExplanation: (argument) => explanations.dismiss(argument),
+    thumbsUp: (argument) => explanations.rate(argument, 'up'),
+    thumbsDown: (argument) => explanations.rate(argument, 'down'),
+    replyToExplanation: (argument) => explanations.reply(argument),
+    openDashboard: () => vscode.commands.executeCommand('costAwareRouter.dashboard.focus'),
+    openDashboardTab: () => dashboard.openTab(),
+    setKey: () => keys.set(),
+    clearKey: () => keys.clear(),
+    testKey: () => keys.test(),
+    chooseModel: () => models.choose(),
+    downloadModel: (modelId) => models.download(modelId),
+    useOwnModel: () => models.useOwnFile(),
+    export: () => chooseExport(server),
+    openSettings: () => openSettings(`@ext:${targets.extensionId}`),
+    openBudget: () => openSettings('costAwareRouter.budget'),
+    openWalkthrough: () =>
+      vscode.commands.executeCommand(
+        'workbench.action.openWalkthrough',
+        `${targets.extensionId}#start`,
+        false,
+      ),
+    trySample: async () => askAboutSelection(await openSample()),
+    stayLocal: () => say(vscode.l10n.t('Answers stay local. A key can be added at any time.')),
+    showLastRoute: () => showLastRoute(targets),
+    showLog: () => targets.log.show(),
+    clearHistory: () => clearHistory(server),
+    refreshPrices: async () =>
+      say((await server.request('costAwareRouter/refreshPrices', null)).message),
+    restartServer: () => server.restart(),
+    cancel: () => {
+      const cancelled = targets.answering.cancelAll();
+      if (cancelled === 0) say(vscode.l10n.t('Nothing is being answered.'));
+    },
+    nextDestination: () => askBox.nextDestination(),
+  };
+}
+
+function say(message: string): void {
+  void vscode.window.showInformationMessage(message);
+}
+
+async function openSettings(query: string): Promise<void> {
+  await vscode.commands.executeCommand('workbench.action.openSettings', query);
+}
+
+/** The routes lie newest first in the dashboard; the sentence itself is said at once. */
+async function showLastRoute({ status, dashboard }: CommandTargets): Promise<void> {
+  dashboard.openTab();
+  const reason = status.current()?.lastReason ?? '';
+  if (reason === '') say(vscode.l10n.t('Nothing was asked yet.'));
+}
+
+async function clearHistory(server: Server): Promise<void> {
+  const here = vscode.l10n.t('Of This Workspace');
+  const all = vscode.l10n.t('Of All Workspaces');
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Delete the stored questions and answers?'),
+    {
+      modal: true,
+      detail: vscode.l10n.t('What was spent and saved stays: it holds no text.'),
+    },
+    here,
+    all,
+  );
+  if (chosen === undefined) return;
+  const params = { workspaceId: chosen === here ? workspaceId() : null };
+  say((await server.request('costAwareRouter/clearHistory', params)).message);
+}

@@ -1,0 +1,140 @@
+/** Hosts the dashboard page, as a view and as an editor tab, and relays its questions to the server. */
+import * as vscode from 'vscode';
+import type { DownloadProgress, StatusWire } from '../../server/src/protocol.ts';
+import { messageOf, type Server } from './server.ts';
+import type { StatusSource } from './statusBar.ts';
+import { runPageCommand, showPage, tabIcon } from './webviewHost.ts';
+import {
+  type DashboardToHost,
+  type HostToDashboard,
+  parseDashboardMessage,
+} from './webviewMessages.ts';
+
+export interface DashboardOptions {
+  readonly extensionUri: vscode.Uri;
+  readonly server: Server;
+  readonly status: StatusSource;
+  readonly onExport: (month: string, format: 'csv' | 'jsonl') => Promise<void>;
+}
+
+export interface Dashboard {
+  /** Opens it as an editor tab, or shows the tab that is open. */
+  openTab(): void;
+}
+
+export function createDashboard(options: DashboardOptions): Dashboard & vscode.Disposable {
+  const { server, status } = options;
+  const pages = new Set<vscode.Webview>();
+  let tab: vscode.WebviewPanel | undefined;
+
+  function send(webview: vscode.Webview, message: HostToDashboard): void {
+    void webview.postMessage(message);
+  }
+
+  function sendAll(message: HostToDashboard): void {
+    for (const page of pages) send(page, message);
+  }
+
+  async function answer(webview: vscode.Webview, message: DashboardToHost): Promise<void> {
+    switch (message.type) {
+      case 'ready': {
+        send(webview, serverMessage(server));
+        const current = status.current();
+        if (current !== null) send(webview, { type: 'status', status: current });
+        return;
+      }
+      case 'export':
+        return await options.onExport(message.month, message.format);
+      case 'command':
+        return await runPageCommand(message.command, message.modelId);
+      default:
+        send(webview, await reply(message).catch((error) => failure(message.id, error)));
+    }
+  }
+
+  type Asking = Extract<DashboardToHost, { readonly id: number }>;
+
+  async function reply(message: Asking): Promise<HostToDashboard> {
+    const { id } = message;
+    switch (message.type) {
+      case 'report': {
+        const month = message.month === null ? {} : { month: message.month };
+        return {
+          type: 'report',
+          id,
+          report: await server.request('costAwareRouter/report', month),
+        };
+      }
+      case 'routes':
+        return {
+          type: 'routes',
+          id,
+          page: await server.request('costAwareRouter/routes', message.params),
+        };
+      case 'trace': {
+        const { promptId } = message;
+        return {
+          type: 'trace',
+          id,
+          trace: await server.request('costAwareRouter/trace', { promptId }),
+        };
+      }
+    }
+  }
+
+  function host(webview: vscode.Webview, onGone: vscode.Event<void>): void {
+    pages.add(webview);
+    onGone(() => pages.delete(webview));
+    webview.onDidReceiveMessage((raw: unknown) => {
+      const message = parseDashboardMessage(raw);
+      if (message !== null) void answer(webview, message);
+    });
+    showPage(webview, options.extensionUri, 'dashboard', vscode.l10n.t('Dashboard'));
+  }
+
+  const subscriptions = [
+    vscode.window.registerWebviewViewProvider('costAwareRouter.dashboard', {
+      resolveWebviewView: (view) => host(view.webview, view.onDidDispose),
+    }),
+    server.onDidChangeState(() => sendAll(serverMessage(server))),
+    status.onDidChange((next: StatusWire) => sendAll({ type: 'status', status: next })),
+    server.on('costAwareRouter/downloadProgress', (progress: DownloadProgress) =>
+      sendAll({ type: 'download', progress }),
+    ),
+  ];
+
+  return {
+    openTab() {
+      if (tab !== undefined) return tab.reveal();
+      const panel = vscode.window.createWebviewPanel(
+        'costAwareRouter.dashboardTab',
+        vscode.l10n.t('Routes and Spend'),
+        vscode.ViewColumn.Active,
+        { retainContextWhenHidden: true },
+      );
+      panel.iconPath = tabIcon(options.extensionUri);
+      tab = panel;
+      panel.onDidDispose(() => {
+        tab = undefined;
+      });
+      host(panel.webview, panel.onDidDispose);
+    },
+    dispose: () => vscode.Disposable.from(...subscriptions, ...(tab ? [tab] : [])).dispose(),
+  };
+}
+
+function serverMessage(server: Server): HostToDashboard {
+  const state = server.state();
+  return {
+    type: 'server',
+    state: state.kind,
+    message:
+      state.kind === 'stopped'
+        ? vscode.l10n.t('The router is not running ({0}).', state.cause)
+        : '',
+  };
+}
+
+function failure(id: number, error: unknown): HostToDashboard {
+  return { type: 'failed', id, message: messageOf(error) };
+}

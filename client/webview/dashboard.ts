@@ -1,0 +1,232 @@
+/**
+ * The dashboard page: asks the extension for the month and draws it. It keeps no figures of its own; when the ledger
+ * changes it asks again. Which month, and chart or table, survive a hidden or reloaded page.
+ */
+import './dashboard.css';
+import '@vscode-elements/elements/dist/vscode-badge/index.js';
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import '@vscode-elements/elements/dist/vscode-option/index.js';
+import '@vscode-elements/elements/dist/vscode-single-select/index.js';
+import '@vscode-elements/elements/dist/vscode-textfield/index.js';
+import type { GroupWire, ReportWire, StatusWire } from '../../server/src/protocol.ts';
+import type { DashboardToHost, HostToDashboard } from '../src/webviewMessages.ts';
+import { button, dataTable, el } from './dom.ts';
+import { connect, createQuestions } from './host.ts';
+import { downloadLine, modelCards, type RunCommand } from './modelCards.ts';
+import { firstQuestion, notices, type ServerState } from './notices.ts';
+import { createRouteList } from './routeList.ts';
+import { createSpendChart } from './spendChart.ts';
+import { t } from './strings.ts';
+import { summaryCards } from './summaryCards.ts';
+
+/** Several changes in a row (a hold, its bill, the record) are drawn once. */
+const SETTLE_MS = 300;
+/** A download that is cancelled or fails says nothing more; its line goes after this long. */
+const FORGET_MS = 30_000;
+
+const host = connect<DashboardToHost, HostToDashboard>();
+const questions = createQuestions(host);
+const run: RunCommand = (command, modelId) => host.post({ type: 'command', command, modelId });
+
+let saved = readState(host.api.getState());
+let server: ServerState = { state: 'starting', message: '' };
+let status: StatusWire | null = null;
+let report: ReportWire | null = null;
+const drawn = new Map<HTMLElement, string>();
+let forgetting: ReturnType<typeof setTimeout> | undefined;
+let refreshing: ReturnType<typeof setTimeout> | undefined;
+
+const page = document.getElementById('page') ?? document.body;
+const header = el('header');
+const alerts = el('div', { class: 'notices', attrs: { 'aria-live': 'polite' } });
+const downloads = el('div', { class: 'notices' });
+const summary = el('div');
+const chart = createSpendChart(saved.view, (view) => keep({ ...saved, view }));
+const groups = el('div', { class: 'groups' });
+const routes = createRouteList(questions);
+const models = el('div');
+const figures = el('div', { class: 'figures' }, [
+  summary,
+  chart.element,
+  groups,
+  routes.element,
+  models,
+]);
+figures.hidden = true;
+page.append(header, alerts, downloads, figures);
+
+host.onMessage((message) => {
+  switch (message.type) {
+    case 'server':
+      server = message;
+      drawNotices();
+      if (server.state === 'running') refreshSoon();
+      return;
+    case 'status':
+      status = message.status;
+      // A last known status of a server that has stopped does not make it run.
+      if (server.state === 'starting') server = { state: 'running', message: '' };
+      drawNotices();
+      if (server.state === 'running') refreshSoon();
+      return;
+    case 'download': {
+      const { receivedBytes, totalBytes } = message.progress;
+      const done = totalBytes !== null && receivedBytes >= totalBytes;
+      downloads.replaceChildren(...(done ? [] : [downloadLine(message.progress)]));
+      clearTimeout(forgetting);
+      forgetting = setTimeout(() => downloads.replaceChildren(), FORGET_MS);
+      return;
+    }
+    default:
+  }
+});
+drawNotices();
+host.post({ type: 'ready' });
+
+function refreshSoon(): void {
+  clearTimeout(refreshing);
+  refreshing = setTimeout(() => void refresh(), report === null ? 0 : SETTLE_MS);
+}
+
+async function refresh(): Promise<void> {
+  try {
+    const found = await questions.ask({ type: 'report', month: saved.month });
+    report = found.report;
+    draw(report);
+  } catch (error) {
+    drawn.delete(alerts);
+    alerts.replaceChildren(
+      el('div', { class: 'notice' }, [
+        el('p', { text: error instanceof Error ? error.message : String(error) }),
+        button(t('Try again'), refreshSoon, { primary: true }),
+      ]),
+    );
+  }
+}
+
+function draw(next: ReportWire): void {
+  figures.hidden = false;
+  drawChanged(header, [next.month, next.months, next.pricesAsOf], () => headerParts(next));
+  drawChanged(summary, [next, status?.level, status?.resetDate], () => [
+    ...(next.answers === 0 ? [firstQuestion(run)] : []),
+    summaryCards(next, status),
+  ]);
+  const nothing = next.answers === 0;
+  chart.element.hidden = nothing;
+  groups.hidden = nothing;
+  chart.show(next.days, next.baseline);
+  drawChanged(groups, [next.byModel, next.byTask], () => [
+    groupTable('model', t('By model'), t('Model'), next.byModel),
+    groupTable('task', t('By task'), t('Task'), next.byTask),
+  ]);
+  drawChanged(models, next.models, () => [modelCards(next.models, run)]);
+  routes.show(
+    next.month,
+    next.models.map(({ id, label }) => ({ id, label })),
+  );
+}
+
+/** What can hold the focus is drawn anew only when it says something else, so that a refresh never takes the focus away. */
+function drawChanged(holder: HTMLElement, facts: unknown, parts: () => readonly Node[]): void {
+  const key = JSON.stringify(facts);
+  if (drawn.get(holder) === key) return;
+  drawn.set(holder, key);
+  holder.replaceChildren(...parts());
+}
+
+function headerParts(next: ReportWire): readonly HTMLElement[] {
+  const chosen = el('vscode-single-select', {
+    class: 'month',
+    attrs: { label: t('Month') },
+    on: {
+      change: (event) => {
+        const month = (event.currentTarget as HTMLElement & { value: string }).value;
+        keep({ ...saved, month });
+        void refresh();
+      },
+    },
+  });
+  const months = next.months.includes(next.month) ? next.months : [next.month, ...next.months];
+  chosen.append(
+    ...months.map((month) =>
+      el('vscode-option', {
+        text: monthName(month),
+        attrs: { value: month, selected: month === next.month },
+      }),
+    ),
+  );
+  return [
+    el('h1', { class: 'unseen', text: t('What was spent and saved, and why') }),
+    chosen,
+    el('div', { class: 'header-actions' }, [
+      button(t('Prices as of {0}', next.pricesAsOf), () => run('refresh_prices', null), {
+        label: t('Prices as of {0}; refresh them', next.pricesAsOf),
+      }),
+      button(t('CSV'), () => host.post({ type: 'export', month: next.month, format: 'csv' }), {
+        label: t('Export this month as CSV'),
+      }),
+      button(t('JSONL'), () => host.post({ type: 'export', month: next.month, format: 'jsonl' }), {
+        label: t('Export this month as JSON lines'),
+      }),
+      button(t('Settings'), () => run('open_settings', null)),
+    ]),
+  ];
+}
+
+function drawNotices(): void {
+  drawChanged(alerts, [server, status?.missing, status?.level, status?.notices], () =>
+    notices(server, status, run),
+  );
+}
+
+function groupTable(
+  name: string,
+  title: string,
+  heading: string,
+  rows: readonly GroupWire[],
+): HTMLElement {
+  return el('section', { class: `group group-${name}` }, [
+    el('h2', { text: title }),
+    rows.length === 0
+      ? el('p', { class: 'quiet', text: t('Nothing yet.') })
+      : dataTable(
+          title,
+          [heading, t('Answers'), t('Spent'), t('Saved'), t('Unknown')],
+          rows.map((row) => [
+            row.name,
+            row.answers.toLocaleString(),
+            row.spent,
+            row.saved,
+            String(row.unknownSavings),
+          ]),
+        ),
+  ]);
+}
+
+/** `November 2026` in the editor's language. */
+function monthName(month: string): string {
+  const day = new Date(`${month}-01T00:00:00Z`);
+  if (Number.isNaN(day.getTime())) return month;
+  return day.toLocaleDateString(document.documentElement.lang || 'en', {
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+}
+
+interface SavedState {
+  /** `null` follows the current month. */
+  readonly month: string | null;
+  readonly view: 'chart' | 'table';
+}
+
+function keep(next: SavedState): void {
+  saved = next;
+  host.api.setState(next);
+}
+
+function readState(state: unknown): SavedState {
+  if (typeof state !== 'object' || state === null) return { month: null, view: 'chart' };
+  const month = 'month' in state && typeof state.month === 'string' ? state.month : null;
+  return { month, view: 'view' in state && state.view === 'table' ? 'table' : 'chart' };
+}

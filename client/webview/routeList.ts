@@ -1,0 +1,227 @@
+/**
+ * The routes, newest first: filters above, rows fetched in pages of a hundred as they come into sight, each row opening
+ * to its trace. Pages out of sight are forgotten, so memory stays bounded however long the ledger is.
+ */
+import type { RouteRowWire, RoutesParams } from '../../server/src/protocol.ts';
+import { el } from './dom.ts';
+import type { Questions } from './host.ts';
+import { createRouteFilters, type RouteFilters } from './routeFilters.ts';
+import { fixed, servedWord, t } from './strings.ts';
+import { traceView } from './traceView.ts';
+import { createVirtualList } from './virtualList.ts';
+
+const PAGE = 100;
+const KEPT_PAGES = 12;
+const NARROW = 560;
+/** Places that a person only scrolls past are not fetched. */
+const PAUSE_MS = 40;
+
+export interface RouteList {
+  readonly element: HTMLElement;
+  /** Shows a month; of the month that stands already, what is in sight is fetched again, keeping the place. */
+  show(month: string, models: readonly { readonly id: string; readonly label: string }[]): void;
+}
+
+export function createRouteList(questions: Questions): RouteList {
+  let month = '';
+  let total = 0;
+  let generation = 0;
+  let inSight = { first: 0, last: 0 };
+  let pause: ReturnType<typeof setTimeout> | undefined;
+  const pages = new Map<number, readonly RouteRowWire[]>();
+  const asked = new Set<number>();
+
+  const count = el('p', { class: 'count', attrs: { role: 'status', 'aria-live': 'polite' } });
+  const filters = createRouteFilters(() => restart());
+  const list = createVirtualList({
+    label: t('Routes'),
+    draw: (index, row) => drawRow(row, rowOf(index)),
+    detail: (index) => traceDetail(rowOf(index)),
+    onWindow: (first, last) => {
+      inSight = { first, last };
+      clearTimeout(pause);
+      pause = setTimeout(loadInSight, PAUSE_MS);
+    },
+  });
+  const head = headings();
+  const grid = el(
+    'div',
+    { class: 'grid', attrs: { role: 'treegrid', 'aria-label': t('Routes, newest first') } },
+    [head, list.element],
+  );
+  const element = el('section', { class: 'routes', attrs: { 'aria-labelledby': 'routes-title' } }, [
+    el('div', { class: 'section-head' }, [
+      el('h2', { text: t('Routes'), attrs: { id: 'routes-title' } }),
+      count,
+    ]),
+    filters.element,
+    grid,
+  ]);
+  new ResizeObserver(() => {
+    const narrow = grid.clientWidth < NARROW;
+    grid.classList.toggle('narrow', narrow);
+    list.setRowHeight(narrow ? 48 : 30);
+    // Columns stand under their headings whether or not the scrollbar takes room.
+    head.style.paddingRight = `${list.element.offsetWidth - list.element.clientWidth}px`;
+  }).observe(grid);
+
+  function rowOf(index: number): RouteRowWire | undefined {
+    return pages.get(pageOf(index))?.[index % PAGE];
+  }
+
+  function params(page: number, values: RouteFilters): RoutesParams {
+    return { ...values, month, offset: page * PAGE, limit: PAGE };
+  }
+
+  async function load(page: number, again = false): Promise<void> {
+    if (month === '' || (!again && (pages.has(page) || asked.has(page)))) return;
+    const mine = generation;
+    asked.add(page);
+    try {
+      const { page: found } = await questions.ask({
+        type: 'routes',
+        params: params(page, filters.values()),
+      });
+      if (mine !== generation) return;
+      const added = found.total - total;
+      // Rows moved: whatever was fetched before stands at other places now.
+      if (again && added !== 0) pages.clear();
+      pages.set(page, found.rows);
+      forgetFarPages();
+      total = found.total;
+      showCount();
+      grid.setAttribute('aria-rowcount', String(total + 1));
+      list.setTotal(total);
+      if (again && added > 0) list.shift(added);
+      list.redraw();
+    } catch (error) {
+      if (mine === generation) count.textContent = sentence(error);
+    } finally {
+      asked.delete(page);
+    }
+  }
+
+  function loadInSight(): void {
+    for (let page = pageOf(inSight.first); page <= pageOf(inSight.last); page += 1) void load(page);
+  }
+
+  function forgetFarPages(): void {
+    const middle = pageOf(Math.round((inSight.first + inSight.last) / 2));
+    const byDistance = [...pages.keys()].sort(
+      (a, b) => Math.abs(a - middle) - Math.abs(b - middle),
+    );
+    for (const page of byDistance.slice(KEPT_PAGES)) pages.delete(page);
+  }
+
+  function showCount(): void {
+    const filtered = filters.active();
+    grid.hidden = total === 0;
+    if (total > 0) count.textContent = t('{0} routes', total.toLocaleString());
+    else if (filtered) count.textContent = t('No route matches these filters.');
+    else count.textContent = t('No routes in this month yet.');
+  }
+
+  function restart(): void {
+    generation += 1;
+    pages.clear();
+    asked.clear();
+    total = 0;
+    list.reset();
+    void load(0);
+  }
+
+  function traceDetail(row: RouteRowWire | undefined): HTMLElement {
+    const holder = el('div', { class: 'trace-holder' });
+    if (!row) {
+      holder.textContent = t('Loading…');
+      return holder;
+    }
+    holder.append(
+      el('p', { class: 'trace-title', text: row.title }),
+      el('p', {
+        class: 'trace-facts',
+        text: [
+          row.time,
+          servedWord(row.served),
+          row.model,
+          row.cost,
+          row.latency,
+          `${t('Saved')}: ${row.saved}`,
+        ]
+          .filter(Boolean)
+          .join(' · '),
+      }),
+      el('p', { class: 'trace-reason', text: row.reason }),
+    );
+    const waiting = el('p', { text: t('Loading…') });
+    holder.append(waiting);
+    questions.ask({ type: 'trace', promptId: row.promptId }).then(
+      ({ trace }) =>
+        waiting.replaceWith(
+          trace ? traceView(trace) : el('p', { text: t('No trace was kept for this route.') }),
+        ),
+      (error: unknown) => {
+        waiting.textContent = sentence(error);
+      },
+    );
+    return holder;
+  }
+
+  return {
+    element,
+    show: (next, models) => {
+      filters.setModels(models);
+      if (next === month) {
+        void load(0, true);
+        return;
+      }
+      month = next;
+      restart();
+    },
+  };
+}
+
+function headings(): HTMLElement {
+  const names = [t('Time'), t('What'), t('Where'), t('Cost'), t('Score'), t('Why')];
+  return el('div', { class: 'row-head', attrs: { role: 'rowgroup' } }, [
+    el(
+      'div',
+      { class: 'cells', attrs: { role: 'row', 'aria-rowindex': 1 } },
+      names.map((name) => el('span', { text: name, attrs: { role: 'columnheader' } })),
+    ),
+  ]);
+}
+
+function drawRow(row: HTMLElement, route: RouteRowWire | undefined): void {
+  if (!route) {
+    row.replaceChildren(el('span', { text: t('Loading…'), attrs: { role: 'gridcell' } }));
+    return;
+  }
+  const where = [servedWord(route.served), route.model].filter(Boolean).join(' · ');
+  const cells: readonly (readonly [string, string])[] = [
+    ['time', route.time],
+    ['title', route.title],
+    ['where', where],
+    ['cost', route.cost],
+    ['score', fixed(route.score)],
+    ['why', route.reason],
+  ];
+  row.dataset['prompt'] = route.promptId;
+  row.replaceChildren(
+    el(
+      'div',
+      { class: 'cells', attrs: { role: 'presentation' } },
+      cells.map(([name, text]) =>
+        el('span', { class: `cell-${name}`, text, attrs: { role: 'gridcell', title: text } }),
+      ),
+    ),
+  );
+}
+
+function pageOf(index: number): number {
+  return Math.max(0, Math.floor(index / PAGE));
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,197 @@
+/**
+ * Spend per day as bars with the baseline as a line above them, and the same as a table. The two differ in shape, not only
+ * in colour. Every label is the server's own text: the chart only places numbers, it never formats or adds them.
+ */
+import uPlot from 'uplot';
+import type { DayWire } from '../../server/src/protocol.ts';
+import { button, dataTable, el } from './dom.ts';
+import { t } from './strings.ts';
+
+const HEIGHT = 180;
+/** The server's word for a figure that can't be known. */
+const UNKNOWN = 'unknown';
+
+export interface SpendChart {
+  readonly element: HTMLElement;
+  show(days: readonly DayWire[], baseline: string): void;
+}
+
+export function createSpendChart(
+  view: 'chart' | 'table',
+  onView: (view: 'chart' | 'table') => void,
+): SpendChart {
+  let days: readonly DayWire[] = [];
+  let baselineName = '';
+  let chosen = view;
+  let drawn = false;
+  let plot: uPlot | null = null;
+  const holder = el('div', { class: 'chart-holder' });
+  const choice = (name: 'chart' | 'table', text: string): HTMLElement =>
+    button(text, () => {
+      chosen = name;
+      onView(name);
+      draw();
+    });
+  const chartButton = choice('chart', t('Chart'));
+  const tableButton = choice('table', t('Table'));
+  const element = el('section', { class: 'spend', attrs: { 'aria-labelledby': 'spend-title' } }, [
+    el('div', { class: 'section-head' }, [
+      el('h2', { text: t('Spend per day'), attrs: { id: 'spend-title' } }),
+      el('div', { class: 'toggle', attrs: { role: 'group', 'aria-label': t('Show as') } }, [
+        tableButton,
+        chartButton,
+      ]),
+    ]),
+    holder,
+  ]);
+
+  function draw(): void {
+    chartButton.setAttribute('aria-pressed', String(chosen === 'chart'));
+    tableButton.setAttribute('aria-pressed', String(chosen === 'table'));
+    plot?.destroy();
+    plot = null;
+    if (days.length === 0) {
+      holder.replaceChildren(el('p', { class: 'quiet', text: t('Nothing to draw yet.') }));
+      return;
+    }
+    if (chosen === 'table') {
+      holder.replaceChildren(dayTable(days, baselineName));
+      return;
+    }
+    holder.replaceChildren();
+    const box = el('div', {
+      class: 'chart',
+      attrs: { role: 'img', 'aria-label': summary(days, baselineName) },
+    });
+    holder.append(box);
+    plot = drawPlot(box, days, baselineName);
+  }
+
+  new ResizeObserver(() => {
+    const width = holder.clientWidth;
+    if (plot && width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
+  }).observe(holder);
+  // The editor changes the theme by changing the body's class and the root's variables; the canvas must be drawn anew.
+  new MutationObserver(draw).observe(document.body, {
+    attributes: true,
+    attributeFilter: ['class', 'data-vscode-theme-id'],
+  });
+
+  return {
+    element,
+    show: (next, baseline) => {
+      // Drawing the same again would take the focus from the table.
+      if (drawn && baseline === baselineName && JSON.stringify(next) === JSON.stringify(days)) {
+        return;
+      }
+      drawn = true;
+      days = next;
+      baselineName = baseline;
+      draw();
+    },
+  };
+}
+
+function dayTable(days: readonly DayWire[], baseline: string): HTMLElement {
+  return dataTable(
+    t('Spend per day'),
+    [t('Day'), t('Spent'), t('Saved'), t('Baseline ({0})', baseline)],
+    days.map((day) => [day.day, day.spent, day.saved, day.baseline]),
+  );
+}
+
+function summary(days: readonly DayWire[], baseline: string): string {
+  const dearest = days.reduce((a, b) => (b.spentNanoUsd > a.spentNanoUsd ? b : a));
+  return t(
+    'Spend per day, {0} days; most on {1}: {2} spent, {3} would have cost {4}. The table has every day.',
+    days.length,
+    dearest.day,
+    dearest.spent,
+    baseline,
+    dearest.baseline,
+  );
+}
+
+function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string): uPlot {
+  const theme = getComputedStyle(document.body);
+  const colour = (name: string, fallback: string): string =>
+    theme.getPropertyValue(name).trim() || theme.getPropertyValue(fallback).trim() || theme.color;
+  const text = colour('--vscode-descriptionForeground', '--vscode-foreground');
+  const bars = colour('--vscode-charts-blue', '--vscode-foreground');
+  const line = colour('--vscode-charts-orange', '--vscode-foreground');
+  const font = `11px ${theme.fontFamily}`;
+  const highest = days.reduce((a, b) => (peak(b) > peak(a) ? b : a));
+  const top = Math.max(1, peak(highest));
+  const topText =
+    highest.baselineNanoUsd >= highest.spentNanoUsd ? highest.baseline : highest.spent;
+  // Without a pointer over the chart the legend tells the last day.
+  const legend =
+    (text: (day: DayWire) => string): uPlot.Series.Value =>
+    (_plot, _x, _series, index) => {
+      const day = days[index ?? days.length - 1];
+      return day ? text(day) : '';
+    };
+  return new uPlot(
+    {
+      width: box.clientWidth,
+      height: HEIGHT,
+      padding: [12, 8, 0, 0],
+      cursor: { y: false, drag: { x: false, y: false } },
+      scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: [0, top] } },
+      axes: [
+        {
+          stroke: text,
+          font,
+          grid: { show: false },
+          ticks: { show: false },
+          size: 26,
+          space: 28,
+          incrs: [1, 2, 5, 10],
+          values: (_plot, splits) => splits.map((index) => days[index]?.day.slice(-2) ?? ''),
+        },
+        {
+          stroke: text,
+          font,
+          size: 62,
+          ticks: { show: false },
+          grid: { stroke: colour('--vscode-editorWidget-border', '--vscode-foreground'), width: 1 },
+          splits: () => [0, top],
+          values: () => ['0', topText],
+        },
+      ],
+      series: [
+        {
+          label: t('Day'),
+          value: legend((day) => day.day),
+        },
+        {
+          label: t('▮ spent'),
+          stroke: bars,
+          width: 0,
+          fill: bars,
+          ...(uPlot.paths.bars ? { paths: uPlot.paths.bars({ size: [0.6, 28] }) } : {}),
+          points: { show: false },
+          value: legend((day) => day.spent),
+        },
+        {
+          label: t('●─ baseline ({0})', baseline),
+          stroke: line,
+          width: 2,
+          points: { show: true, size: 5, fill: line },
+          value: legend((day) => day.baseline),
+        },
+      ],
+    },
+    [
+      days.map((_day, index) => index),
+      days.map((day) => day.spentNanoUsd),
+      // What is unknown has no point: a point at zero would say that the baseline was free.
+      days.map((day) => (day.baseline === UNKNOWN ? null : day.baselineNanoUsd)),
+    ],
+    box,
+  );
+}
+
+function peak(day: DayWire): number {
+  return Math.max(day.spentNanoUsd, day.baselineNanoUsd);
+}

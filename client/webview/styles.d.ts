@@ -1,0 +1,2 @@
+/** Style sheets that a page imports; the bundler writes them beside the script. */
+declare module '*.css';

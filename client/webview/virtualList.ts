@@ -1,0 +1,265 @@
+/**
+ * A list of any length in a bounded number of elements: rows of one height, of which one may stand open with a detail of
+ * its own height below it. Only the rows in sight exist, plus the one that holds the focus, so that scrolling never
+ * loses it. Keys follow the tree grid pattern: arrows, page, home and end move; enter, space, right and left open and close.
+ */
+
+export interface VirtualListOptions {
+  readonly label: string;
+  /** Fills a row; called again whenever the row's data may have changed. */
+  readonly draw: (index: number, row: HTMLElement) => void;
+  /** The opened row's detail. */
+  readonly detail: (index: number) => HTMLElement;
+  /** Tells which rows are in sight, so that their data can be fetched. */
+  readonly onWindow: (first: number, last: number) => void;
+  /** @default 4 rows beyond the edges */
+  readonly overscan?: number;
+}
+
+export interface VirtualList {
+  readonly element: HTMLElement;
+  setTotal(total: number): void;
+  setRowHeight(pixels: number): void;
+  /** Draws the rows in sight anew, keeping position and focus. */
+  redraw(): void;
+  /** Rows were added above: everything the person looks at stays where it is. */
+  shift(rows: number): void;
+  /** Back to the top with nothing open. */
+  reset(): void;
+}
+
+interface Layout {
+  readonly rowHeight: number;
+  readonly opened: number | null;
+  readonly detailHeight: number;
+}
+
+function rowTop(index: number, layout: Layout): number {
+  const below = layout.opened !== null && index > layout.opened;
+  return index * layout.rowHeight + (below ? layout.detailHeight : 0);
+}
+
+function rowAt(offset: number, layout: Layout): number {
+  const plain = Math.floor(offset / layout.rowHeight);
+  if (layout.opened === null || plain <= layout.opened) return plain;
+  return Math.max(layout.opened, Math.floor((offset - layout.detailHeight) / layout.rowHeight));
+}
+
+export function createVirtualList(options: VirtualListOptions): VirtualList {
+  const overscan = options.overscan ?? 4;
+  const scroller = document.createElement('div');
+  scroller.className = 'rows-scroll';
+  const body = document.createElement('div');
+  body.className = 'rows';
+  body.setAttribute('role', 'rowgroup');
+  body.setAttribute('aria-label', options.label);
+  scroller.append(body);
+
+  let total = 0;
+  let rowHeight = 30;
+  let opened: number | null = null;
+  let detailHeight = 0;
+  let active = 0;
+  let scheduled = false;
+  let detail: { readonly index: number; readonly element: HTMLElement } | null = null;
+  const rows = new Map<number, HTMLElement>();
+
+  const layout = (): Layout => ({ rowHeight, opened, detailHeight });
+  const resized = new ResizeObserver(() => {
+    const height = detail?.element.offsetHeight ?? 0;
+    if (height === detailHeight) return;
+    detailHeight = height;
+    render();
+  });
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    requestAnimationFrame(() => {
+      scheduled = false;
+      render();
+    });
+  }
+
+  function render(): void {
+    const now = layout();
+    body.style.height = `${rowTop(total, now)}px`;
+    const first = Math.max(0, rowAt(scroller.scrollTop, now) - overscan);
+    const bottom = scroller.scrollTop + scroller.clientHeight;
+    const last = Math.min(total - 1, rowAt(bottom, now) + overscan);
+    const wanted = new Set<number>();
+    for (let index = first; index <= last; index += 1) wanted.add(index);
+    // The active row is the list's one tab stop, so it always exists.
+    if (active < total) wanted.add(active);
+    if (opened !== null) wanted.add(opened);
+    for (const [index, row] of rows) {
+      if (wanted.has(index)) continue;
+      row.remove();
+      rows.delete(index);
+    }
+    const order: HTMLElement[] = [];
+    for (const index of [...wanted].sort((a, b) => a - b)) {
+      order.push(placedRow(index, now));
+      if (index === opened && detail) order.push(detail.element);
+    }
+    keepOrder(order);
+    if (total > 0) options.onWindow(first, last);
+  }
+
+  function placedRow(index: number, now: Layout): HTMLElement {
+    let row = rows.get(index);
+    if (!row) {
+      row = document.createElement('div');
+      row.className = 'row';
+      row.setAttribute('role', 'row');
+      row.setAttribute('aria-level', '1');
+      row.dataset['index'] = String(index);
+      rows.set(index, row);
+      options.draw(index, row);
+    }
+    row.style.top = `${rowTop(index, now)}px`;
+    row.style.height = `${rowHeight}px`;
+    row.tabIndex = index === active ? 0 : -1;
+    row.setAttribute('aria-rowindex', String(index + 2));
+    row.setAttribute('aria-expanded', String(index === opened));
+    if (index === opened && detail) {
+      detail.element.style.top = `${rowTop(index, now) + rowHeight}px`;
+    }
+    return row;
+  }
+
+  /** Moves only what is out of place: moving the focused row would lose its focus. */
+  function keepOrder(order: readonly HTMLElement[]): void {
+    let cursor = body.firstChild;
+    for (const element of order) {
+      if (element === cursor) cursor = cursor.nextSibling;
+      else body.insertBefore(element, cursor);
+    }
+  }
+
+  function open(index: number | null): void {
+    resized.disconnect();
+    detail?.element.remove();
+    detail = null;
+    opened = index;
+    detailHeight = 0;
+    if (index !== null) {
+      const element = document.createElement('div');
+      element.className = 'row-detail';
+      element.setAttribute('role', 'row');
+      const cell = document.createElement('div');
+      cell.setAttribute('role', 'gridcell');
+      cell.append(options.detail(index));
+      element.append(cell);
+      detail = { index, element };
+      resized.observe(element);
+    }
+    render();
+    if (index !== null) showDetail(index);
+  }
+
+  /** A row opened near the bottom moves up, so that its detail is seen without scrolling for it. */
+  function showDetail(index: number): void {
+    const top = rowTop(index, layout());
+    const low = top - scroller.scrollTop > scroller.clientHeight / 3;
+    if (low) scroller.scrollTop = top - rowHeight;
+  }
+
+  function activate(index: number): void {
+    active = Math.min(Math.max(0, index), Math.max(0, total - 1));
+    const top = rowTop(active, layout());
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    const bottom = top + rowHeight;
+    if (bottom > scroller.scrollTop + scroller.clientHeight) {
+      scroller.scrollTop = bottom - scroller.clientHeight;
+    }
+    render();
+    rows.get(active)?.focus({ preventScroll: true });
+  }
+
+  function onKey(event: KeyboardEvent): void {
+    const row = event.target instanceof HTMLElement ? event.target : null;
+    if (!row?.classList.contains('row')) return;
+    const page = Math.max(1, Math.floor(scroller.clientHeight / rowHeight) - 1);
+    const moves: Record<string, number> = {
+      ArrowDown: active + 1,
+      ArrowUp: active - 1,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: total - 1,
+    };
+    const target = moves[event.key];
+    if (target !== undefined) activate(target);
+    else if (event.key === 'Enter' || event.key === ' ') toggle(active);
+    else if (event.key === 'ArrowRight' && opened !== active) open(active);
+    else if (event.key === 'ArrowLeft' && opened === active) open(null);
+    else return;
+    event.preventDefault();
+  }
+
+  function toggle(index: number): void {
+    active = index;
+    open(opened === index ? null : index);
+  }
+
+  scroller.addEventListener('scroll', schedule, { passive: true });
+  scroller.addEventListener('keydown', onKey);
+  body.addEventListener('click', (event) => {
+    const row = event.target instanceof Element ? event.target.closest<HTMLElement>('.row') : null;
+    if (!row) return;
+    toggle(Number(row.dataset['index']));
+    row.focus({ preventScroll: true });
+  });
+  new ResizeObserver(schedule).observe(scroller);
+
+  function redraw(): void {
+    for (const [index, row] of rows) options.draw(index, row);
+    render();
+  }
+
+  return {
+    element: scroller,
+    setTotal: (next) => {
+      total = next;
+      if (opened !== null && opened >= total) open(null);
+      active = Math.min(active, Math.max(0, total - 1));
+      render();
+    },
+    setRowHeight: (pixels) => {
+      if (pixels === rowHeight) return;
+      scroller.scrollTop = (scroller.scrollTop / rowHeight) * pixels;
+      rowHeight = pixels;
+      redraw();
+    },
+    redraw,
+    shift: (count) => {
+      const atTop = scroller.scrollTop < rowHeight;
+      const focused = body.contains(document.activeElement);
+      const kept = detail;
+      if (atTop && !focused && opened === null) {
+        redraw();
+        return;
+      }
+      active += count;
+      if (opened !== null && kept) {
+        opened += count;
+        detail = { index: opened, element: kept.element };
+      }
+      for (const [index, row] of rows) {
+        row.remove();
+        rows.delete(index);
+      }
+      render();
+      if (!atTop) scroller.scrollTop += count * rowHeight;
+      render();
+      if (focused) rows.get(active)?.focus({ preventScroll: true });
+    },
+    reset: () => {
+      scroller.scrollTop = 0;
+      active = 0;
+      open(null);
+      redraw();
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** Answers and previews for a client: its question becomes a prompt, the router's events become the wire's. */
+import type { App } from '../compose.ts';
+import { failure } from '../core/errors.ts';
+import { reasonSentence } from '../core/reason.ts';
+import { answerLine, formatUsd, labelOf } from '../core/report.ts';
+import type { Constraints, Prompt } from '../core/types.ts';
+import type { AnswerEvent, AnswerResultWire, AskParams, PreviewResult } from '../protocol.ts';
+import { answerWire, eventWire, nextStepFor } from './wire/answer.ts';
+import { routeWire } from './wire/route.ts';
+
+/** Told of what the status shows of running answers. */
+export interface AnswerWatch {
+  readonly started: (requestId: string) => void;
+  readonly moved: (requestId: string, tier: 'local' | 'cloud', model: string) => void;
+  /** @param reason the sentence of why the answer went where it went, where there is an answer */
+  readonly ended: (requestId: string, reason: string | undefined) => void;
+}
+
+export interface AnswerOptions {
+  readonly keepHistory: boolean;
+  readonly onEvent: (event: AnswerEvent) => void;
+  readonly watch: AnswerWatch;
+}
+
+/** Progress comes for every few tokens; more than this many a second nobody can see. */
+const PROGRESS_EVERY_MS = 80;
+
+/** Lets the steps of a progress through that are worth showing: the first and the last of a stage, and one now and then. */
+function createThinning(now: () => number): (event: RunningEvent) => boolean {
+  let stage = '';
+  let toldMs = 0;
+  return (event) => {
+    if (event.type !== 'progress') return true;
+    if (event.stage === stage && event.share < 1 && now() - toldMs < PROGRESS_EVERY_MS)
+      return false;
+    stage = event.stage;
+    toldMs = now();
+    return true;
+  };
+}
+
+export async function answer(
+  app: App,
+  params: AskParams,
+  options: AnswerOptions,
+  signal: AbortSignal,
+): Promise<AnswerResultWire> {
+  const { requestId, trusted } = params;
+  const { watch } = options;
+  const worthTelling = createThinning(app.ports.clock.monotonicMs);
+  let reason: string | undefined;
+  watch.started(requestId);
+  try {
+    for await (const event of app.router.answer(promptOf(params), signal)) {
+      const registry = app.catalogue.registry();
+      const names = labelOf(registry);
+      if (event.type === 'answer-end') {
+        const { result } = event;
+        reason = reasonSentence(result.reason, names, formatUsd);
+        await remember(app, params, options, result.text, answerLine(result, registry));
+        return { kind: 'answered', answer: answerWire(requestId, result, registry) };
+      }
+      if (event.type === 'answer-failed') {
+        const { code, message } = event.failure;
+        return { kind: 'failed', code, message, nextStep: nextStepFor(code, trusted) };
+      }
+      const modelId = modelOf(event);
+      if (modelId !== undefined) watch.moved(requestId, tierOf(app, modelId), names(modelId));
+      if (worthTelling(event)) options.onEvent(eventWire(event, registry));
+    }
+  } finally {
+    watch.ended(requestId, reason);
+  }
+  const { code, message } = failure('internal', 'The answer ended without an end; see the log.');
+  return { kind: 'failed', code, message, nextStep: 'show_log' };
+}
+
+/** The same decision as an answer's, without generating or spending. */
+export async function preview(app: App, params: AskParams): Promise<PreviewResult> {
+  if (params.text.trim() === '') return { kind: 'empty' };
+  const decision = await app.router.decide(promptOf(params));
+  if (decision.kind === 'refused') return { kind: 'refused', message: decision.failure.message };
+  const names = labelOf(app.catalogue.registry());
+  return {
+    kind: 'route',
+    route: routeWire(decision.route, names),
+    context: await contextText(app, params),
+  };
+}
+
+function promptOf(params: AskParams): Prompt {
+  const { requestId, text, context, history, sessionId, workspaceId, useCache } = params;
+  return {
+    id: requestId,
+    text,
+    context,
+    history,
+    constraints: constraintsOf(params),
+    sessionId,
+    ...(workspaceId === undefined ? {} : { workspaceId }),
+    ...(useCache === undefined ? {} : { useCache }),
+  };
+}
+
+function constraintsOf({ destination, trusted }: AskParams): Constraints {
+  return {
+    ...(destination === 'local' && { forceModel: { tier: 'cheap' } }),
+    ...(destination === 'cloud' && { forceModel: { tier: 'escalation' } }),
+    // Code that nobody vouches for could ask for its own way out of the machine.
+    ...(!trusted && { privacy: 'local-only' }),
+  };
+}
+
+type RunningEvent = Parameters<typeof eventWire>[0];
+
+function modelOf(event: RunningEvent): string | undefined {
+  switch (event.type) {
+    case 'route-decided':
+      return event.route.modelId;
+    case 'answer-deferred':
+    case 'fallback-started':
+      return event.toModelId;
+    default:
+      return undefined;
+  }
+}
+
+function tierOf(app: App, modelId: string): 'local' | 'cloud' {
+  const model = app.catalogue.registry().models.find(({ id }) => id === modelId);
+  return model?.tier === 'cheap' ? 'local' : 'cloud';
+}
+
+async function remember(
+  app: App,
+  { workspaceId, requestId, text }: AskParams,
+  { keepHistory }: AnswerOptions,
+  answered: string,
+  line: string,
+): Promise<void> {
+  if (!keepHistory || workspaceId === undefined) return;
+  await app.history.add({
+    workspaceId,
+    promptId: requestId,
+    question: text,
+    answer: answered,
+    line,
+  });
+}
+
+/** `selection (41 lines, ≈ 520 tokens)`, or empty without context. */
+async function contextText(app: App, { context }: AskParams): Promise<string> {
+  const parts = context.map(async ({ kind, text }) => {
+    const lines = text.split('\n').length;
+    const tokens = await app.ports.tokens.count(text);
+    return `${kind} (${lines} ${lines === 1 ? 'line' : 'lines'}, ≈ ${tokens} tokens)`;
+  });
+  return (await Promise.all(parts)).join(', ');
+}

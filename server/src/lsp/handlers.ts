@@ -1,0 +1,163 @@
+/** What the server does for each request of the wire contract. Registering them with a connection is `server.ts`'s. */
+import type { Notifications, Requests } from '../protocol.ts';
+import { answer, preview } from './answering.ts';
+import { codeTask } from './code/codeTasks.ts';
+import type { PlacedExplanations } from './code/explanations.ts';
+import type { OpenDocuments } from './code/openDocuments.ts';
+import type { LiveApp } from './liveApp.ts';
+import { modelCards } from './models/cards.ts';
+import { downloadModel, probeModel } from './models/localWork.ts';
+import { reportWire, routesPage, routeTrace } from './reports.ts';
+import { keyFor } from './settings.ts';
+import type { StatusFeed } from './statusFeed.ts';
+
+export type Handlers = {
+  readonly [M in keyof Requests]: (
+    params: Requests[M][0],
+    signal: AbortSignal,
+  ) => Requests[M][1] | Promise<Requests[M][1]>;
+};
+
+export interface HandlerDeps {
+  readonly live: LiveApp;
+  readonly status: StatusFeed;
+  readonly documents: OpenDocuments;
+  readonly explanations: PlacedExplanations;
+  readonly pathOf: (uri: string) => string;
+  readonly notify: <M extends keyof Notifications>(method: M, params: Notifications[M]) => void;
+}
+
+const done = (message: string) => ({ kind: 'done', message }) as const;
+const failed = (message: string) => ({ kind: 'failed', message }) as const;
+
+export function createHandlers(deps: HandlerDeps): Handlers {
+  return {
+    ...askHandlers(deps),
+    ...pastHandlers(deps),
+    ...modelHandlers(deps),
+    ...codeHandlers(deps),
+  };
+}
+
+function askHandlers({ live, status, notify }: HandlerDeps) {
+  return {
+    async 'costAwareRouter/answer'(params, signal) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      status.meet(params);
+      const { requestId } = params;
+      return await answer(
+        app,
+        params,
+        {
+          keepHistory: live.settings().keepHistory,
+          onEvent: (event) => notify('costAwareRouter/answerEvent', { requestId, event }),
+          watch: status.watch,
+        },
+        signal,
+      );
+    },
+    async 'costAwareRouter/preview'(params) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      return await preview(app, params);
+    },
+    'costAwareRouter/status': () => status.now(),
+    async 'costAwareRouter/outcome'({ promptId, verdict }) {
+      try {
+        await (await live.get()).recordOutcome(promptId, verdict);
+        return done('');
+      } catch (error) {
+        return failed(messageOf(error));
+      }
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function pastHandlers({ live }: HandlerDeps) {
+  return {
+    'costAwareRouter/report': async ({ month }) => reportWire(await live.get(), month),
+    'costAwareRouter/routes': async (params) => routesPage(await live.get(), params),
+    'costAwareRouter/trace': async ({ promptId }) => routeTrace(await live.get(), promptId),
+    async 'costAwareRouter/export'({ month, format }) {
+      return { text: await (await live.get()).reports.export(month, format) };
+    },
+    async 'costAwareRouter/history'({ workspaceId }) {
+      return (await live.get()).history
+        .recent(workspaceId)
+        .map(({ promptId, atMs, question, answer: answered, line }) => ({
+          promptId,
+          atMs,
+          question,
+          answer: answered,
+          line,
+        }));
+    },
+    async 'costAwareRouter/clearHistory'({ workspaceId }) {
+      const cleared = await (await live.get()).history.clear(workspaceId ?? undefined);
+      return cleared
+        ? done('The history is cleared.')
+        : failed('The history could not be cleared: its file can not be written.');
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function modelHandlers({ live, status, notify }: HandlerDeps) {
+  const refreshed = <T>(result: T): T => {
+    status.changed();
+    return result;
+  };
+  return {
+    'costAwareRouter/models': async () => modelCards(await live.get()),
+    async 'costAwareRouter/download'({ requestId, modelId }, signal) {
+      const onProgress = (
+        progress: Omit<Notifications['costAwareRouter/downloadProgress'], 'requestId'>,
+      ) => notify('costAwareRouter/downloadProgress', { requestId, ...progress });
+      return refreshed(await downloadModel(await live.get(), modelId, onProgress, signal));
+    },
+    'costAwareRouter/probe': async ({ modelId }, signal) =>
+      refreshed(await probeModel(await live.get(), modelId, signal)),
+    'costAwareRouter/setKey'({ key, baseUrl }) {
+      const given = keyFor(key, baseUrl);
+      live.setKey(given);
+      return done(given === undefined ? 'There is no key now.' : 'The key is in use.');
+    },
+    'costAwareRouter/testKey': async (_params, signal) => (await live.get()).testKey(signal),
+    async 'costAwareRouter/refreshPrices'() {
+      const result = (await live.get()).refreshPrices();
+      if (result.kind === 'failed') return failed(result.failure.message);
+      const { changes } = result;
+      return refreshed(done(changes.length === 0 ? 'No price has changed.' : changes.join('\n')));
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function codeHandlers({ live, documents, explanations, pathOf }: HandlerDeps) {
+  return {
+    async 'costAwareRouter/codeTask'({ task, range }) {
+      const document = documents.get(range.uri);
+      if (document === undefined) return null;
+      const units = await documents.units(document);
+      const { sha256 } = (await live.get()).ports;
+      return codeTask(task, document, range, units, { sha256, pathOf }) ?? null;
+    },
+    async 'costAwareRouter/explanations'({ uri }) {
+      const document = documents.get(uri);
+      return document === undefined ? [] : await explanations.of(await live.get(), document);
+    },
+    async 'costAwareRouter/keepExplanation'(params) {
+      return (await explanations.keep(await live.get(), params))
+        ? done('Kept.')
+        : failed('The explanation could not be kept: its file can not be written.');
+    },
+    async 'costAwareRouter/dropExplanation'({ codeHash }) {
+      return (await explanations.drop(await live.get(), codeHash))
+        ? done('Dropped.')
+        : failed('The explanation could not be dropped: its file can not be written.');
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,190 @@
+/** The past as the dashboard shows it: a month in sums and words, pages of routes, and the trace behind one. */
+import type { App } from '../compose.ts';
+import { resetDate, usedShare } from '../core/budget.ts';
+import { formatSeconds, formatUsd, labelOf } from '../core/report.ts';
+import type { MonthReport, RouteRow, Sums } from '../core/routeReports.ts';
+import type {
+  DayWire,
+  GroupWire,
+  ReportWire,
+  RouteRowWire,
+  RoutesPage,
+  RoutesParams,
+  TraceWire,
+} from '../protocol.ts';
+import { modelCards } from './models/cards.ts';
+import { rolesOf } from './models/roles.ts';
+import { pricesAsOf } from './status.ts';
+import { sentenceOfText } from './wire/reasonOfText.ts';
+import { storedTraceWire } from './wire/route.ts';
+import { budgetMoney, dayText, moneyOf, savedText } from './wire/texts.ts';
+
+/** No page is longer, whatever a client asks for. */
+const MAX_ROWS = 500;
+
+export function reportWire(app: App, month: string | undefined): ReportWire {
+  const report = app.reports.month(month);
+  const { budget, total } = report;
+  const names = labelOf(app.catalogue.registry());
+  const limit = budget.limitNanoUsd;
+  return {
+    month: budget.month,
+    months: report.months,
+    spent: moneyOf(budget.spentNanoUsd),
+    budget: limit === undefined ? null : budgetMoney(limit),
+    // Narrower budgets are of this moment, and this is about a month.
+    usedShare: usedShare({ ...budget, narrower: [] }) ?? null,
+    projection: projection(report, app.ports.clock.now()),
+    saved: savedText(total),
+    baseline: rolesOf(app).baseline?.label ?? 'unknown',
+    unknownSavings: total.unknownSavings,
+    answers: total.answers,
+    shares: sharesOf(report),
+    quality: qualityText(report),
+    days: report.days.map(dayWire),
+    byModel: report.byModel.map((row) => groupWire(modelName(row.modelId, names), row)),
+    byTask: report.byTask.map((row) => groupWire(row.task, row)),
+    pricesAsOf: pricesAsOf(app),
+    models: modelCards(app),
+  };
+}
+
+export function routesPage(app: App, params: RoutesParams): RoutesPage {
+  const offset = Math.max(0, Math.trunc(params.offset));
+  const limit = Math.min(MAX_ROWS, Math.max(0, Math.trunc(params.limit)));
+  const month = params.month ?? app.budget().month;
+  const { served, modelId, reason, search } = params;
+  const found = app.reports.routes({
+    month,
+    ...(served === undefined ? {} : { served }),
+    ...(modelId === undefined ? {} : { modelId }),
+    ...(reason === undefined ? {} : { reasonCode: reason }),
+    ...(search === undefined || search === '' ? {} : { search }),
+    offset,
+    limit,
+  });
+  const names = labelOf(app.catalogue.registry());
+  const titles = app.history.questions(found.rows.map(({ promptId }) => promptId));
+  return {
+    total: found.total,
+    offset,
+    rows: found.rows.map((row) => rowWire(row, titles.get(row.promptId), names)),
+  };
+}
+
+export function routeTrace(app: App, promptId: string): TraceWire | null {
+  const stored = app.reports.trace(promptId);
+  return stored === undefined ? null : storedTraceWire(stored, labelOf(app.catalogue.registry()));
+}
+
+function rowWire(
+  row: RouteRow,
+  question: string | undefined,
+  names: (modelId: string) => string,
+): RouteRowWire {
+  return {
+    promptId: row.promptId,
+    atMs: row.atMs,
+    time: timeText(row.atMs),
+    title: question ?? `${row.task} · ${row.promptSha256.slice(0, 8)}`,
+    model: row.modelId === undefined ? 'no answer' : names(row.modelId),
+    served: row.served,
+    cost: rowCost(row),
+    saved: row.savedNanoUsd === undefined ? 'unknown' : formatUsd(row.savedNanoUsd),
+    latency: formatSeconds(row.latencyMs),
+    score: row.score,
+    reasonCode: row.reasonCode,
+    reason: sentenceOfText(row.reason, names),
+  };
+}
+
+function rowCost(row: RouteRow): string {
+  if (row.costNanoUsd > 0) return formatUsd(row.costNanoUsd);
+  if (row.served === 'cache') return 'cached';
+  return row.served === 'local' ? 'free' : formatUsd(0);
+}
+
+const timeFormat = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+
+/** In the time zone of this machine, where the person sits. */
+function timeText(atMs: number): string {
+  return timeFormat.format(new Date(atMs));
+}
+
+function dayWire(row: Sums & { readonly day: string }): DayWire {
+  // Days on which no saving is known have a sum of zero that means nothing.
+  const known = row.answers > row.unknownSavings;
+  return {
+    day: row.day,
+    spentNanoUsd: row.costNanoUsd,
+    savedNanoUsd: row.savedNanoUsd,
+    baselineNanoUsd: row.baselineNanoUsd,
+    spent: formatUsd(row.costNanoUsd),
+    saved: savedText(row),
+    baseline: known ? formatUsd(row.baselineNanoUsd) : 'unknown',
+  };
+}
+
+function groupWire(name: string, sums: Sums): GroupWire {
+  return {
+    name,
+    answers: sums.answers,
+    spent: formatUsd(sums.costNanoUsd),
+    saved: savedText(sums),
+    unknownSavings: sums.unknownSavings,
+  };
+}
+
+function modelName(modelId: string, names: (modelId: string) => string): string {
+  return modelId === 'none' ? 'no answer' : names(modelId);
+}
+
+/** Shares of what was answered; prompts without an answer count for none. */
+function sharesOf(report: MonthReport): ReportWire['shares'] {
+  const answers = (served: string) =>
+    report.byServed.find((row) => row.served === served)?.answers ?? 0;
+  const [local, cloud, cache] = [answers('local'), answers('cloud'), answers('cache')];
+  const all = Math.max(1, local + cloud + cache);
+  return { local: local / all, cloud: cloud / all, cache: cache / all };
+}
+
+/** Less of a month than this says nothing about its end. */
+const LEAST_DAYS = 3;
+
+function projection(report: MonthReport, nowMs: number): string {
+  const { month, spentNanoUsd } = report.budget;
+  const start = Date.parse(`${month}-01T00:00:00Z`);
+  const end = Date.parse(`${resetDate(month)}T00:00:00Z`);
+  const dayMs = 86_400_000;
+  // A month that is over needs no projection, and its first days allow none.
+  if (nowMs >= end || nowMs - start < LEAST_DAYS * dayMs || spentNanoUsd === 0) return '';
+  const whole = (spentNanoUsd * (end - start)) / (nowMs - start);
+  const lastDay = new Date(end - dayMs).toISOString().slice(0, 10);
+  return `≈ ${formatUsd(whole)} by ${dayText(lastDay)}`;
+}
+
+/** Fewer verdicts than this are no measurement. */
+const LEAST_VERDICTS = 10;
+
+/** Measured by people's verdicts or unknown: an estimate of the router's own would only repeat what it hoped. */
+function qualityText(report: MonthReport): string {
+  const { kept, up, good_enough, down, asked_bigger } = report.verdicts;
+  const good = kept + up + good_enough;
+  const n = good + down + asked_bigger;
+  if (n < LEAST_VERDICTS) return `unknown (${n} of ${LEAST_VERDICTS} verdicts)`;
+  // Agresti and Coull: an interval that holds for small counts and shares near 1, too.
+  const z = 1.96;
+  const total = n + z * z;
+  const share = (good + (z * z) / 2) / total;
+  const margin = z * Math.sqrt((share * (1 - share)) / total);
+  return `${percent(good / n)} % ± ${Math.max(1, percent(margin))} (n=${n}), measured`;
+}
+
+function percent(share: number): number {
+  return Math.round(share * 100);
+}

@@ -1,0 +1,92 @@
+/** The events and the end of an answer as they travel to a client, and what a person can do about a failure. */
+import type { AnswerResult, RouterEvent } from '../../core/answer.ts';
+import type { FailureCode } from '../../core/errors.ts';
+import { reasonSentence, reasonText } from '../../core/reason.ts';
+import { answerLine, formatSeconds, formatUsd, labelOf } from '../../core/report.ts';
+import type { Registry } from '../../core/types.ts';
+import type { AnswerEvent, AnswerWire, NextStep } from '../../protocol.ts';
+import { routeWire, traceWire } from './route.ts';
+import { costMoney, savingsWire } from './texts.ts';
+
+type RunningEvent = Exclude<RouterEvent, { type: 'answer-end' | 'answer-failed' }>;
+
+export function eventWire(event: RunningEvent, registry: Registry): AnswerEvent {
+  const names = labelOf(registry);
+  switch (event.type) {
+    case 'route-decided':
+      return { kind: 'route', route: routeWire(event.route, names) };
+    case 'progress':
+      return { kind: 'progress', stage: event.stage, share: event.share };
+    case 'text-delta':
+      return {
+        kind: 'delta',
+        text: event.text,
+        model: names(event.modelId),
+        draft: event.draft,
+      };
+    case 'answer-deferred': {
+      const { value, needed } = event.confidence;
+      return {
+        kind: 'deferred',
+        line: `Local draft (confidence ${value.toFixed(2)} of ${needed.toFixed(2)}), replaced by ${names(event.toModelId)}`,
+        toModel: names(event.toModelId),
+      };
+    }
+    case 'fallback-started':
+      return {
+        kind: 'fallback',
+        reason: reasonSentence(event.reason, names, formatUsd),
+        toModel: names(event.toModelId),
+      };
+  }
+}
+
+export function answerWire(
+  requestId: string,
+  result: AnswerResult,
+  registry: Registry,
+): AnswerWire {
+  const names = labelOf(registry);
+  return {
+    requestId,
+    text: result.text,
+    model: names(result.modelId),
+    modelId: result.modelId,
+    served: result.served,
+    complete: result.finish === 'stop',
+    cost: costMoney(result),
+    savings: savingsWire(result.savings),
+    latency: formatSeconds(result.timing.latencyMs),
+    reasonCode: reasonText(result.reason),
+    reason: reasonSentence(result.reason, names, formatUsd),
+    line: answerLine(result, registry),
+    trace: traceWire(result.route, result, names),
+  };
+}
+
+/** `null` where trying again, or asking something else, is all there is to do. */
+export function nextStepFor(code: FailureCode, trusted: boolean): NextStep | null {
+  switch (code) {
+    case 'no_api_key':
+    case 'bad_key':
+      return 'set_key';
+    case 'model_missing':
+      return 'download_model';
+    case 'model_too_big':
+    case 'unknown_model':
+      return 'choose_model';
+    case 'budget_exhausted':
+    case 'cost_limit':
+      return 'raise_budget';
+    case 'unknown_price':
+      return 'refresh_prices';
+    case 'privacy_floor':
+      return trusted ? null : 'trust_workspace';
+    case 'model_crashed':
+    case 'ledger_unavailable':
+    case 'internal':
+      return 'show_log';
+    default:
+      return null;
+  }
+}

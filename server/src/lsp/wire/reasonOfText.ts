@@ -1,0 +1,37 @@
+/** Reads a reason back from the form that the ledger keeps, so that old routes are explained in the same sentences as new ones. */
+import { nanoUsdFromDollars } from '../../core/price.ts';
+import { type Reason, reasonCodes, reasonSentence } from '../../core/reason.ts';
+import { formatUsd } from '../../core/report.ts';
+
+/** The sentence of a stored reason. One that is no reason (the code of a failure) stays as it is, in words. */
+export function sentenceOfText(text: string, names: (modelId: string) => string): string {
+  const reason = reasonOfText(text);
+  return reason === undefined
+    ? `${text.replaceAll('_', ' ')}.`
+    : reasonSentence(reason, names, formatUsd);
+}
+
+function reasonOfText(text: string): Reason | undefined {
+  const [, code = '', inner = ''] = /^(\w+)\((.*)\)$/s.exec(text) ?? [];
+  if (!(reasonCodes as readonly string[]).includes(code)) return undefined;
+  const facts = Object.fromEntries(
+    // A fact's value may hold a comma, a next fact's name may not.
+    inner.split(/, (?=\w+=)/).map((fact) => factOf(fact)),
+  );
+  // `reasonText` wrote it from a Reason of this very code, with all its facts.
+  return { code, facts } as unknown as Reason;
+}
+
+/** Facts that are text although they may look like numbers. */
+const TEXTS = new Set(['model', 'wanted', 'rule', 'task', 'because', 'failure', 'period']);
+
+function factOf(fact: string): [string, string | number] {
+  const at = fact.indexOf('=');
+  const name = fact.slice(0, at);
+  const value = fact.slice(at + 1);
+  if (TEXTS.has(name)) return [name, value];
+  if (name.endsWith('_usd')) {
+    return [`${name.slice(0, -'_usd'.length)}NanoUsd`, nanoUsdFromDollars(Number(value))];
+  }
+  return [name, Number(value)];
+}

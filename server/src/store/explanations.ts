@@ -1,0 +1,120 @@
+/** Explanations that a person kept, by the hash of the code that they explain. The oldest make room for new ones. */
+import type { Clock } from '../core/ports.ts';
+import { createSideFile } from './sideFile.ts';
+import { integer, type Row, text } from './sqliteRows.ts';
+
+/** Lines and characters as LSP counts them. */
+interface ExplainedRange {
+  readonly startLine: number;
+  readonly startCharacter: number;
+  readonly endLine: number;
+  readonly endCharacter: number;
+}
+
+interface StoredExplanation {
+  readonly codeHash: string;
+  readonly uri: string;
+  readonly range: ExplainedRange;
+  readonly promptId: string;
+  readonly text: string;
+  /** Tier, cost, latency and reason, as they were shown. */
+  readonly line: string;
+  readonly atMs: number;
+}
+
+export interface Explanations {
+  /** All of one file, in the order of their lines. */
+  inFile(uri: string): readonly StoredExplanation[];
+  /** Of this very code, wherever it was explained; the newest first. */
+  ofCode(codeHash: string): readonly StoredExplanation[];
+  /** Takes the place of an explanation of the same code in the same file. False when it could not be kept. */
+  keep(explanation: Omit<StoredExplanation, 'atMs'>): Promise<boolean>;
+  /** @param uri every file when absent */
+  drop(codeHash: string, uri?: string): Promise<boolean>;
+  close(): void;
+}
+
+const SCHEMA = `
+CREATE TABLE explanations (
+  code_hash TEXT NOT NULL,
+  uri TEXT NOT NULL,
+  range TEXT NOT NULL CHECK (json_valid(range)),
+  prompt_id TEXT NOT NULL,
+  text TEXT NOT NULL,
+  line TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (uri, code_hash)
+) STRICT;
+CREATE INDEX explanations_by_code ON explanations (code_hash, at_ms);
+CREATE INDEX explanations_by_age ON explanations (at_ms)`;
+
+export interface ExplanationsOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** @default 5000 */
+  readonly maxEntries?: number;
+}
+
+export function openExplanations(options: ExplanationsOptions): Explanations {
+  const { path, clock, maxEntries = 5_000 } = options;
+  const file = createSideFile({ path, clock, schema: SCHEMA });
+  return {
+    inFile: (uri) =>
+      file
+        .read<readonly StoredExplanation[]>([], (db) =>
+          db.prepare('SELECT * FROM explanations WHERE uri = ?').all(uri).map(explanationFrom),
+        )
+        .toSorted((a, b) => a.range.startLine - b.range.startLine),
+
+    ofCode: (codeHash) =>
+      file.read<readonly StoredExplanation[]>([], (db) =>
+        db
+          .prepare('SELECT * FROM explanations WHERE code_hash = ? ORDER BY at_ms DESC')
+          .all(codeHash)
+          .map(explanationFrom),
+      ),
+
+    keep: (one) =>
+      file.write((db) => {
+        db.prepare(
+          `INSERT OR REPLACE INTO explanations (code_hash, uri, range, prompt_id, text, line, at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        ).run(
+          one.codeHash,
+          one.uri,
+          JSON.stringify(one.range),
+          one.promptId,
+          one.text,
+          one.line,
+          clock.now(),
+        );
+        db.prepare(
+          `DELETE FROM explanations WHERE rowid IN (
+             SELECT rowid FROM explanations ORDER BY at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)`,
+        ).run(maxEntries);
+      }),
+
+    drop: (codeHash, uri) =>
+      file.write((db) => {
+        db.prepare('DELETE FROM explanations WHERE code_hash = ? AND coalesce(uri = ?, 1)').run(
+          codeHash,
+          uri ?? null,
+        );
+      }),
+
+    close: () => file.close(),
+  };
+}
+
+function explanationFrom(row: Row): StoredExplanation {
+  return {
+    codeHash: text(row, 'code_hash'),
+    uri: text(row, 'uri'),
+    // Only `keep` writes this column, so its shape is the one of ExplainedRange.
+    range: JSON.parse(text(row, 'range')) as ExplainedRange,
+    promptId: text(row, 'prompt_id'),
+    text: text(row, 'text'),
+    line: text(row, 'line'),
+    atMs: integer(row, 'at_ms'),
+  };
+}

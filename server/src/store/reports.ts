@@ -1,0 +1,41 @@
+/** Reports as an edge asks for them: under the limits in force, with what the history knows of prompts, whatever the ledger's state. */
+import type { BudgetLimits } from '../core/ports.ts';
+import type {
+  ExportFormat,
+  MonthReport,
+  RoutePage,
+  RoutesQuery,
+  StoredRoute,
+} from '../core/routeReports.ts';
+import type { History } from './history.ts';
+import type { OpenedLedger } from './ledger.ts';
+import { closedReports } from './ledgerRoutes.ts';
+
+/** The past, under the limits in force. Traces and rows are the ledger's own; prompts come from the history where it is on. */
+export interface AppReports {
+  /** @param month `2026-11`; the current one when absent */
+  month(month?: string): MonthReport;
+  routes(query: Omit<RoutesQuery, 'alsoPromptIds'>): RoutePage;
+  trace(promptId: string): StoredRoute | undefined;
+  export(month: string, format: ExportFormat): Promise<string>;
+}
+
+/** A ledger that can't be trusted shows its budget and no routes. */
+export function openReports(
+  opened: OpenedLedger,
+  limits: () => BudgetLimits,
+  history: History,
+): AppReports {
+  if (opened.kind === 'unavailable') return closedReports(() => opened.ledger.budget(limits()));
+  const { reports } = opened.ledger;
+  return {
+    month: (month) => reports.month(limits(), month),
+    routes(query) {
+      const { search = '' } = query;
+      const alsoPromptIds = search.trim() === '' ? [] : history.find(search.trim());
+      return reports.routes({ ...query, alsoPromptIds });
+    },
+    trace: reports.trace,
+    export: reports.export,
+  };
+}

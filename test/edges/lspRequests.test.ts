@@ -1,0 +1,266 @@
+/** Every request of the wire contract, asked by a real client of the server in one process, over scripted models. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CancellationTokenSource } from 'vscode-languageserver/node';
+import { failure } from '../../server/src/core/errors.ts';
+import type { AnswerEvent, AnswerResultWire } from '../../server/src/protocol.ts';
+import { BIG, LOCAL, type ScriptedAnswer, says } from '../support/scriptedPorts.ts';
+import { endless } from './httpApi.ts';
+import { askOf, type Lsp, type LspOptions, openLsp } from './lspHarness.ts';
+
+async function withLsp(options: LspOptions, work: (lsp: Lsp) => Promise<void>): Promise<void> {
+  const lsp = await openLsp(options);
+  try {
+    await work(lsp);
+  } finally {
+    await lsp.close();
+  }
+}
+
+function eventsOf(lsp: Lsp, requestId: string): AnswerEvent[] {
+  return lsp
+    .notifications('costAwareRouter/answerEvent')
+    .filter((one) => one.requestId === requestId)
+    .map(({ event }) => event);
+}
+
+function answered(result: AnswerResultWire) {
+  if (result.kind === 'answered') return result.answer;
+  throw new Error(`expected an answer, got ${JSON.stringify(result)}`);
+}
+
+test('a local answer streams its events before its end, with the line that every surface shows', async () => {
+  await withLsp({}, async (lsp) => {
+    const ask = askOf('What is this?');
+    const answer = answered(await lsp.request('costAwareRouter/answer', ask));
+    const events = eventsOf(lsp, ask.requestId);
+    assert.equal(events[0]?.kind, 'route');
+    const text = events.map((event) => (event.kind === 'delta' ? event.text : '')).join('');
+    assert.equal(text, `answer of ${LOCAL}`);
+    assert.equal(answer.text, text);
+    assert.equal(answer.served, 'local');
+    assert.deepEqual(answer.cost, { nanoUsd: 0, text: 'free' });
+    assert.match(answer.line, /^local · Small Local · free · /);
+    assert.ok(answer.trace.candidates.some(({ chosen }) => chosen));
+  });
+});
+
+test('an unsure draft is deferred within the same request, and the bill stands beside its estimate', async () => {
+  const answers = { [LOCAL]: [says('a guess', { sure: false })], [BIG]: [says('the answer')] };
+  await withLsp({ script: { answers, scores: { [LOCAL]: 0.4 } } }, async (lsp) => {
+    const ask = askOf('Why?');
+    const answer = answered(await lsp.request('costAwareRouter/answer', ask));
+    const deferred = eventsOf(lsp, ask.requestId).find(({ kind }) => kind === 'deferred');
+    assert.match(
+      JSON.stringify(deferred),
+      /Local draft \(confidence 0\.\d\d of 0\.\d\d\), replaced by/,
+    );
+    assert.equal(answer.served, 'cloud');
+    assert.ok(answer.cost.nanoUsd > 0);
+    assert.match(answer.trace.estimateAgainstBill, /^estimate ≤ \$[\d.]+, billed \$[\d.]+$/);
+    assert.deepEqual(
+      answer.trace.attempts.map(({ outcome }) => outcome),
+      ['deferred', 'answered'],
+    );
+  });
+});
+
+test('the preview is the decision of the answer that follows', async () => {
+  await withLsp({}, async (lsp) => {
+    const context = [{ kind: 'selection' as const, text: 'one\ntwo' }];
+    const preview = await lsp.request(
+      'costAwareRouter/preview',
+      askOf('What is this?', { context }),
+    );
+    const answer = answered(
+      await lsp.request('costAwareRouter/answer', askOf('What is this?', { context })),
+    );
+    if (preview.kind !== 'route') throw new Error(JSON.stringify(preview));
+    assert.equal(preview.route.modelId, answer.modelId);
+    assert.equal(preview.route.score, answer.trace.score);
+    assert.equal(preview.context, 'selection (2 lines, ≈ 2 tokens)');
+    assert.deepEqual(await lsp.request('costAwareRouter/preview', askOf('  ')), { kind: 'empty' });
+  });
+});
+
+test('a cancel of LSP ends the answer at once, as a value', async () => {
+  const never = endless();
+  await withLsp({ script: { answers: { [LOCAL]: [never.answer] } } }, async (lsp) => {
+    const source = new CancellationTokenSource();
+    const running = lsp.client.sendRequest<AnswerResultWire>(
+      'costAwareRouter/answer',
+      askOf('Go on for ever'),
+      source.token,
+    );
+    await never.started;
+    source.cancel();
+    const result = await running;
+    assert.equal(result.kind === 'failed' && result.code, 'cancelled');
+    await never.stopped;
+  });
+});
+
+test('where a person sends it is where it goes; an untrusted workspace sends nothing out', async () => {
+  await withLsp({}, async (lsp) => {
+    const cloud = askOf('Easy?', { destination: 'cloud' });
+    assert.equal(answered(await lsp.request('costAwareRouter/answer', cloud)).served, 'cloud');
+    const untrusted = askOf('Easy?', { destination: 'cloud', trusted: false });
+    const refused = await lsp.request('costAwareRouter/answer', untrusted);
+    if (refused.kind === 'answered') assert.equal(refused.answer.served, 'local');
+    else assert.equal(refused.nextStep, 'trust_workspace');
+    assert.equal(lsp.scripted.calls.filter(({ modelId }) => modelId !== LOCAL).length, 1);
+  });
+});
+
+test('a failure names the one thing to do', async () => {
+  const unavailable = {
+    [LOCAL]: { kind: 'model_missing' },
+    [BIG]: { kind: 'no_api_key' },
+  } as const;
+  const availability = { ...unavailable, 'cloud-mini': { kind: 'no_api_key' } } as const;
+  await withLsp({ script: { availability } }, async (lsp) => {
+    const result = await lsp.request('costAwareRouter/answer', askOf('Hello?'));
+    assert.ok(result.kind === 'failed' && result.nextStep !== null, JSON.stringify(result));
+    const status = await lsp.request('costAwareRouter/status', null);
+    assert.equal(status.text, 'set up');
+    assert.deepEqual(
+      status.missing.map(({ what, nextStep }) => [what, nextStep]),
+      [
+        ['model', 'download_model'],
+        ['key', 'set_key'],
+      ],
+    );
+  });
+});
+
+test('the status follows a running answer, a settled one, and another window', async () => {
+  let problem: string | undefined;
+  const held = Promise.withResolvers<void>();
+  const slow: ScriptedAnswer = async function* (...given) {
+    await held.promise;
+    yield* says('late')(...given);
+  };
+  const app = { ledgerProblem: () => problem };
+  await withLsp({ app, script: { answers: { [BIG]: [slow] } } }, async (lsp) => {
+    await lsp.status(({ text }) => text === '$0.00 / $20 · saved $0.0050');
+    const asked = askOf('Easy?', { destination: 'cloud' });
+    const answering = lsp.request('costAwareRouter/answer', asked);
+    await lsp.status(({ running }) => running?.tier === 'cloud' && running.model === BIG);
+    held.resolve();
+    await answering;
+    const after = await lsp.status((one) => one.spent.nanoUsd > 0 && one.running === null);
+    assert.equal(after.lastReason, `You asked for ${BIG}.`);
+    problem = 'another window found it damaged';
+    lsp.ledgerChanged();
+    const told = await lsp.status(({ missing }) => missing.some(({ what }) => what === 'ledger'));
+    assert.match(told.missing[0]?.message ?? '', /found it damaged/);
+  });
+});
+
+test('money: normal, then pacing, then the limit, then raised at once', async () => {
+  const spent = { spentNanoUsd: 17_000_000_000 };
+  const settings = { costAwareRouter: { budget: { monthlyUsd: 20 } } };
+  await withLsp({ script: spent, settings }, async (lsp) => {
+    const pacing = await lsp.status(({ level }) => level === 'pacing');
+    assert.equal(pacing.text, '$17.00 / $20 · pacing');
+    await lsp.changeSettings({ costAwareRouter: { budget: { monthlyUsd: 17 } } });
+    const exhausted = await lsp.status(({ level }) => level === 'exhausted');
+    assert.equal(exhausted.text, 'local only until 1 Dec');
+    await lsp.changeSettings({ costAwareRouter: { budget: { monthlyUsd: 100 } } });
+    await lsp.status(({ text }) => text === '$17.00 / $100 · saved $0.0050');
+  });
+});
+
+test('the key lives in the app alone, and is forgotten on request', async () => {
+  await withLsp({}, async (lsp) => {
+    const given = { key: 'sk-canary-1', baseUrl: 'https://api.openai.com/v1' };
+    assert.equal((await lsp.request('costAwareRouter/setKey', given)).kind, 'done');
+    assert.equal((await lsp.request('costAwareRouter/testKey', null)).kind, 'done');
+    await lsp.request('costAwareRouter/models', null);
+    await lsp.request('costAwareRouter/setKey', { key: null, baseUrl: given.baseUrl });
+    assert.deepEqual(lsp.keys.slice(-2), [given, undefined]);
+    const everything = JSON.stringify(lsp.notifications('costAwareRouter/statusChanged'));
+    assert.doesNotMatch(everything, /sk-canary/);
+  });
+});
+
+test('reports, models, outcomes, export, prices: each is the app asked in its own words', async () => {
+  await withLsp({}, async (lsp) => {
+    const report = await lsp.request('costAwareRouter/report', {});
+    assert.equal(report.spent.nanoUsd, 0);
+    assert.equal(report.baseline, BIG);
+    assert.equal(report.quality, 'unknown (0 of 10 verdicts)');
+    const models = await lsp.request('costAwareRouter/models', null);
+    assert.deepEqual(
+      models.map(({ id, tier, price, chosenAs }) => [id, tier, price, chosenAs]),
+      [
+        [LOCAL, 'local', 'free', ['cheap']],
+        ['cloud-mini', 'cloud', '$1.00 in, $4.00 out per million tokens', []],
+        [BIG, 'cloud', '$10.00 in, $40.00 out per million tokens', ['escalation', 'baseline']],
+      ],
+    );
+    await lsp.request('costAwareRouter/outcome', { promptId: 'p', verdict: 'up' });
+    assert.deepEqual(lsp.outcomes, ['p up']);
+    assert.deepEqual(
+      await lsp.request('costAwareRouter/export', { month: '2026-11', format: 'csv' }),
+      { text: '2026-11 as csv\n' },
+    );
+    assert.equal((await lsp.request('costAwareRouter/refreshPrices', null)).kind, 'done');
+    assert.equal(await lsp.request('costAwareRouter/trace', { promptId: 'none' }), null);
+    const page = await lsp.request('costAwareRouter/routes', { offset: 0, limit: 100 });
+    assert.deepEqual(page, { total: 0, offset: 0, rows: [] });
+  });
+});
+
+test('a download tells its progress by its own id, and a failure is a value', async () => {
+  const prepare = (async (_model, { onProgress } = {}) => {
+    onProgress?.({ stage: 'downloading', receivedBytes: 5, totalBytes: 10, source: 'x' });
+    return {
+      kind: 'failed',
+      failure: failure('cancelled', 'the download was cancelled'),
+      tried: [],
+    };
+  }) satisfies Lsp['app']['local']['prepare'];
+  await withLsp({}, async (lsp) => {
+    Object.assign(lsp.app.local, { prepare });
+    const params = { requestId: 'd1', modelId: LOCAL };
+    const result = await lsp.request('costAwareRouter/download', params);
+    assert.deepEqual(result, { kind: 'failed', message: 'the download was cancelled' });
+    const [progress] = lsp.notifications('costAwareRouter/downloadProgress');
+    assert.equal(progress?.requestId, 'd1');
+    assert.deepEqual([progress?.receivedBytes, progress?.totalBytes], [5, 10]);
+    const wrong = await lsp.request('costAwareRouter/download', { requestId: 'd2', modelId: BIG });
+    assert.match(wrong.message, /expected a local model \(small-local\), got cloud-big/);
+  });
+});
+
+test('history is kept only when it was turned on, and goes when it is cleared', async () => {
+  await withLsp({}, async (lsp) => {
+    const mine = { workspaceId: 'workspace' };
+    await lsp.request('costAwareRouter/answer', askOf('Not kept'));
+    assert.deepEqual(await lsp.request('costAwareRouter/history', mine), []);
+    await lsp.changeSettings({ costAwareRouter: { history: { enabled: true } } });
+    await lsp.request('costAwareRouter/answer', askOf('Kept'));
+    const [entry, ...others] = await lsp.request('costAwareRouter/history', mine);
+    assert.equal(entry?.question, 'Kept');
+    assert.deepEqual(others, []);
+    await lsp.request('costAwareRouter/clearHistory', mine);
+    assert.deepEqual(await lsp.request('costAwareRouter/history', mine), []);
+  });
+});
+
+test('an app that can not be composed fails each request with its sentence, and the next one tries again', async () => {
+  let broken = true;
+  const lsp = await openLsp({
+    createApp: async () => {
+      if (broken) throw new Error('expected a list of models in registry.yaml, got nothing');
+      return undefined;
+    },
+  });
+  const status = await lsp.status(({ missing }) => missing.length > 0);
+  assert.deepEqual(status.missing[0]?.what, 'registry');
+  await assert.rejects(lsp.request('costAwareRouter/models', null), /got nothing/);
+  broken = false;
+  await assert.doesNotReject(lsp.request('costAwareRouter/models', null));
+  await lsp.close();
+});

@@ -1,0 +1,163 @@
+/** The functions, methods and classes of each language, found by its real grammar. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeUnits, unitAround } from '../../server/src/lsp/code/codeStructure.ts';
+import { repositoryRoot } from '../support/localModel.ts';
+
+const options = {
+  onProblem(message: string) {
+    throw new Error(message);
+  },
+};
+
+/** `kind name from-to` of every unit, in the order of the document; lines from 0. */
+async function outline(languageId: string, text: string): Promise<string[]> {
+  const units = await codeUnits(languageId, text, options);
+  assert.ok(units !== undefined, `expected a grammar for ${languageId}`);
+  return units.map(({ kind, name, span }) => `${kind} ${name} ${span.startLine}-${span.endLine}`);
+}
+
+const samples: readonly { language: string; text: string; units: readonly string[] }[] = [
+  {
+    language: 'typescript',
+    text: 'export const add = (a: number) => a;\nclass A<T> {\n  m() {}\n  get x() { return 2; }\n}\nexport default async function run() {}\nconst one = 1,\n  two = () => 2;\nabstract class Q { abstract z(): void; }',
+    units: [
+      'function add 0-0',
+      'class A 1-4',
+      'method m 2-2',
+      'method x 3-3',
+      'function run 5-5',
+      'function two 7-7',
+      'class Q 8-8',
+    ],
+  },
+  {
+    language: 'typescriptreact',
+    text: 'export function Card() {\n  return <b>ä</b>;\n}',
+    units: ['function Card 0-2'],
+  },
+  {
+    language: 'javascript',
+    text: 'const f = function () {};\nfunction* g() {}\nclass A { m() {} }',
+    units: ['function f 0-0', 'function g 1-1', 'class A 2-2', 'method m 2-2'],
+  },
+  {
+    language: 'python',
+    text: '@decorated\ndef f(x):\n  return 1\n\nclass A:\n  def m(self): pass\n\nasync def g(): pass\n',
+    units: ['function f 0-2', 'class A 4-5', 'method m 5-5', 'function g 7-7'],
+  },
+  {
+    language: 'go',
+    text: 'package m\nfunc a() {}\nfunc (s *S) b() {}\ntype S struct { x int }\ntype I interface { F() }\ntype N int',
+    units: ['function a 1-1', 'method b 2-2', 'class S 3-3', 'class I 4-4'],
+  },
+  {
+    language: 'rust',
+    text: 'pub fn a() {}\nstruct S { x: i32 }\nimpl S {\n  fn b(&self) {}\n}\nenum E { A }\ntrait T { fn q(&self); }',
+    units: [
+      'function a 0-0',
+      'class S 1-1',
+      'class S 2-4',
+      'method b 3-3',
+      'class E 5-5',
+      'class T 6-6',
+    ],
+  },
+  {
+    language: 'java',
+    text: 'class A {\n  A() {}\n  int m() { return 1; }\n}\ninterface I { void q(); }\nrecord R(int x) {}\nenum E { A }',
+    units: [
+      'class A 0-3',
+      'method A 1-1',
+      'method m 2-2',
+      'class I 4-4',
+      'method q 4-4',
+      'class R 5-5',
+      'class E 6-6',
+    ],
+  },
+  {
+    language: 'c',
+    text: '#include <x.h>\nstatic int add(int a, int b) {\n  return a + b;\n}\nstruct point { int x; };\nstruct point p;\nchar *name(void) { return 0; }',
+    units: ['function add 1-3', 'class point 4-4', 'function name 6-6'],
+  },
+  {
+    language: 'cpp',
+    text: 'template <typename T>\nT id(T t) { return t; }\nclass A {\n public:\n  A() {}\n  int m() const { return 1; }\n};\nint A::z() { return 2; }',
+    units: ['function id 0-1', 'class A 2-6', 'method A 4-4', 'method m 5-5', 'function A::z 7-7'],
+  },
+  {
+    language: 'csharp',
+    text: 'namespace N {\n  public class A {\n    public A() {}\n    public int M() { int L() => 1; return L(); }\n  }\n  record R(int X);\n}',
+    units: ['class A 1-4', 'method A 2-2', 'method M 3-3', 'function L 3-3', 'class R 5-5'],
+  },
+  {
+    language: 'ruby',
+    text: 'module M\n class A\n  def b; end\n  def self.c; end\n end\nend\ndef z; end',
+    units: ['class M 0-5', 'class A 1-4', 'method b 2-2', 'method c 3-3', 'function z 6-6'],
+  },
+];
+
+for (const { language, text, units } of samples) {
+  test(`structure of ${language}`, async () => {
+    assert.deepEqual(await outline(language, text), units);
+  });
+}
+
+test('broken code keeps the structure of what is whole', async () => {
+  const units = await outline('typescript', 'function a() {}\nfunction b( {\nfunction c() {}\n');
+  assert.ok(units.includes('function a 0-0'), units.join());
+});
+
+test('a language without a grammar has no structure', async () => {
+  assert.equal(await codeUnits('cobol', 'IDENTIFICATION DIVISION.', options), undefined);
+});
+
+test('columns count as LSP counts them, also behind characters of four bytes', async () => {
+  const [unit] = (await codeUnits('javascript', 'const s = "😀"; function f() {}', options)) ?? [];
+  assert.deepEqual([unit?.span.startCharacter, unit?.span.endCharacter], [16, 31]);
+});
+
+test('the smallest unit around a place is the one that is meant', async () => {
+  const units =
+    (await codeUnits('typescript', 'class A {\n  m() {\n    1;\n  }\n}', options)) ?? [];
+  const at = (line: number) =>
+    unitAround(units, { startLine: line, startCharacter: 2, endLine: line, endCharacter: 2 })?.name;
+  assert.deepEqual([at(0), at(2), at(4)], ['A', 'm', undefined]);
+});
+
+test('two documents of one language at once do not mix', async () => {
+  const [one, two] = await Promise.all([
+    outline('python', 'def one(): pass'),
+    outline('python', 'def two(): pass'),
+  ]);
+  assert.deepEqual([one, two], [['function one 0-0'], ['function two 0-0']]);
+});
+
+test('5,000 lines hold the event loop up for less than 50 ms', async () => {
+  const source = readFileSync(join(repositoryRoot, 'server/src/core/estimate.ts'), 'utf8');
+  const lines: string[] = [];
+  while (lines.length < 5000) lines.push(...source.split('\n'));
+  await codeUnits('typescript', 'function warm() {}', options);
+  const loop = monitorEventLoopDelay({ resolution: 1 });
+  loop.enable();
+  await delay(20);
+  // Other programs on this machine can take the core away, so the best of several runs is what the code itself does.
+  const worst: number[] = [];
+  for (let run = 0; run < 5; run++) {
+    loop.reset();
+    const units = await codeUnits('typescript', lines.join('\n'), options);
+    assert.ok((units?.length ?? 0) > 100);
+    await delay(5);
+    worst.push(loop.max / 1e6);
+  }
+  loop.disable();
+  assert.ok(
+    Math.min(...worst) < 50,
+    `expected under 50 ms, got ${worst.map(Math.round).join()} ms`,
+  );
+});

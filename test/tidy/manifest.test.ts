@@ -1,0 +1,156 @@
+/** The manifest of the extension against its code: commands, settings, texts and their German twins. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { COMMAND_NAMES, commandId } from '../../client/src/commandIds.ts';
+import { editorSettings } from '../../server/src/lsp/settings.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+
+interface Setting {
+  readonly default: unknown;
+  readonly scope: string;
+  readonly markdownDescription: string;
+}
+
+interface Step {
+  readonly media: { readonly markdown: string };
+  readonly completionEvents: readonly string[];
+}
+
+interface MenuItem {
+  readonly command?: string;
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly publisher: string;
+  readonly icon: string;
+  readonly capabilities: {
+    readonly untrustedWorkspaces: { readonly restrictedConfigurations: readonly string[] };
+  };
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string }[];
+    readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
+    readonly keybindings: readonly MenuItem[];
+    readonly configuration: readonly { readonly properties: Readonly<Record<string, Setting>> }[];
+    readonly walkthroughs: readonly { readonly steps: readonly Step[] }[];
+  };
+}
+
+const json = (path: string): unknown => JSON.parse(readFileSync(join(root, path), 'utf8'));
+const manifest = json('package.json') as Manifest;
+const english = json('package.nls.json') as Record<string, string>;
+const german = json('package.nls.de.json') as Record<string, string>;
+const germanBundle = json('l10n/bundle.l10n.de.json') as Record<string, string>;
+const { contributes } = manifest;
+const settings: Record<string, Setting> = Object.assign(
+  {},
+  ...contributes.configuration.map(({ properties }) => properties),
+);
+
+/** Literal first arguments of `t(…)` and `l10n.t(…)` below a folder. */
+function visibleTexts(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => {
+      const code = readFileSync(join(root, folder, file), 'utf8');
+      return [...code.matchAll(/\bt\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")/g)];
+    })
+    .map(([, literal = '']) => literal.slice(1, -1).replaceAll(/\\(.)/g, '$1'));
+}
+
+const texts = [...new Set([...visibleTexts('client/src'), ...visibleTexts('client/webview')])];
+
+test('every contributed command has a handler and the reverse', () => {
+  assert.deepEqual(
+    contributes.commands.map(({ command }) => command).sort(),
+    COMMAND_NAMES.map(commandId).sort(),
+  );
+});
+
+test('menus, keys, walkthrough and settings name only commands that exist', () => {
+  const known = new Set(COMMAND_NAMES.map(commandId));
+  const steps = contributes.walkthroughs.flatMap((walkthrough) => walkthrough.steps);
+  const named = [
+    ...[...Object.values(contributes.menus).flat(), ...contributes.keybindings].flatMap(
+      ({ command }) => command ?? [],
+    ),
+    ...steps.flatMap(({ completionEvents }) =>
+      completionEvents.flatMap((event) => event.match(/^onCommand:(.+)$/)?.[1] ?? []),
+    ),
+    ...[...Object.values(english), ...Object.values(german)].flatMap((text) =>
+      [...text.matchAll(/\(command:([^)]+)\)/g)].map(([, name = '']) => name),
+    ),
+  ];
+  assert.ok(named.length > 40, `expected the commands of all surfaces, got ${named.length}`);
+  assert.deepEqual(
+    named.filter((name) => !known.has(name)),
+    [],
+  );
+});
+
+test('every setting is documented, and the server understands its default', () => {
+  assert.ok(Object.keys(settings).length >= 18);
+  for (const [name, { markdownDescription }] of Object.entries(settings)) {
+    const text = english[markdownDescription.slice(1, -1)] ?? '';
+    assert.ok(text.length > 20, `${name} has no description`);
+  }
+  const section: Record<string, unknown> = {};
+  for (const [name, { default: value }] of Object.entries(settings)) {
+    const path = name.split('.').slice(1);
+    const last = path.pop() ?? '';
+    let at = section;
+    for (const part of path) {
+      at[part] ??= {};
+      at = at[part] as Record<string, unknown>;
+    }
+    at[last] = value;
+  }
+  assert.deepEqual(editorSettings(section).notices, []);
+});
+
+test('what moves money, keys or paths is the user’s own and restricted without trust', () => {
+  const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
+  const userOnly = /^costAwareRouter\.(budget|openai|models|history|dataDir)/;
+  const delicate =
+    /^costAwareRouter\.(budget|workspaceBudget|openai|models|history|dataDir|quality|latency)/;
+  for (const [name, { scope }] of Object.entries(settings)) {
+    if (userOnly.test(name)) assert.match(scope, /^(application|machine)$/, name);
+    assert.equal(restrictedConfigurations.includes(name), delicate.test(name), name);
+  }
+});
+
+test('every text of the manifest is there in both languages', () => {
+  const used = [...JSON.stringify(manifest).matchAll(/"%([^%"]+)%"/g)].map(([, key = '']) => key);
+  assert.deepEqual([...new Set(used)].sort(), Object.keys(english).sort());
+  assert.deepEqual(Object.keys(german).sort(), Object.keys(english).sort());
+});
+
+test('every text of the client and its pages has a German twin with the same places', () => {
+  assert.ok(texts.length > 100, `expected the texts of the client, got ${texts.length}`);
+  assert.deepEqual(
+    texts.filter((text) => germanBundle[text] === undefined),
+    [],
+    'texts without a German twin',
+  );
+  assert.deepEqual(
+    Object.keys(germanBundle).filter((text) => !texts.includes(text)),
+    [],
+    'German texts that nothing says any more',
+  );
+  const places = (text: string) => [...text.matchAll(/\{\d\}/g)].map(([place]) => place).sort();
+  for (const [text, twin] of Object.entries(germanBundle)) {
+    assert.deepEqual(places(twin), places(text), text);
+  }
+});
+
+test('pictures and pages that the manifest names are there', () => {
+  const pages = contributes.walkthroughs.flatMap(({ steps }) =>
+    steps.map(({ media }) => media.markdown),
+  );
+  for (const file of [manifest.icon, 'media/icon.svg', ...pages]) {
+    assert.ok(existsSync(join(root, file)), file);
+  }
+});

@@ -1,0 +1,165 @@
+/** Money as a person sees it, with a provider on loopback: key, bill, budget, windows, dashboard and command line. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from '../../support/localModel.ts';
+import { type EditorSession, inEditor, KEY } from '../session.ts';
+import { textOf, type Workbench } from '../workbench.ts';
+
+inEditor('money', {}, async (step) => {
+  await step('without a key the cloud is no choice', async ({ workbench }) => {
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+  });
+
+  await step('a key is entered behind dots and tested', async ({ workbench, provider }) => {
+    await workbench.palette('Cost-Aware Router: Set Key');
+    await workbench.input.waitFor();
+    assert.equal(await workbench.input.getAttribute('type'), 'password');
+    await workbench.input.fill(KEY);
+    await workbench.page.keyboard.press('Enter');
+    const stored = workbench.toast('Key stored');
+    await stored.waitFor();
+    assert.match(await textOf(stored), new RegExp(new URL(provider.url).host));
+    await workbench.clearToasts();
+    await workbench.statusItem.filter({ hasText: '$0 / $20' }).waitFor();
+  });
+
+  await step(
+    'a settled cloud call stands in the status bar, and in another window',
+    async (session) => {
+      const { workbench } = session;
+      const second = await session.secondWindow();
+      await second.statusItem.filter({ hasText: '$0 / $20' }).waitFor({ timeout: 60_000 });
+      await workbench.page.bringToFront();
+      await askCloud(workbench, 'Why does median sort wrongly?');
+      const item = workbench.statusItem.filter({ hasText: /\$0\.0\d+ \/ \$20/ });
+      await item.waitFor({ timeout: 60_000 });
+      const settledAt = Date.now();
+      const text = await textOf(workbench.statusItem);
+      await second.statusItem.filter({ hasText: text }).waitFor();
+      const lateMs = Date.now() - settledAt;
+      assert.ok(lateMs < 1000, `the other window agreed after ${lateMs} ms`);
+      await second.page.close();
+      await workbench.shotThemes('status-bar');
+    },
+  );
+
+  await step('the key outlives a reload', async ({ workbench, provider }) => {
+    await workbench.page.reload();
+    await workbench.statusItem.filter({ hasText: '/ $20' }).waitFor({ timeout: 60_000 });
+    const calls = provider.getRequests().length;
+    await askCloud(workbench, 'Is the retry bounded?');
+    await untilTrue(() => provider.getRequests().length > calls);
+  });
+
+  await step('the dashboard shows what the command line reckons', async (session) => {
+    const { workbench } = session;
+    const spend = spendJson(session);
+    await workbench.palette('Cost-Aware Router: Show Dashboard');
+    const page = await workbench.webview('.card-spent');
+    await page
+      .locator('.card-shares .figure')
+      .filter({ hasText: `${spend.answers}` })
+      .waitFor();
+    const spent = await textOf(page.locator('.card-spent .figure'));
+    const saved = await textOf(page.locator('.card-saved .figure'));
+    assert.equal(spent, asShown(spend.spent_usd));
+    assert.equal(saved, asShown(spend.saved_usd));
+    await workbench.shotThemes('dashboard');
+  });
+
+  await step(
+    'at the limit answers stay local, and a higher limit holds at once',
+    async (session) => {
+      const { workbench } = session;
+      await workbench.setUser('costAwareRouter.budget.monthlyUsd', 0.001);
+      const full = workbench.statusItem.filter({ hasText: /local only until/ });
+      await full.waitFor();
+      assert.match((await workbench.statusItem.getAttribute('class')) ?? '', /error/);
+      await workbench.shot('status-exhausted-dark');
+      await ask(workbench, 'Design a lock-free queue and prove it correct, step by step.');
+      const answers = await workbench.webview('.answer');
+      const line = answers.locator('.answer .line').last();
+      await line.filter({ hasText: /budget/ }).waitFor({ timeout: 60_000 });
+      await workbench.setUser('costAwareRouter.budget.monthlyUsd', 5);
+      await workbench.statusItem.filter({ hasText: '/ $5' }).waitFor();
+    },
+  );
+
+  await step('a workspace can tighten the budget, not loosen it', async (session) => {
+    const { workbench, server } = session;
+    const file = join(server.workspace, '.vscode', 'settings.json');
+    mkdirSync(join(server.workspace, '.vscode'), { recursive: true });
+    writeFileSync(file, JSON.stringify({ 'costAwareRouter.budget.monthlyUsd': 1000 }));
+    await workbench.toast(/costAwareRouter\.budget\.monthlyUsd.*ignored/).waitFor();
+    await workbench.shot('workspace-loosens-dark');
+    assert.match(await textOf(workbench.statusItem), /\/ \$5/);
+    writeFileSync(file, JSON.stringify({ 'costAwareRouter.workspaceBudget.monthlyUsd': 2 }));
+    await workbench.statusItem.filter({ hasText: '/ $2' }).waitFor();
+    writeFileSync(file, '{}');
+    await workbench.statusItem.filter({ hasText: '/ $5' }).waitFor();
+    await workbench.clearToasts();
+  });
+
+  await step('a cleared key is gone', async ({ workbench }) => {
+    await workbench.palette('Cost-Aware Router: Forget Key');
+    await workbench.toast('Key forgotten').waitFor();
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
+  });
+
+  await step(
+    'no file of the data folder, the logs or the settings holds the key',
+    async ({ server }) => {
+      const found = execFileSync('grep', ['-rlsF', KEY, server.folder, '--include=*'], {
+        encoding: 'utf8',
+      });
+      assert.equal(found, '');
+    },
+  );
+});
+
+async function ask(workbench: Workbench, question: string): Promise<void> {
+  await workbench.palette('Cost-Aware Router: Ask...');
+  await workbench.input.fill(question);
+  await workbench.picks.filter({ hasText: /local|cloud/ }).waitFor();
+  await workbench.page.keyboard.press('Enter');
+}
+
+async function askCloud(workbench: Workbench, question: string): Promise<void> {
+  await workbench.palette('Cost-Aware Router: Ask...');
+  await workbench.input.fill(question);
+  const title = workbench.page.locator('.quick-input-title');
+  for (const goes of ['local only', 'cloud']) {
+    await workbench.page.keyboard.press('Tab');
+    await title.filter({ hasText: `goes: ${goes}` }).waitFor();
+  }
+  await workbench.picks.filter({ hasText: 'cloud' }).waitFor();
+  await workbench.page.keyboard.press('Enter');
+}
+
+interface Spend {
+  readonly answers: number;
+  readonly spent_usd: number;
+  readonly saved_usd: number;
+}
+
+function spendJson({ server }: EditorSession): Spend {
+  const cli = join(repositoryRoot, 'dist', 'cli.js');
+  const args = [cli, '--data-dir', server.dataDir, 'spend', '--json'];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+/** Two significant digits below a cent, whole cents above. */
+function asShown(usd: number): string {
+  if (usd === 0) return '$0';
+  return usd < 0.01 ? `$${Number(usd.toPrecision(2))}` : `$${usd.toFixed(2)}`;
+}
+
+async function untilTrue(isTrue: () => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!isTrue()) {
+    if (Date.now() > deadline) throw new Error('expected it within 30 seconds');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,343 @@
+/** The dashboard page in Chromium: it shows the server's figures and no others, by mouse and by keyboard, at any length. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RoutesParams, StatusWire } from '../../server/src/protocol.ts';
+import { describeInChromium, type OpenOptions, type OpenPage } from './pageHarness.ts';
+import { report, routesPage, status, trace } from './sampleView.ts';
+
+const ROUTES = 100_000;
+
+let total = ROUTES;
+function reply(message: Record<string, unknown>): readonly unknown[] {
+  const { type, id } = message;
+  if (type === 'ready') return [{ type: 'status', status }];
+  if (type === 'report') return [{ type, id, report }];
+  if (type === 'routes') {
+    return [{ type, id, page: routesPage(message['params'] as RoutesParams, total) }];
+  }
+  if (type === 'trace') return [{ type, id, trace }];
+  return [];
+}
+
+describeInChromium('dashboard page', (harness) => {
+  async function withPage(
+    use: (open: OpenPage) => Promise<void>,
+    options: Partial<OpenOptions> = {},
+  ): Promise<void> {
+    total = ROUTES;
+    const open = await harness().open({ page: 'dashboard', reply, ...options });
+    try {
+      await use(open);
+      assert.deepEqual(open.complaints, []);
+    } finally {
+      await open.close();
+    }
+  }
+
+  const text = async (open: OpenPage, selector: string): Promise<string> => {
+    const shown = open.page.locator(selector).first();
+    await shown.waitFor();
+    return (await shown.allInnerTexts())[0] ?? '';
+  };
+  const shows = (open: OpenPage, selector: string, words: string): Promise<void> =>
+    open.page.locator(selector).filter({ hasText: words }).first().waitFor({ timeout: 10_000 });
+  const rows = (open: OpenPage): Promise<number> => open.page.locator('.row').count();
+  const routeQuestions = (open: OpenPage): readonly RoutesParams[] =>
+    open.sent
+      .filter(({ type }) => type === 'routes')
+      .map((message) => message['params'] as RoutesParams);
+  const isFocused = (open: OpenPage, selector: string): Promise<boolean> =>
+    open.page
+      .locator(selector)
+      .first()
+      .evaluate((element) => element.matches(':focus'));
+
+  test('shows the figures of the report as they came', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      assert.equal(await text(open, '.card-spent .figure'), report.spent.text);
+      assert.match(
+        await text(open, '.card-spent'),
+        /of \$20\.00 this month\s+16 %\s+≈ \$4\.60 by 30 November/,
+      );
+      assert.equal(await text(open, '.card-saved .figure'), report.saved);
+      assert.match(
+        await text(open, '.card-saved'),
+        /against gpt-5 for everything\s+3 answers unknown/,
+      );
+      assert.match(await text(open, '.card-shares'), /82 % local\s+11 % cloud\s+7 % cached/);
+      assert.equal(await text(open, '.card-quality .figure'), report.quality);
+      for (const [name, groups] of [
+        ['model', report.byModel],
+        ['task', report.byTask],
+      ] as const) {
+        const cells = await open.page.locator(`.group-${name} tbody tr`).allInnerTexts();
+        assert.deepEqual(
+          cells.map((line) => line.split(/\s*\t\s*/)),
+          groups.map((row) => [
+            row.name,
+            String(row.answers),
+            row.spent,
+            row.saved,
+            String(row.unknownSavings),
+          ]),
+        );
+      }
+      const bar = open.page.locator('.budget-bar[role=progressbar]').first();
+      assert.equal(await bar.getAttribute('aria-valuetext'), '$3.12 of $20.00, 16 %');
+      assert.equal(await text(open, '.budget-share'), '16 %');
+    });
+  });
+
+  test('the chart has its table, with every day, and the choice survives', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.chart canvas');
+      const label = await open.page.locator('.chart').getAttribute('aria-label');
+      assert.match(
+        label ?? '',
+        /13 days; most on 2026-11-12: \$1\.10 spent, gpt-5 would have cost \$4\.42/,
+      );
+      const toggle = open.page.getByRole('button', { name: 'Table' });
+      await toggle.focus();
+      await open.page.keyboard.press('Enter');
+      const lines = await open.page.locator('.spend tbody tr').allInnerTexts();
+      assert.deepEqual(
+        lines.map((line) => line.split(/\s*\t\s*/)),
+        report.days.map((day) => [day.day, day.spent, day.saved, day.baseline]),
+      );
+      assert.equal(await toggle.getAttribute('aria-pressed'), 'true');
+      await open.page.reload();
+      await open.page.waitForSelector('.spend tbody tr');
+    });
+  });
+
+  test('a hundred thousand routes keep the rows bounded and ask for pages of a hundred', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      assert.equal(await text(open, '.count'), '100,000 routes');
+      let most = await rows(open);
+      for (const share of [0.1, 0.35, 0.5, 0.77, 1]) {
+        await open.page.locator('.rows-scroll').evaluate((scroller, to) => {
+          scroller.scrollTop = scroller.scrollHeight * to;
+        }, share);
+        await open.page.locator('.row .cell-time').nth(5).waitFor();
+        most = Math.max(most, await rows(open));
+      }
+      await open.page.waitForSelector('.row[data-prompt="prompt-99999"]');
+      assert.ok(most < 60, `at most 60 rows in the page, got ${most}`);
+      assert.ok(
+        routeQuestions(open).every(({ limit, offset }) => limit === 100 && offset % 100 === 0),
+      );
+      assert.ok(routeQuestions(open).length < 30, 'far pages between two places are not fetched');
+    });
+  });
+
+  test('filters and search ask the server and show its count', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      await open.page.locator('.filters vscode-single-select').first().click();
+      await open.page.keyboard.press('ArrowDown');
+      await open.page.keyboard.press('ArrowDown');
+      await open.page.keyboard.press('Enter');
+      await shows(open, '.count', '11,111 routes');
+      assert.equal(routeQuestions(open).at(-1)?.served, 'cloud');
+      await open.page.locator('vscode-textfield.search').click();
+      await open.page.keyboard.type('retry');
+      await open.sentWhere((message) => (message['params'] as RoutesParams)?.search === 'retry');
+      assert.deepEqual(routeQuestions(open).at(-1), {
+        served: 'cloud',
+        search: 'retry',
+        month: '2026-11',
+        offset: 0,
+        limit: 100,
+      });
+    });
+  });
+
+  test('a route opens to its whole trace, by keyboard alone', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      await open.page.locator('.row').first().focus();
+      await open.page.keyboard.press('ArrowDown');
+      assert.ok(await isFocused(open, '.row[data-index="1"]'));
+      await open.page.keyboard.press('Enter');
+      await open.page.waitForSelector('.trace');
+      assert.equal(
+        await open.page.locator('.row[data-index="1"]').getAttribute('aria-expanded'),
+        'true',
+      );
+      assert.deepEqual(open.sent.at(-1), {
+        type: 'trace',
+        id: open.sent.at(-1)?.['id'],
+        promptId: 'prompt-1',
+      });
+      const shown = await text(open, '.trace');
+      for (const part of trace.parts)
+        assert.ok(shown.includes(part.name) && shown.includes(part.detail));
+      assert.match(shown, /\+0\.42[\s\S]*\+0\.27[\s\S]*\+0\.16[\s\S]*−0\.04/);
+      for (const candidate of trace.candidates) {
+        assert.ok(shown.includes(candidate.cost) && shown.includes(candidate.whyNot));
+      }
+      for (const expected of [
+        '0.81 of 0.55',
+        '0.41 of 0.62',
+        ...trace.wouldFlip,
+        trace.estimateAgainstBill,
+        'gpt-5-mini@2026-08-07',
+      ]) {
+        assert.ok(shown.includes(expected), `trace shows ${expected}`);
+      }
+      await open.page.keyboard.press('End');
+      assert.ok(await isFocused(open, '.row[data-index="99999"]'));
+      await open.page.keyboard.press('Home');
+      assert.ok(await isFocused(open, '.row[data-index="0"]'));
+      await open.page.keyboard.press('ArrowDown');
+      await open.page.keyboard.press('ArrowLeft');
+      assert.equal(await open.page.locator('.trace').count(), 0);
+    });
+  });
+
+  test('new routes above move neither the focus nor the opened trace', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      await open.page.locator('.row[data-index="3"]').click();
+      await open.page.waitForSelector('.trace');
+      total = ROUTES + 2;
+      await open.say({ type: 'status', status });
+      await shows(open, '.count', '100,002 routes');
+      const opened = open.page.locator('.row[aria-expanded="true"]');
+      assert.equal(await opened.getAttribute('data-index'), '5');
+      assert.ok(await isFocused(open, '.row[data-index="5"]'));
+      assert.equal(await open.page.locator('.trace').count(), 1);
+    });
+  });
+
+  test('what a prompt says is text and nothing else', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.row[data-index="3"] .cell-title');
+      assert.equal(
+        await text(open, '.row[data-index="3"] .cell-title'),
+        '<img src=x onerror="window.__hacked=1"> & friends',
+      );
+      assert.equal(await open.page.locator('.row img, .row script').count(), 0);
+      assert.equal(await open.page.evaluate('window.__hacked'), undefined);
+    });
+  });
+
+  const broken: readonly (readonly [string, Partial<StatusWire>, string, string])[] = [
+    [
+      'no model',
+      {
+        missing: [
+          {
+            what: 'model',
+            message: 'No local model is on this machine.',
+            nextStep: 'download_model',
+          },
+        ],
+      },
+      'Download a model',
+      'download_model',
+    ],
+    [
+      'no key',
+      { missing: [{ what: 'key', message: 'No key.', nextStep: 'set_key' }] },
+      'Enter a key',
+      'set_key',
+    ],
+    [
+      'old prices',
+      {
+        missing: [
+          { what: 'prices', message: 'Prices are 61 days old.', nextStep: 'refresh_prices' },
+        ],
+      },
+      'Refresh prices',
+      'refresh_prices',
+    ],
+    ['budget used up', { level: 'exhausted' }, 'Raise the budget', 'raise_budget'],
+  ];
+  for (const [name, change, step, command] of broken) {
+    test(`broken state, ${name}: one sentence and one next step`, async () => {
+      await withPage(async (open) => {
+        await open.page.waitForSelector('.cell-title');
+        await open.say({ type: 'status', status: { ...status, ...change } });
+        await open.page.waitForSelector('.notices .notice');
+        assert.equal(await open.page.locator('.notices vscode-button').count(), 1);
+        await open.page.locator('.notices vscode-button', { hasText: step }).click();
+        assert.deepEqual(
+          open.sent.findLast(({ type }) => type === 'command'),
+          { type: 'command', command, modelId: null },
+        );
+      });
+    });
+  }
+
+  test('a stopped server and a failed question say so and offer a way on', async () => {
+    await withPage(
+      async (open) => {
+        await open.say({
+          type: 'server',
+          state: 'stopped',
+          message: 'The router stopped: out of memory.',
+        });
+        await open.page.waitForSelector('.notices .notice');
+        assert.match(await text(open, '.notices'), /The router stopped: out of memory\./);
+        await open.page.getByRole('button', { name: 'Start it' }).click();
+        assert.equal(open.sent.at(-1)?.['command'], 'restart_server');
+        await open.say({ type: 'status', status });
+        assert.match(await text(open, '.notices'), /The router stopped: out of memory\./);
+        await open.say({ type: 'server', state: 'running', message: '' });
+        await shows(open, '.notices', 'The ledger is busy');
+        await open.page.getByRole('button', { name: 'Try again' }).click();
+      },
+      {
+        reply: (message) =>
+          message['type'] === 'report'
+            ? [{ type: 'failed', id: message['id'], message: 'The ledger is busy.' }]
+            : [],
+      },
+    );
+  });
+
+  test('exports, model buttons and months send what was pressed', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      await open.page.getByRole('button', { name: 'Export this month as CSV' }).click();
+      assert.deepEqual(open.sent.at(-1), { type: 'export', month: '2026-11', format: 'csv' });
+      await open.page.locator('[data-model="qwen3-4b"] vscode-button').click();
+      assert.deepEqual(open.sent.at(-1), {
+        type: 'command',
+        command: 'download_model',
+        modelId: 'qwen3-4b',
+      });
+      await open.page.locator('vscode-single-select.month').click();
+      await open.page.keyboard.press('ArrowDown');
+      await open.page.keyboard.press('Enter');
+      assert.equal(open.sent.findLast(({ type }) => type === 'report')?.['month'], '2026-10');
+    });
+  });
+
+  test('fits 300 pixels in all four kinds of theme', async () => {
+    for (const theme of ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const) {
+      await withPage(
+        async (open) => {
+          await open.page.waitForSelector('.cell-title');
+          const wide = await open.page.evaluate('document.documentElement.scrollWidth');
+          assert.ok(Number(wide) <= 300, `${theme}: page is ${wide} pixels wide`);
+        },
+        { theme, width: 300 },
+      );
+    }
+  });
+
+  test('words come from the bundle', async () => {
+    await withPage(
+      async (open) => {
+        await open.page.waitForSelector('.cell-title');
+        assert.equal(await text(open, '.card-spent h3'), 'Ausgegeben');
+      },
+      { strings: { Spent: 'Ausgegeben' } },
+    );
+  });
+});
