@@ -13,7 +13,7 @@ import {
   routeReason,
 } from './answerReply.ts';
 import { type Problem, problemOfFailure, problemReply, sentence } from './problems.ts';
-import { confidenceOf, confidenceReply, usdOf } from './traceReply.ts';
+import { confidenceOf, confidenceReply, roundedMs, usdOf } from './traceReply.ts';
 
 const toModel = z.string().describe('The model whose answer follows.');
 
@@ -125,7 +125,7 @@ export function routeOf(route: Route, registry: Registry): z.infer<typeof eventS
     quality_proxy: route.quality,
     estimated_cost_usd: usdOf(route.expectedCostNanoUsd),
     cost_bound_usd: usdOf(route.boundNanoUsd),
-    estimated_latency_ms: route.expectedLatencyMs ?? null,
+    estimated_latency_ms: roundedMs(route.expectedLatencyMs),
     route_reason: reasonText(route.reason),
     reason: sentence(route.reason, registry),
   };

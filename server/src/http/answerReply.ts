@@ -5,7 +5,7 @@ import { dollars } from '../core/price.ts';
 import { reasonText } from '../core/reason.ts';
 import type { Registry } from '../core/types.ts';
 import { sentence } from './problems.ts';
-import { traceOf, traceReply, usdOf } from './traceReply.ts';
+import { roundedMs, traceOf, traceReply, usdOf } from './traceReply.ts';
 
 export const routeReason = z
   .string()
@@ -87,7 +87,7 @@ export function answerOf(result: AnswerResult, registry: Registry): AnswerReply 
     served: result.served,
     tokens_in: result.usage.inputTokens ?? null,
     tokens_out: result.usage.outputTokens ?? null,
-    latency_ms: result.timing.latencyMs,
+    latency_ms: Math.round(result.timing.latencyMs),
     estimated_cost_usd: usdOf(route.expectedCostNanoUsd),
     cost_bound_usd: usdOf(route.boundNanoUsd),
     cost_usd: dollars(result.costNanoUsd),
@@ -112,7 +112,7 @@ export function dryRunOf(route: Route, registry: Registry): AnswerReply {
     served: null,
     tokens_in: null,
     tokens_out: null,
-    latency_ms: route.expectedLatencyMs ?? null,
+    latency_ms: roundedMs(route.expectedLatencyMs),
     estimated_cost_usd: usdOf(route.expectedCostNanoUsd),
     cost_bound_usd: usdOf(route.boundNanoUsd),
     cost_usd: 0,

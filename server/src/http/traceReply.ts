@@ -112,7 +112,7 @@ export function traceOf(route: Route, outcome: Outcome): z.infer<typeof traceRep
       deferral_share: plan.deferralShare,
       expected_cost_usd: usdOf(plan.expectedCostNanoUsd),
       cost_bound_usd: usdOf(plan.boundNanoUsd),
-      expected_latency_ms: plan.expectedLatencyMs ?? null,
+      expected_latency_ms: roundedMs(plan.expectedLatencyMs),
       output_caps: { ...plan.outputCaps },
       excluded_by: Object.values(plan.exclusions).map(reasonText),
     })),
@@ -129,8 +129,8 @@ export function traceOf(route: Route, outcome: Outcome): z.infer<typeof traceRep
       cost_usd: dollars(one.costNanoUsd),
       cost_is_bound: one.costIsBound,
       price_row: one.priceRowId ?? null,
-      latency_ms: one.timing.latencyMs,
-      first_token_ms: one.timing.firstTokenMs ?? null,
+      latency_ms: Math.round(one.timing.latencyMs),
+      first_token_ms: roundedMs(one.timing.firstTokenMs),
     })),
   };
 }
@@ -145,4 +145,9 @@ function parts(all: readonly Part[]): z.infer<typeof part>[] {
 
 export function usdOf(amount: NanoUsd | undefined): number | null {
   return amount === undefined ? null : dollars(amount);
+}
+
+/** Whole milliseconds: what is finer is noise. */
+export function roundedMs(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms);
 }
