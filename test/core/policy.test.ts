@@ -235,6 +235,13 @@ const rows: readonly Row[] = [
     leadsTo: [BIG, 'prompt_complexity_high'],
   },
 
+  {
+    name: 'max latency, local is slow and there is no key',
+    script: { ...easy, availability: noKey, speeds: { [LOCAL]: speed(10) } },
+    constraints: { maxLatencyMs: 1000 },
+    leadsTo: [LOCAL, 'latency_limit'],
+  },
+
   // Pairs: what is hard (money, privacy, context) overrules what is wanted (quality, speed), and a forced model overrules wishes only.
   {
     name: 'forced + max cost',

@@ -39,15 +39,18 @@ export type PolicyResult =
       readonly candidates: readonly Candidate[];
     };
 
-/** Availability comes last, so that a missing key tells what the route would have been with one. */
+/**
+ * What must hold comes first; a missing key comes late, so that it tells what the route would have been with one.
+ * Latency is a wish and comes last, when only plans that can be used are left to be the fastest of.
+ */
 const layers: readonly Layer[] = [
   'privacy',
   'context',
   'price',
   'cost',
-  'latency',
   'budget',
   'availability',
+  'latency',
 ];
 
 type Reaches = (candidate: Candidate) => boolean;

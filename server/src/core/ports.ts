@@ -201,6 +201,8 @@ export interface Ledger {
   /** Ends a reservation, once. Returns the amount that was booked, which for an overrun is more than the bound. */
   settle(reservationId: string, settlement: Settlement): Promise<NanoUsd>;
   record(answer: AnswerRecord): Promise<void>;
+  /** Whether a prompt of this id has been recorded; an id is answered once. */
+  answered(promptId: string): boolean;
   spend(limits: BudgetLimits): SpendReport;
   /** A model whose bill once passed its bound is frozen until a person lifts it. */
   frozen(modelId: string): boolean;

@@ -2,10 +2,10 @@
 import { z } from '@hono/zod-openapi';
 import type { Route } from '../core/answer.ts';
 import { remaining } from '../core/budget.ts';
+import { roundedMs, usdOf } from '../core/reply.ts';
 import { dollarAmount } from '../core/schema.ts';
 import type { Prompt } from '../core/types.ts';
 import { promptText } from './generateRequest.ts';
-import { roundedMs, usdOf } from './traceReply.ts';
 
 export const legacyRequest = z
   .strictObject({

@@ -34,7 +34,7 @@ export const chosenConstants: Constants = {
   decay: 1e-5,
   temperature: 1,
   seedWeight: 8,
-  drawnPerTask: 200,
+  drawnPerTask: 400,
   priorStrength: 4,
 };
 
@@ -138,7 +138,7 @@ function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
     { cutAt: 0.97 },
     { temperature: 0.7 },
     { temperature: 1.4 },
-    { drawnPerTask: 400 },
+    { drawnPerTask: 200 },
     { seedWeight: 4 },
     { epochs: 16 },
     { decay: 1e-4 },
