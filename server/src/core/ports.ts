@@ -8,7 +8,6 @@ import type {
   NanoUsd,
   PriceRow,
   PrivacyFinding,
-  Prompt,
   Registry,
   Savings,
   Timing,
@@ -241,5 +240,3 @@ export interface RouterPorts {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
 }
-
-export type { Prompt };

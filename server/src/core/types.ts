@@ -9,8 +9,6 @@ export type NanoUsd = number & { readonly unit: 'nanoUsd' };
 /** A role that a model plays: `cheap` answers first, `escalation` answers what the cheap tier can't. */
 export type Tier = 'cheap' | 'escalation';
 
-export type Provider = 'local' | 'openai' | 'openai-compatible';
-
 /** Code or text that travels with a prompt. `path` is relative to the workspace where one is known. */
 export interface ContextPart {
   readonly kind: 'selection' | 'file' | 'symbol' | 'diff' | 'text';

@@ -71,5 +71,3 @@ export const answerReply = z
     trace: traceReply,
   })
   .openapi('Answer');
-
-export type AnswerReply = z.infer<typeof answerReply>;
