@@ -7,8 +7,10 @@ import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest } from '../core/ports.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
 import { type GenerationOutcome, generate } from './generation.ts';
+import { createSharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
 import { stampOf } from './modelFile.ts';
+import { makeHostFolder } from './modelHostFolder.ts';
 import { createSequencePool } from './sequencePool.ts';
 
 export interface LoadedModel {
@@ -74,7 +76,7 @@ export async function loadModel(
       return changedFile(spec);
     }
     const chat = createChatPrompts(library, model, spec);
-    return { kind: 'loaded', model: createLoadedModel(model, context, chat, spec, contextSize) };
+    return { kind: 'loaded', model: createLoadedModel(model, context, chat, spec, settings.tempDir) };
   } catch (error) {
     await model?.dispose();
     if (error instanceof library.InsufficientMemoryError) {
@@ -92,8 +94,10 @@ function createLoadedModel(
   context: LlamaContext,
   chat: ChatPrompts,
   spec: HostModel,
-  contextSize: number,
+  tempDir: string,
 ): LoadedModel {
+  const { contextSize } = context;
+  const prefixes = createSharedPrefixes(async () => await makeHostFolder(tempDir));
   const sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
   const pool = createSequencePool(
     sequences,
@@ -123,6 +127,7 @@ function createLoadedModel(
       const outcome = await generate({
         model,
         sequence,
+        prefixes,
         chat,
         prompt,
         maxOutputTokens: Math.min(request.maxOutputTokens, room),
@@ -147,6 +152,7 @@ function createLoadedModel(
     async dispose() {
       await context.dispose();
       await model.dispose();
+      await prefixes.dispose();
     },
   };
 }
