@@ -6,9 +6,10 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
+import { abilityProblem } from './core/ability.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { type Failure, failure } from './core/errors.ts';
-import { parseFittedScore } from './core/fittedScore.ts';
+import { type FittedScore, parseFittedScore } from './core/fittedScore.ts';
 import type { BudgetLimits, Clock, RouterPorts } from './core/ports.ts';
 import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
@@ -83,7 +84,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const shipped = join(packageRoot(), 'models');
   const pricingPath = options.pricingPath ?? join(shipped, 'pricing.yaml');
   const registryPath = options.registryPath ?? join(shipped, 'registry.yaml');
-  const catalogue = openCatalogue(registryPath, pricingPath, dataDir, say);
+  const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
+  const catalogue = openCatalogue(registryPath, pricingPath, dataDir, fitted, say);
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
@@ -126,7 +128,6 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     ...options.settings,
     monthlyBudgetNanoUsd: budget === null ? undefined : (budget ?? DEFAULT_MONTHLY_BUDGET_NANO_USD),
   });
-  const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
   const scorer = createScorer(fitted, options.strategy);
   const confidence = parseFittedConfidence(await readJson(join(shipped, 'confidence.json')));
   const router = createRouter({ ports, scorer, confidence, settings: () => settings });
@@ -163,6 +164,7 @@ function openCatalogue(
   registryPath: string,
   pricingPath: string,
   dataDir: string,
+  fitted: FittedScore,
   say: (message: string) => void,
 ): LiveCatalogue {
   const opened = createCatalogue({
@@ -176,6 +178,7 @@ function openCatalogue(
       },
     ],
     onProblem: (problem) => say(problem.message),
+    abilityProblem: (ability) => abilityProblem(fitted, ability),
     clock,
   });
   if (opened.kind === 'ready') return opened.catalogue;

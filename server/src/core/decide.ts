@@ -46,6 +46,10 @@ export function createDecide(options: RouterOptions): Decide {
       scores.set(model.id, score);
       return score;
     };
+    const rank =
+      pair.cheap && pair.escalation
+        ? scorer.gain(features, pair.cheap, pair.escalation)
+        : scoreOf(pair.first);
     const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
     const inputTokens = Math.ceil(boundedBytes / 4);
 
@@ -78,8 +82,9 @@ export function createDecide(options: RouterOptions): Decide {
       budget,
       findings,
       figures: settings,
-      threshold: pair.cheap ? thresholdOf(pair.cheap, settings.escalateShare) : 0,
-      task: scoreOf(pair.first).task,
+      score: rank.value,
+      threshold: thresholdOf(pair, settings.escalateShare),
+      task: rank.task,
       pacingFrom: settings.pacingFrom,
     });
 
@@ -104,10 +109,9 @@ export function createDecide(options: RouterOptions): Decide {
     const decisionMs = ports.clock.monotonicMs() - startedMs;
 
     const decisionOf = (chosen: PolicyResult): Decision => {
-      const score = scoreOf(pair.first);
       if (chosen.kind === 'refused') {
         const { failure, reason, candidates } = chosen;
-        return { kind: 'refused', failure, reason, score: score.value, candidates };
+        return { kind: 'refused', failure, reason, score: rank.value, candidates };
       }
       const { choice, candidates } = chosen;
       const { candidate } = choice;
@@ -119,7 +123,7 @@ export function createDecide(options: RouterOptions): Decide {
         ifUnsure: candidate.ifUnsure,
         reason: choice.reason,
         wanted: choice.wanted,
-        score: score.value,
+        score: choice.score,
         threshold: choice.threshold,
         quality: candidate.quality,
         expectedCostNanoUsd: candidate.expectedCostNanoUsd,
@@ -128,8 +132,8 @@ export function createDecide(options: RouterOptions): Decide {
         qualities: Object.fromEntries([...scores].map(([id, { value }]) => [id, 1 - value])),
         belowWanted: choice.belowWanted,
         trace: {
-          task: score.task,
-          parts: score.parts,
+          task: rank.task,
+          parts: (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts,
           candidates,
           flips: choice.flips,
           findings,
@@ -154,7 +158,7 @@ interface ModelsInPlay {
   readonly cheap: Model | undefined;
   readonly escalations: readonly Model[];
   readonly escalation: Model | undefined;
-  /** The model that the score is told for: the cheap one where there is one. */
+  /** The cheap model where there is one; its failures are what escalating mends. */
   readonly first: Model;
 }
 
@@ -198,16 +202,26 @@ function availabilityOf(
   return portOf(model, ports).availability(model);
 }
 
-/** A threshold is a quantile over reference prompts, so it is reckoned once per model and share. */
-function createThresholds(scorer: Scorer): (model: Model, escalateShare: number) => number {
-  const known = new WeakMap<Model, { readonly share: number; readonly threshold: number }>();
-  return (model, share) => {
-    const kept = known.get(model);
-    if (kept?.share === share) return kept.threshold;
-    const threshold = scorer.threshold(model, share);
-    known.set(model, { share, threshold });
+/** A threshold is a quantile over reference prompts, so it is reckoned once per pair of models and share. */
+function createThresholds(scorer: Scorer): (pair: ModelsInPlay, escalateShare: number) => number {
+  const known = new WeakMap<Model, Kept>();
+  return ({ cheap, escalation }, share) => {
+    if (cheap === undefined) return 0;
+    const kept = known.get(cheap);
+    if (kept?.share === share && kept.escalation === escalation) return kept.threshold;
+    const threshold =
+      escalation === undefined
+        ? scorer.threshold(cheap, share)
+        : scorer.gainThreshold(cheap, escalation, share);
+    known.set(cheap, { escalation, share, threshold });
     return threshold;
   };
+}
+
+interface Kept {
+  readonly escalation: Model | undefined;
+  readonly share: number;
+  readonly threshold: number;
 }
 
 function moneyIsShort({ candidates }: PolicyResult): boolean {

@@ -100,6 +100,7 @@ export interface Speeds {
 }
 
 export interface SpeedSample {
+  /** Input tokens that took time to read; those that a local model had evaluated before are not among them. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly firstTokenMs: number;

@@ -159,7 +159,7 @@ export interface PriceRow {
 export interface Usage {
   /** All input tokens, cached ones included. */
   readonly inputTokens: number | undefined;
-  /** Part of `inputTokens` that the provider read from its prompt cache. */
+  /** Part of `inputTokens` that was not evaluated anew: read from the provider's prompt cache, or from a local model's state. */
   readonly cachedInputTokens: number | undefined;
   /** Part of `inputTokens` that the provider wrote into its prompt cache. */
   readonly cacheWriteTokens: number | undefined;

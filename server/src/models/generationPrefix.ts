@@ -119,8 +119,9 @@ export function createSharedPrefixes(makeFolder: () => Promise<string>): SharedP
   }
 
   async function removeOldest(): Promise<void> {
-    let bytes = states.values().reduce((sum, state) => sum + state.bytes, 0);
-    for (const [key, state] of [...states].slice(0, -1)) {
+    const oldestFirst = [...states];
+    let bytes = oldestFirst.reduce((sum, [, state]) => sum + state.bytes, 0);
+    for (const [key, state] of oldestFirst.slice(0, -1)) {
       if (states.size <= STATES_KEPT && bytes <= BYTES_KEPT) return;
       states.delete(key);
       bytes -= state.bytes;

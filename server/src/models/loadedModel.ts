@@ -7,7 +7,7 @@ import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest } from '../core/ports.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
 import { type GenerationOutcome, generate } from './generation.ts';
-import { createSharedPrefixes } from './generationPrefix.ts';
+import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
 import { stampOf } from './modelFile.ts';
 import { makeHostFolder } from './modelHostFolder.ts';
@@ -76,7 +76,9 @@ export async function loadModel(
       return changedFile(spec);
     }
     const chat = createChatPrompts(library, model, spec);
-    return { kind: 'loaded', model: createLoadedModel(model, context, chat, spec, settings.tempDir) };
+    const prefixes = createSharedPrefixes(async () => await makeHostFolder(settings.tempDir));
+    const parts = { model, context, chat, prefixes };
+    return { kind: 'loaded', model: createLoadedModel(parts, spec, contextSize) };
   } catch (error) {
     await model?.dispose();
     if (error instanceof library.InsufficientMemoryError) {
@@ -89,15 +91,18 @@ export async function loadModel(
   }
 }
 
+interface Parts {
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly chat: ChatPrompts;
+  readonly prefixes: SharedPrefixes;
+}
+
 function createLoadedModel(
-  model: LlamaModel,
-  context: LlamaContext,
-  chat: ChatPrompts,
+  { model, context, chat, prefixes }: Parts,
   spec: HostModel,
-  tempDir: string,
+  contextSize: number,
 ): LoadedModel {
-  const { contextSize } = context;
-  const prefixes = createSharedPrefixes(async () => await makeHostFolder(tempDir));
   const sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
   const pool = createSequencePool(
     sequences,
