@@ -27,7 +27,7 @@ const confident = (judged: JudgedAnswer, identity = smolLm2, task = 'natural_qa'
   confidenceOf(judged, task, fitted, identity);
 
 test('the gate of the embedded model was fitted to answers, and says how well it works', () => {
-  const gate = gateOf(fitted, smolLm2);
+  const gate = gateOf(fitted, smolLm2, 'natural_qa');
   assert.equal(gate.source, 'outcomes');
   assert.ok(gate.answers >= 100);
   assert.ok((gate.auroc ?? 0) > 0.65 && (gate.auroc ?? 1) < 1);
@@ -35,8 +35,12 @@ test('the gate of the embedded model was fitted to answers, and says how well it
 });
 
 test('a model that nothing was measured on gets the cautious gate', () => {
-  assert.equal(gateOf(fitted, 'another model'), fitted.gate);
+  assert.equal(gateOf(fitted, 'another model', 'natural_qa'), fitted.gate);
   assert.equal(fitted.gate.source, 'judgement');
+});
+
+test('a task that the fit has not seen gets the cautious gate too', () => {
+  assert.equal(gateOf(fitted, smolLm2, 'summarize'), fitted.gate);
 });
 
 test('surer tokens give more confidence, on both sides of the gate', () => {
@@ -48,7 +52,7 @@ test('surer tokens give more confidence, on both sides of the gate', () => {
       values,
       values.toSorted((a, b) => a - b),
     );
-    const { needed } = gateOf(fitted, identity);
+    const { needed } = gateOf(fitted, identity, 'natural_qa');
     assert.ok((values[0] ?? 1) < needed && (values.at(-1) ?? 0) > needed);
   }
 });
@@ -74,7 +78,7 @@ for (const [name, given] of judged) {
     const sum = parts.reduce((total, part) => total + part.added, 0);
     assert.ok(value >= 0 && value <= 1);
     assert.ok(Math.abs(sum - value) < 1e-9);
-    assert.equal(needed, gateOf(fitted, smolLm2).needed);
+    assert.equal(needed, gateOf(fitted, smolLm2, 'natural_qa').needed);
   });
 }
 

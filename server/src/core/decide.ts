@@ -53,7 +53,11 @@ export function createDecide(options: RouterOptions): Decide {
     const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
     const inputTokens = Math.ceil(boundedBytes / 4);
 
-    const gate: Gate = gateOf(confidence, portOf(pair.first, ports).identity(pair.first));
+    const gate: Gate = gateOf(
+      confidence,
+      portOf(pair.first, ports).identity(pair.first),
+      rank.task,
+    );
 
     const estimate = (
       model: Model,
