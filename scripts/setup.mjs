@@ -26,10 +26,15 @@ export function ensurePackages() {
   const stamp = join(root, 'node_modules', '.setup-stamp');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing packages (once; about half a minute)');
-  // Only the bundled engine asks for Node 24; the npm that installs it may be older.
-  run(npm(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    env: { ...process.env, npm_config_engine_strict: 'false' },
-  });
+  // Not `npm ci`: it refuses a lock file without the optional packages of every platform, and no registry snapshot has
+  // all of them. Versions and hashes are those of the lock file all the same, and it is left as it is.
+  run(
+    npm(),
+    ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      env: { ...process.env, npm_config_engine_strict: 'false' },
+    },
+  );
   writeFileSync(stamp, wanted);
 }
 

@@ -7,10 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
 import { z } from 'zod';
+import { abilityProblem } from './core/ability.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { type Failure, failure } from './core/errors.ts';
-import { parseFittedScore } from './core/fittedScore.ts';
+import { type FittedScore, parseFittedScore } from './core/fittedScore.ts';
 import type { BudgetLimits, BudgetScope, BudgetState, Clock, RouterPorts } from './core/ports.ts';
 import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
@@ -129,7 +130,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const pricingPath = options.pricingPath ?? join(shipped, 'pricing.yaml');
   const registryPath = options.registryPath ?? join(shipped, 'registry.yaml');
   let own: LocalModel | undefined;
-  const files = openCatalogue(registryPath, pricingPath, dataDir, say);
+  const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
+  const files = openCatalogue(registryPath, pricingPath, dataDir, fitted, say);
   const catalogue = withOwnModel(files, () => own);
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -171,7 +173,6 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     sleep,
     random: Math.random,
   };
-  const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
   const scorer = createScorer(fitted, options.strategy);
   const confidence = parseFittedConfidence(await readJson(join(shipped, 'confidence.json')));
   const settings = (): Settings => (own === undefined ? wanted : { ...wanted, cheap: own.id });
@@ -278,6 +279,7 @@ function openCatalogue(
   registryPath: string,
   pricingPath: string,
   dataDir: string,
+  fitted: FittedScore,
   say: (message: string) => void,
 ): LiveCatalogue {
   const opened = createCatalogue({
@@ -291,6 +293,7 @@ function openCatalogue(
       },
     ],
     onProblem: (problem) => say(problem.message),
+    abilityProblem: (ability) => abilityProblem(fitted, ability),
     clock,
   });
   if (opened.kind === 'ready') return opened.catalogue;

@@ -72,8 +72,18 @@ export interface TraceWire {
   readonly candidates: readonly CandidateWire[];
   readonly wouldFlip: readonly string[];
   readonly findings: readonly string[];
-  readonly confidence: { readonly value: number; readonly needed: number; readonly parts: readonly PartWire[] } | null;
-  readonly attempts: readonly { readonly model: string; readonly outcome: string; readonly cost: string; readonly priceRow: string; readonly latency: string }[];
+  readonly confidence: {
+    readonly value: number;
+    readonly needed: number;
+    readonly parts: readonly PartWire[];
+  } | null;
+  readonly attempts: readonly {
+    readonly model: string;
+    readonly outcome: string;
+    readonly cost: string;
+    readonly priceRow: string;
+    readonly latency: string;
+  }[];
   /** `estimate ≤ $0.0121, billed $0.0108` */
   readonly estimateAgainstBill: string;
 }
@@ -124,15 +134,29 @@ export interface AnswerWire {
 /** What a running answer tells, in order; the request's own reply is the end. */
 export type AnswerEvent =
   | { readonly kind: 'route'; readonly route: RouteWire }
-  | { readonly kind: 'progress'; readonly stage: 'queued' | 'loading' | 'reading'; readonly share: number }
-  | { readonly kind: 'delta'; readonly text: string; readonly model: string; readonly draft: boolean }
+  | {
+      readonly kind: 'progress';
+      readonly stage: 'queued' | 'loading' | 'reading';
+      readonly share: number;
+    }
+  | {
+      readonly kind: 'delta';
+      readonly text: string;
+      readonly model: string;
+      readonly draft: boolean;
+    }
   /** The text so far was a local draft (`line` says how sure it was); another model's answer follows. */
   | { readonly kind: 'deferred'; readonly line: string; readonly toModel: string }
   | { readonly kind: 'fallback'; readonly reason: string; readonly toModel: string };
 
 export type AnswerResultWire =
   | { readonly kind: 'answered'; readonly answer: AnswerWire }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly nextStep: NextStep | null };
+  | {
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly message: string;
+      readonly nextStep: NextStep | null;
+    };
 
 /** One thing to do about a broken or empty state. The client knows a command for each. */
 export type NextStep =
@@ -157,7 +181,12 @@ export interface StatusWire {
   readonly level: 'normal' | 'pacing' | 'exhausted';
   /** The tier and model of the answer in flight. */
   readonly running: { readonly tier: 'local' | 'cloud'; readonly model: string } | null;
-  readonly rows: readonly { readonly served: 'local' | 'cloud' | 'cache'; readonly answers: number; readonly spent: string; readonly saved: string }[];
+  readonly rows: readonly {
+    readonly served: 'local' | 'cloud' | 'cache';
+    readonly answers: number;
+    readonly spent: string;
+    readonly saved: string;
+  }[];
   readonly spent: Money;
   readonly budget: Money | null;
   readonly resetDate: string;
@@ -357,20 +386,29 @@ export interface Requests {
   /** One cheap call that proves the key, without generating: the provider's list of models. */
   readonly 'costAwareRouter/testKey': [null, DoneResult];
   readonly 'costAwareRouter/outcome': [OutcomeParams, DoneResult];
-  readonly 'costAwareRouter/codeTask': [{ readonly task: ExplainTask; readonly range: CodeRange }, CodeTaskResult | null];
+  readonly 'costAwareRouter/codeTask': [
+    { readonly task: ExplainTask; readonly range: CodeRange },
+    CodeTaskResult | null,
+  ];
   readonly 'costAwareRouter/explanations': [{ readonly uri: string }, readonly ExplanationWire[]];
   readonly 'costAwareRouter/keepExplanation': [KeepExplanationParams, DoneResult];
   readonly 'costAwareRouter/dropExplanation': [{ readonly codeHash: string }, DoneResult];
   readonly 'costAwareRouter/history': [{ readonly workspaceId: string }, readonly HistoryEntry[]];
   readonly 'costAwareRouter/clearHistory': [{ readonly workspaceId: string | null }, DoneResult];
   /** The whole ledger's answers of a month as CSV or JSON lines. */
-  readonly 'costAwareRouter/export': [{ readonly month: string; readonly format: 'csv' | 'jsonl' }, { readonly text: string }];
+  readonly 'costAwareRouter/export': [
+    { readonly month: string; readonly format: 'csv' | 'jsonl' },
+    { readonly text: string },
+  ];
   readonly 'costAwareRouter/refreshPrices': [null, DoneResult];
 }
 
 /** Server tells the client: method -> params. */
 export interface Notifications {
-  readonly 'costAwareRouter/answerEvent': { readonly requestId: string; readonly event: AnswerEvent };
+  readonly 'costAwareRouter/answerEvent': {
+    readonly requestId: string;
+    readonly event: AnswerEvent;
+  };
   readonly 'costAwareRouter/statusChanged': StatusWire;
   readonly 'costAwareRouter/downloadProgress': DownloadProgress;
   /** Stored explanations of this document changed, so lenses and hovers are to be asked for again. */

@@ -11,7 +11,7 @@ import { formatSeconds, formatUsd } from '../../server/src/core/report.ts';
 const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = [
   [
     { code: 'cache_hit', facts: { model: 'm', ageMs: 5 } },
-    'cache_hit(model=m, ageMs=5)',
+    'cache_hit(model=m, age_ms=5)',
     /nothing was spent again/,
   ],
   [{ code: 'forced', facts: { model: 'm' } }, 'forced(model=m)', /You asked for M/],
@@ -64,7 +64,7 @@ const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = 
   ],
   [
     { code: 'latency_limit', facts: { wanted: 'm', needsMs: 5000, limitMs: 1000 } },
-    'latency_limit(wanted=m, needsMs=5000, limitMs=1000)',
+    'latency_limit(wanted=m, needs_ms=5000, limit_ms=1000)',
     /≈ 5\.0 s/,
   ],
   [
@@ -74,12 +74,12 @@ const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = 
   ],
   [
     { code: 'budget_pacing', facts: { score: 0.6, threshold: 0.8, usedShare: 0.95 } },
-    'budget_pacing(score=0.60, threshold=0.80, usedShare=0.95)',
+    'budget_pacing(score=0.60, threshold=0.80, used_share=0.95)',
     /95 % is used/,
   ],
   [
     { code: 'no_api_key', facts: { wanted: 'm', wouldCostNanoUsd: 3_100_000 } },
-    'no_api_key(wanted=m, wouldCost_usd=0.0031)',
+    'no_api_key(wanted=m, would_cost_usd=0.0031)',
     /would cost ≈ \$0\.0031/,
   ],
   [

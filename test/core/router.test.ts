@@ -303,3 +303,16 @@ test('a ledger that is closed keeps answers local', async () => {
   assert.equal(answer.modelId, LOCAL);
   assert.match(reasonText(answer.reason), /^provider_unavailable\(wanted=.*ledger_unavailable/);
 });
+
+test('an id is answered once: while it runs, and after it was recorded', async () => {
+  const { router, calls } = scriptedRouter();
+  const prompt = promptOf('Why?');
+  const both = await Promise.all([collect(router, prompt), collect(router, prompt)]);
+  const codes = both.map((events) => {
+    const last = events.at(-1);
+    return last?.type === 'answer-failed' ? last.failure.code : last?.type;
+  });
+  assert.deepEqual(codes, ['answer-end', 'duplicate_request']);
+  assert.equal(failureOf(await collect(router, prompt)).failure.code, 'duplicate_request');
+  assert.equal(calls.length, 1);
+});

@@ -6,6 +6,7 @@ import { getLlama, type Llama, type LlamaContextSequence, type LlamaModel } from
 import type { GenerationRequest } from '../../server/src/core/ports.ts';
 import { type ChatPrompts, createChatPrompts } from '../../server/src/models/chatPrompt.ts';
 import { type GenerationTask, generate } from '../../server/src/models/generation.ts';
+import { createSharedPrefixes } from '../../server/src/models/generationPrefix.ts';
 import type { HostModel } from '../../server/src/models/hostProtocol.ts';
 import { ensureSmolLm2 } from '../support/localModel.ts';
 
@@ -50,6 +51,7 @@ async function run(
   const outcome = await generate({
     model,
     sequence,
+    prefixes: createSharedPrefixes(async () => await Promise.reject(new Error('no folder'))),
     chat,
     prompt: chat.render(request),
     maxOutputTokens: request.maxOutputTokens,

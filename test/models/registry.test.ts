@@ -428,3 +428,17 @@ models:
     ]);
   });
 });
+
+test('an ability that the score can not use is a mistake at its own line', () => {
+  const shipped = readFileSync(join(import.meta.dirname, '../../models/registry.yaml'), 'utf8');
+  const text = shipped.replace('size_billions: 0.135', 'fitted: nobody');
+  const line = text.split('\n').findIndex((one) => one.includes('fitted: nobody')) + 1;
+  const parsed = parseRegistry('registry.yaml', text, (ability) =>
+    ability.kind === 'fitted' ? `a known key, got ${ability.key}` : undefined,
+  );
+  assert.equal(parsed.kind, 'bad');
+  const [problem] = parsed.kind === 'bad' ? parsed.problems : [];
+  assert.ok(Math.abs((problem?.line ?? 0) - line) <= 1, problem?.message);
+  assert.match(problem?.message ?? '', /models\[0\]\.ability.*/);
+  assert.match(problem?.message ?? '', /nobody/);
+});

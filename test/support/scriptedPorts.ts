@@ -237,6 +237,7 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
       rows: [],
     }),
     frozen: () => false,
+    answered: (promptId) => records.some((record) => record.promptId === promptId),
     ...script.ledger,
   };
 

@@ -23,8 +23,7 @@ export function scorerOf(
   return {
     strategy: 'fitted',
     score: (_features, { ability }) => scoreOf(chanceOf(ability)),
-    gain: (_features, cheap, escalation) =>
-      scoreOf(Math.max(0, chanceOf(cheap.ability) - chanceOf(escalation.ability))),
+    gain: (_features, cheap) => scoreOf(chanceOf(cheap.ability)),
     threshold: () => threshold,
     gainThreshold: () => threshold,
   };

@@ -3,11 +3,12 @@ import type { App } from '../compose.ts';
 import type { Failure } from '../core/errors.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { Reason } from '../core/reason.ts';
+import { answerOf, dryRunOf } from '../core/reply.ts';
 import { formatUsd } from '../core/report.ts';
 import type { Constraints, NanoUsd, Prompt, Registry } from '../core/types.ts';
-import { answerJson, failureJson, routeJson } from './answerJson.ts';
 import { type AnswerView, pipeView, routePreview, terminalView } from './answerView.ts';
 import { exitCodeOf, exitCodes } from './exitCodes.ts';
+import { failureJson } from './failureJson.ts';
 import { readContext, readPrompt } from './inputText.ts';
 import { type CliIo, writeLine } from './io.ts';
 import { fail, type Session, withApp } from './session.ts';
@@ -58,9 +59,7 @@ async function preview(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Pr
   }
   const { route } = decision;
   const text =
-    flags.json === true
-      ? JSON.stringify(routeJson(route, registry))
-      : routePreview(route, registry);
+    flags.json === true ? JSON.stringify(dryRunOf(route, registry)) : routePreview(route, registry);
   await writeLine(io.stdout, text);
   return exitCodes.ok;
 }
@@ -91,7 +90,7 @@ function viewOf(io: CliIo, registry: Registry, flags: AskFlags): AnswerView {
 function jsonView(io: CliIo, registry: Registry): AnswerView {
   return {
     show() {},
-    end: (result) => writeLine(io.stdout, JSON.stringify(answerJson(result, registry))),
+    end: (result) => writeLine(io.stdout, JSON.stringify(answerOf(result, registry))),
     stop() {},
   };
 }

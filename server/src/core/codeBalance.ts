@@ -4,8 +4,9 @@
  */
 
 const HASH_COMMENTS = new Set(['python', 'py', 'ruby', 'rb']);
+/** Without Rust, whose lifetimes look like strings that are never closed. */
 const SLASH_COMMENTS = new Set(
-  'c cpp c++ cs csharp css dart go java javascript js json jsonc jsx kotlin php rust rs scala swift ts tsx typescript'.split(
+  'c cpp c++ cs csharp css dart go java javascript js json jsonc jsx kotlin php scala swift ts tsx typescript'.split(
     ' ',
   ),
 );

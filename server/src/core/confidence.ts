@@ -85,18 +85,23 @@ export function parseFittedConfidence(json: unknown): FittedConfidence {
   );
 }
 
-export function gateOf(fitted: FittedConfidence, identity: string): FittedGate {
-  return fitted.models.get(identity) ?? fitted.gate;
+/**
+ * The gate for a model's answer to a task. A fit says nothing of tasks that it has not seen: token probabilities of a
+ * short fact and of a page of prose lie on different levels. Those get the judged gate, as models without a fit do.
+ */
+export function gateOf(fitted: FittedConfidence, identity: string, task: string): FittedGate {
+  const ownGate = fitted.models.get(identity);
+  return ownGate !== undefined && ownGate.tasks[task] !== undefined ? ownGate : fitted.gate;
 }
 
-/** @param task as the score names it; an unknown one counts as average */
+/** @param task as the score names it */
 export function confidenceOf(
   answer: JudgedAnswer,
   task: string,
   fitted: FittedConfidence,
   identity: string,
 ): Confidence {
-  const gate = gateOf(fitted, identity);
+  const gate = gateOf(fitted, identity, task);
   const steps = [...levelSteps(answer, task, gate), ...signSteps(signsOf(answer), fitted.signs)];
   let logit = 0;
   let before = 0;

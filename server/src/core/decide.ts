@@ -1,17 +1,31 @@
 /** From a prompt to a decision: features, scores, estimates, policy. Reads counters and tables only, so it takes microseconds. */
 import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
-import { gateOf } from './confidence.ts';
+import { type FittedConfidence, gateOf } from './confidence.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
 import { runsHere } from './estimate.ts';
 import { featuresOf } from './features.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
 import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
-import type { DecideOptions, RouterOptions } from './router.ts';
 import type { Settings } from './schema.ts';
 import type { Score, Scorer } from './score.ts';
 import type { Model, PrivacyFinding, Prompt, Registry } from './types.ts';
+
+export interface DecideOptions {
+  /** False leaves out the scan for secrets: for bulk scoring, where nothing is sent. @default true */
+  readonly scan?: boolean;
+  /** True judges the prompt alone: every model is taken to be ready and the budget to be open. @default false */
+  readonly assumeAvailable?: boolean;
+}
+
+export interface RouterOptions {
+  readonly ports: RouterPorts;
+  readonly scorer: Scorer;
+  readonly confidence: FittedConfidence;
+  /** Read at every prompt, so that a changed limit holds at once. */
+  readonly settings: () => Settings;
+}
 
 /** A decision with what it was made from, so that a failed model can be taken out and the policy asked again. */
 export interface Decided {
@@ -51,10 +65,18 @@ export function createDecide(options: RouterOptions): Decide {
       scores.set(model.id, score);
       return score;
     };
+    const rank =
+      pair.cheap && pair.escalation
+        ? scorer.gain(features, pair.cheap, pair.escalation)
+        : scoreOf(pair.first);
     const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
     const inputTokens = Math.ceil(boundedBytes / 4);
 
-    const gate: Gate = gateOf(confidence, portOf(pair.first, ports).identity(pair.first));
+    const gate: Gate = gateOf(
+      confidence,
+      portOf(pair.first, ports).identity(pair.first),
+      rank.task,
+    );
 
     const estimate = (
       model: Model,
@@ -83,8 +105,9 @@ export function createDecide(options: RouterOptions): Decide {
       budget,
       findings,
       figures: settings,
-      threshold: pair.cheap ? thresholdOf(pair.cheap, settings.escalateShare) : 0,
-      task: scoreOf(pair.first).task,
+      score: rank.value,
+      threshold: thresholdOf(pair, settings.escalateShare),
+      task: rank.task,
       pacingFrom: settings.pacingFrom,
       atLimit: settings.atLimit,
     });
@@ -110,10 +133,9 @@ export function createDecide(options: RouterOptions): Decide {
     const decisionMs = ports.clock.monotonicMs() - startedMs;
 
     const decisionOf = (chosen: PolicyResult): Decision => {
-      const score = scoreOf(pair.first);
       if (chosen.kind === 'refused') {
         const { failure, reason, candidates } = chosen;
-        return { kind: 'refused', failure, reason, score: score.value, candidates };
+        return { kind: 'refused', failure, reason, score: rank.value, candidates };
       }
       const { choice, candidates } = chosen;
       const { candidate } = choice;
@@ -125,7 +147,7 @@ export function createDecide(options: RouterOptions): Decide {
         ifUnsure: candidate.ifUnsure,
         reason: choice.reason,
         wanted: choice.wanted,
-        score: score.value,
+        score: choice.score,
         threshold: choice.threshold,
         quality: candidate.quality,
         expectedCostNanoUsd: candidate.expectedCostNanoUsd,
@@ -134,8 +156,8 @@ export function createDecide(options: RouterOptions): Decide {
         qualities: Object.fromEntries([...scores].map(([id, { value }]) => [id, 1 - value])),
         belowWanted: choice.belowWanted,
         trace: {
-          task: score.task,
-          parts: score.parts,
+          task: rank.task,
+          parts: (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts,
           candidates,
           flips: choice.flips,
           findings,
@@ -161,7 +183,7 @@ interface ModelsInPlay {
   readonly cheap: Model | undefined;
   readonly escalations: readonly Model[];
   readonly escalation: Model | undefined;
-  /** The model that the score is told for: the cheap one where there is one. */
+  /** The cheap model where there is one; its failures are what escalating mends. */
   readonly first: Model;
 }
 
@@ -205,16 +227,26 @@ function availabilityOf(
   return portOf(model, ports).availability(model);
 }
 
-/** A threshold is a quantile over reference prompts, so it is reckoned once per model and share. */
-function createThresholds(scorer: Scorer): (model: Model, escalateShare: number) => number {
-  const known = new WeakMap<Model, { readonly share: number; readonly threshold: number }>();
-  return (model, share) => {
-    const kept = known.get(model);
-    if (kept?.share === share) return kept.threshold;
-    const threshold = scorer.threshold(model, share);
-    known.set(model, { share, threshold });
+/** A threshold is a quantile over reference prompts, so it is reckoned once per pair of models and share. */
+function createThresholds(scorer: Scorer): (pair: ModelsInPlay, escalateShare: number) => number {
+  const known = new WeakMap<Model, Kept>();
+  return ({ cheap, escalation }, share) => {
+    if (cheap === undefined) return 0;
+    const kept = known.get(cheap);
+    if (kept?.share === share && kept.escalation === escalation) return kept.threshold;
+    const threshold =
+      escalation === undefined
+        ? scorer.threshold(cheap, share)
+        : scorer.gainThreshold(cheap, escalation, share);
+    known.set(cheap, { escalation, share, threshold });
     return threshold;
   };
+}
+
+interface Kept {
+  readonly escalation: Model | undefined;
+  readonly share: number;
+  readonly threshold: number;
 }
 
 function moneyIsShort({ candidates }: PolicyResult): boolean {

@@ -58,6 +58,8 @@ const fileSchema = z.strictObject({
   }),
   /** Logits of failure per unit of ln(1 + tokens) above the usual length of the task. */
   lengthSlope: z.number(),
+  /** What escalating a prompt is worth more per unit of ln(1 + tokens) beyond the usual length of all prompts. */
+  worth: z.strictObject({ lengthSlope: z.number(), usualLength: z.number() }),
   context: z.strictObject({
     source: z.literal('judgement'),
     /** Attached tokens up to which nothing is added. */
@@ -75,7 +77,6 @@ const fileSchema = z.strictObject({
 });
 
 export type FittedScoreFile = z.infer<typeof fileSchema>;
-export type FittedTask = z.infer<typeof taskSchema>;
 export type FittedModel = z.infer<typeof modelSchema>;
 
 /** One prompt of the reference sample. */
@@ -92,7 +93,7 @@ export interface ReferencePrompt {
 export interface FittedScore
   extends Pick<
     FittedScoreFile,
-    'tasks' | 'priorStrength' | 'sizePrior' | 'lengthSlope' | 'context'
+    'tasks' | 'priorStrength' | 'sizePrior' | 'lengthSlope' | 'worth' | 'context'
   > {
   readonly models: ReadonlyMap<string, FittedModel>;
   readonly classifier: {
@@ -136,6 +137,7 @@ export function parseFittedScore(json: unknown): FittedScore {
     priorStrength: file.priorStrength,
     sizePrior: file.sizePrior,
     lengthSlope: file.lengthSlope,
+    worth: file.worth,
     context: file.context,
     models: new Map(Object.entries(file.models)),
     classifier: {
@@ -186,10 +188,18 @@ function unpackReference(
 }
 
 function bytesOf(where: string, base64: string): Uint8Array<ArrayBuffer> {
+  const text = decoded(base64);
+  if (text === undefined) throw unfit(where, 'expected base64');
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
+function decoded(base64: string): string | undefined {
   try {
-    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    return atob(base64);
   } catch {
-    throw unfit(where, 'expected base64');
+    return undefined;
   }
 }
 

@@ -114,9 +114,13 @@ export function outcomeOf(failed: Failure): Attempt['outcome'] {
 
 /** Every finished answer is a measurement of this machine and this model. */
 export function noteSpeed(ports: RouterPorts, model: Model, usage: Usage, timing: Timing): void {
-  const { inputTokens, outputTokens } = usage;
+  const { inputTokens, cachedInputTokens, outputTokens } = usage;
   const { firstTokenMs, latencyMs } = timing;
   if (inputTokens === undefined || outputTokens === undefined || firstTokenMs === undefined) return;
-  const port = model.provider === 'local' ? ports.local : ports.cloud;
-  ports.speeds.record(port.identity(model), { inputTokens, outputTokens, firstTokenMs, latencyMs });
+  const local = model.provider === 'local';
+  const port = local ? ports.local : ports.cloud;
+  // A local model takes no time for what it reuses. In the cloud the way there takes most of the time, cached or not.
+  const reused = local ? (cachedInputTokens ?? 0) : 0;
+  const sample = { inputTokens: inputTokens - reused, outputTokens, firstTokenMs, latencyMs };
+  ports.speeds.record(port.identity(model), sample);
 }

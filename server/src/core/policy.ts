@@ -9,6 +9,8 @@ import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
 
 export interface PolicyInput extends EstimateInput {
+  /** What escalating this prompt is worth; without an escalation model, the chance that the cheap one fails. */
+  readonly score: number;
   /** The score above which the escalation tier answers at once. */
   readonly threshold: number;
   readonly task: string;
@@ -25,6 +27,8 @@ export interface Choice {
   readonly reason: Reason;
   /** The model that would have answered first had nothing stood in the way. */
   readonly wanted: string;
+  /** What was compared with the threshold: with `minQuality`, the chance that the cheap model fails. */
+  readonly score: number;
   /** The threshold that held, pacing and `minQuality` included. */
   readonly threshold: number;
   /** The chosen plan is not expected to be good enough; it is the best that may be used. */
@@ -42,15 +46,18 @@ export type PolicyResult =
       readonly candidates: readonly Candidate[];
     };
 
-/** Availability comes last, so that a missing key tells what the route would have been with one. */
+/**
+ * What must hold comes first; a missing key comes late, so that it tells what the route would have been with one.
+ * Latency is a wish and comes last, when only plans that can be used are left to be the fastest of.
+ */
 const layers: readonly Layer[] = [
   'privacy',
   'context',
   'price',
   'cost',
-  'latency',
   'budget',
   'availability',
+  'latency',
 ];
 
 type Reaches = (candidate: Candidate) => boolean;
@@ -60,6 +67,7 @@ export function choosePlan(input: PolicyInput): PolicyResult {
   const forced = forcedCandidates(candidates, input);
   if (forced !== undefined) return chooseForced(forced, candidates, input);
 
+  const score = comparedScore(input);
   const easyUpTo = thresholdOf(input, candidates);
   let reaches = reachesWanted(input, easyUpTo);
   let chosen = best(candidates, reaches);
@@ -115,7 +123,7 @@ export function choosePlan(input: PolicyInput): PolicyResult {
   const flips = flipsOf(input, candidates, wanted, chosen, threshold);
   return {
     kind: 'chosen',
-    choice: { candidate: chosen, reason, wanted, threshold, belowWanted, flips },
+    choice: { candidate: chosen, reason, wanted, score, threshold, belowWanted, flips },
     candidates,
   };
 }
@@ -151,6 +159,7 @@ function chooseForced(
       candidate,
       reason,
       wanted: candidate.first,
+      score: input.score,
       threshold: input.threshold,
       belowWanted: false,
       flips: ['no model had been forced'],
@@ -176,7 +185,7 @@ function reachesWanted(input: PolicyInput, threshold: number): Reaches {
   const { minQuality } = input.constraints;
   if (minQuality !== undefined) return (candidate) => candidate.quality >= minQuality;
   const cheapId = input.cheap?.model.id;
-  const easy = input.cheap !== undefined && input.cheap.score <= threshold;
+  const easy = input.cheap !== undefined && input.score <= threshold;
   const escalated = qualityById(input);
   const wanted = escalated.get(input.escalationId ?? '') ?? 0;
   const strong = (id: string) => (escalated.get(id) ?? 0) >= wanted;
@@ -186,6 +195,11 @@ function reachesWanted(input: PolicyInput, threshold: number): Reaches {
 
 function qualityById(input: PolicyInput): Map<string, number> {
   return new Map(input.escalations.map(({ model, score }) => [model.id, 1 - score]));
+}
+
+/** A quality that is asked for by number is about the cheap model alone; the default is about what escalating is worth. */
+function comparedScore(input: PolicyInput): number {
+  return input.constraints.minQuality === undefined ? input.score : (input.cheap?.score ?? 1);
 }
 
 /**
@@ -208,7 +222,7 @@ function thresholdOf(input: PolicyInput, candidates: readonly Candidate[]): numb
 
 function complexityReason(input: PolicyInput, threshold: number, chosen: Candidate): Reason {
   const { cheap, task } = input;
-  const score = cheap?.score ?? 1;
+  const score = comparedScore(input);
   const code =
     chosen.first === cheap?.model.id ? 'prompt_complexity_low' : 'prompt_complexity_high';
   return { code, facts: { score, threshold, task } };
@@ -217,7 +231,7 @@ function complexityReason(input: PolicyInput, threshold: number, chosen: Candida
 function pacingReason(input: PolicyInput, threshold: number): Reason {
   return {
     code: 'budget_pacing',
-    facts: { score: input.cheap?.score ?? 1, threshold, usedShare: usedShare(input.budget) ?? 0 },
+    facts: { score: input.score, threshold, usedShare: usedShare(input.budget) ?? 0 },
   };
 }
 
@@ -238,8 +252,8 @@ function flipsOf(
   threshold: number,
 ): string[] {
   const flips: string[] = [];
-  const score = input.cheap?.score;
-  if (score !== undefined && chosen.first === wanted) {
+  const score = comparedScore(input);
+  if (input.cheap !== undefined && chosen.first === wanted) {
     const side = chosen.first === input.cheap?.model.id ? 'above' : 'at or below';
     flips.push(`the score had been ${side} ${threshold.toFixed(2)} (it is ${score.toFixed(2)})`);
   }

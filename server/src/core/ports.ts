@@ -8,7 +8,6 @@ import type {
   NanoUsd,
   PriceRow,
   PrivacyFinding,
-  Prompt,
   Registry,
   Savings,
   Timing,
@@ -101,6 +100,7 @@ export interface Speeds {
 }
 
 export interface SpeedSample {
+  /** Input tokens that took time to read; those that a local model had evaluated before are not among them. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly firstTokenMs: number;
@@ -225,6 +225,8 @@ export interface Ledger {
   /** Ends a reservation, once. Returns the amount that was booked, which for an overrun is more than the bound. */
   settle(reservationId: string, settlement: Settlement): Promise<NanoUsd>;
   record(answer: AnswerRecord): Promise<void>;
+  /** Whether a prompt of this id has been recorded; an id is answered once. */
+  answered(promptId: string): boolean;
   spend(limits: BudgetLimits): SpendReport;
   /** A model whose bill once passed its bound is frozen until a person lifts it. */
   frozen(modelId: string): boolean;
@@ -263,5 +265,3 @@ export interface RouterPorts {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
 }
-
-export type { Prompt };

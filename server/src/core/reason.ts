@@ -114,10 +114,13 @@ export function reasonText(reason: Reason): string {
 }
 
 function wireFact(name: string, value: string | number): string {
-  if (typeof value === 'string') return `${name}=${value}`;
-  if (name.endsWith('NanoUsd'))
-    return `${name.slice(0, -'NanoUsd'.length)}_usd=${decimalUsd(value)}`;
-  return `${name}=${Number.isInteger(value) ? value : value.toFixed(2)}`;
+  const wireName = name
+    .replace(/NanoUsd$/, 'Usd')
+    .replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+  if (typeof value === 'string') return `${wireName}=${value}`;
+  if (name.endsWith('NanoUsd')) return `${wireName}=${decimalUsd(value)}`;
+  if (name.endsWith('Ms')) return `${wireName}=${Math.round(value)}`;
+  return `${wireName}=${Number.isInteger(value) ? value : value.toFixed(2)}`;
 }
 
 function decimalUsd(nano: number): string {

@@ -4,14 +4,13 @@
  */
 import type { Decision, RouterEvent } from './answer.ts';
 import { answerRouted } from './answerRouted.ts';
-import type { FittedConfidence } from './confidence.ts';
-import { createDecide } from './decide.ts';
-import type { RouterPorts, SpendReport } from './ports.ts';
+import { createDecide, type DecideOptions, type RouterOptions } from './decide.ts';
+import { type Failure, failure } from './errors.ts';
+import type { SpendReport } from './ports.ts';
 import { ZERO_USD } from './price.ts';
+import type { Reason } from './reason.ts';
 import { recordRefusal } from './record.ts';
 import type { AnswerDeps } from './run.ts';
-import type { Settings } from './schema.ts';
-import type { Scorer } from './score.ts';
 import type { Prompt } from './types.ts';
 
 export interface Router {
@@ -25,25 +24,11 @@ export interface Router {
   idle(): Promise<void>;
 }
 
-export interface DecideOptions {
-  /** False leaves out the scan for secrets: for bulk scoring, where nothing is sent. @default true */
-  readonly scan?: boolean;
-  /** True judges the prompt alone: every model is taken to be ready and the budget to be open. @default false */
-  readonly assumeAvailable?: boolean;
-}
-
-export interface RouterOptions {
-  readonly ports: RouterPorts;
-  readonly scorer: Scorer;
-  readonly confidence: FittedConfidence;
-  /** Read at every prompt, so that a changed limit holds at once. */
-  readonly settings: () => Settings;
-}
-
 export function createRouter(options: RouterOptions): Router {
   const { ports } = options;
   const decide = createDecide(options);
   const running = new Set<Promise<void>>();
+  const inFlight = new Set<string>();
   const deps: AnswerDeps = {
     ports,
     confidence: options.confidence,
@@ -59,20 +44,49 @@ export function createRouter(options: RouterOptions): Router {
   return {
     decide: async (prompt, decideOptions) => (await decide(prompt, decideOptions)).decision,
     async *answer(prompt, signal) {
-      const startedMs = ports.clock.monotonicMs();
-      const decided = await decide(prompt);
-      if (decided.decision.kind === 'refused') {
-        const { failure, reason } = decided.decision;
-        await recordRefusal(prompt, decided.decision, ports, startedMs);
-        yield { type: 'answer-failed', failure, reason, costNanoUsd: ZERO_USD, attempts: [] };
+      if (inFlight.has(prompt.id) || ports.ledger.answered(prompt.id)) {
+        const message = `expected a new request id, got ${prompt.id}, which was used before`;
+        const repeated = failure('duplicate_request', message);
+        yield failedEvent(repeated, undefined);
         return;
       }
-      yield { type: 'route-decided', route: decided.decision.route };
-      yield* answerRouted(decided, decided.decision.route, deps, startedMs, signal);
+      inFlight.add(prompt.id);
+      try {
+        yield* answerOnce(prompt, signal);
+      } finally {
+        inFlight.delete(prompt.id);
+      }
     },
     spend: () => ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd }),
     async idle() {
       while (running.size > 0) await Promise.allSettled(running);
     },
+  };
+
+  async function* answerOnce(
+    prompt: Prompt,
+    signal: AbortSignal,
+  ): AsyncGenerator<RouterEvent, void> {
+    const startedMs = ports.clock.monotonicMs();
+    const decided = await decide(prompt);
+    if (decided.decision.kind === 'refused') {
+      const { failure: refused, reason } = decided.decision;
+      await recordRefusal(prompt, decided.decision, ports, startedMs);
+      yield failedEvent(refused, reason);
+      return;
+    }
+    yield { type: 'route-decided', route: decided.decision.route };
+    yield* answerRouted(decided, decided.decision.route, deps, startedMs, signal);
+  }
+}
+
+/** A prompt that was turned away before any model was asked. */
+function failedEvent(failed: Failure, reason: Reason | undefined): RouterEvent {
+  return {
+    type: 'answer-failed',
+    failure: failed,
+    reason,
+    costNanoUsd: ZERO_USD,
+    attempts: [],
   };
 }

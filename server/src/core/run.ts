@@ -112,7 +112,11 @@ function qualityAfter(
   const prior = route.qualities[model.id] ?? route.quality;
   if (confidence === undefined || model.provider !== 'local') return prior;
   const { ports, confidence: fitted } = run.deps;
-  const { catchRate, falseRejectRate } = gateOf(fitted, ports.local.identity(model));
+  const { catchRate, falseRejectRate } = gateOf(
+    fitted,
+    ports.local.identity(model),
+    route.trace.task,
+  );
   const passed = confidence.value >= confidence.needed;
   const good = prior * (passed ? 1 - falseRejectRate : falseRejectRate);
   const bad = (1 - prior) * (passed ? 1 - catchRate : catchRate);

@@ -37,8 +37,8 @@ export interface Scorer {
   /** How likely the model's answer is not good enough; one minus it is the quality to expect of the model. */
   score(features: Features, model: Scored): Score;
   /**
-   * How much likelier a good answer is from `escalation` than from `cheap`. It ranks prompts by what escalating them
-   * is worth, where `score` ranks high also what neither model can answer.
+   * What escalating a prompt is worth: how much likelier a good answer is from `escalation` than from `cheap`, weighed
+   * by how much it is needed. It ranks prompts for spending, where `score` ranks high also what neither model can answer.
    */
   gain(features: Features, cheap: Scored, escalation: Scored): Score;
   /**
@@ -56,10 +56,11 @@ const HIGHEST = 0.99;
 /** Chances of a bad answer as they are refined: over all tasks, for this mix, this length, this context. */
 type Steps = readonly [base: number, task: number, length: number, context: number];
 
-/** The logits that a prompt's size adds to the chance of a bad answer. */
+/** What a prompt's size adds to the logit of a bad answer, and to the worth of escalating it. */
 interface Shifts {
   readonly length: number;
   readonly context: number;
+  readonly worth: number;
 }
 
 interface FailureTable {
@@ -97,13 +98,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
-    const beyond = Math.log(1 + features.textTokens) - mix.usualLength;
-    const { freeTokens, slope } = fitted.context;
-    const doublings = Math.max(0, Math.log2((features.contextTokens + 1) / freeTokens));
-    const steps = stepsFor(mix.probabilities, {
-      length: fitted.lengthSlope * beyond,
-      context: slope * doublings,
-    });
+    const steps = stepsFor(mix.probabilities, shiftsOf(features, mix.usualLength));
+    const timesUsual = Math.exp(Math.log(1 + features.textTokens) - mix.usualLength);
     const parts: ScorePart[] = [
       { name: 'base', added: steps[0], detail: base },
       {
@@ -114,7 +110,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       {
         name: 'length',
         added: steps[2] - steps[1],
-        detail: `≈ ${features.textTokens} tokens, ${Math.exp(beyond).toFixed(1)} times what is usual`,
+        detail: `≈ ${features.textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
       },
     ];
     if (features.contextTokens > 0) {
@@ -143,9 +139,9 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   function referenceScore(by: Strategy, prompt: ReferencePrompt, stepsFor: StepsFor): number {
     switch (by) {
       case 'fitted': {
-        const beyond = Math.log(1 + prompt.textTokens) - prompt.usualLength;
-        const shifts = { length: fitted.lengthSlope * beyond, context: 0 };
-        return clamp(stepsFor(prompt.mix, shifts)[3]);
+        const { mix, textTokens, usualLength } = prompt;
+        const shifts = shiftsOf({ textTokens, contextTokens: 0 }, usualLength);
+        return clamp(stepsFor(mix, shifts)[3]);
       }
       case 'length':
         return clamp(lengthScore(prompt.textTokens));
@@ -158,6 +154,20 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     }
   }
 
+  function shiftsOf(
+    { textTokens, contextTokens }: Pick<Features, 'textTokens' | 'contextTokens'>,
+    usualLength: number,
+  ): Shifts {
+    const { context, lengthSlope, worth: byLength } = fitted;
+    const length = Math.log(1 + textTokens);
+    const doublings = Math.log2((contextTokens + 1) / context.freeTokens);
+    return {
+      length: lengthSlope * (length - usualLength),
+      context: context.slope * Math.max(0, doublings),
+      worth: byLength.lengthSlope * (length - byLength.usualLength),
+    };
+  }
+
   function forOne(model: Scored): StepsFor {
     return (mix, shifts) => stepsOf(tableOf(model), mix, shifts);
   }
@@ -166,7 +176,12 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     return (mix, shifts) => {
       const from = stepsOf(tableOf(cheap), mix, shifts);
       const to = stepsOf(tableOf(escalation), mix, shifts);
-      return [from[0] - to[0], from[1] - to[1], from[2] - to[2], from[3] - to[3]];
+      return [
+        worth(from[0], to[0]),
+        worth(from[1], to[1]),
+        worth(from[2], to[2]) + shifts.worth,
+        worth(from[3], to[3]) + shifts.worth,
+      ];
     };
   }
 
@@ -177,7 +192,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       return judged(features, base, forOne(model));
     },
     gain(features, cheap, escalation) {
-      const base = 'what escalating the reference prompts gains on average';
+      const base = 'what escalating is worth on the reference prompts';
       return judged(features, base, forPair(cheap, escalation));
     },
     threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare),
@@ -187,6 +202,14 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
 }
 
 type StepsFor = (mix: TaskMix['probabilities'], shifts: Shifts) => Steps;
+
+/**
+ * The difference alone ranks known tasks best, but on tasks that the tables do not know it trusts the second model too
+ * much; the root of the need costs nothing on the former and mends half of that on the latter (docs/ROUTING.md).
+ */
+function worth(cheapFails: number, escalationFails: number): number {
+  return (cheapFails - escalationFails) * Math.sqrt(cheapFails);
+}
 
 /** A probability moved by logits. */
 function shifted(value: number, logits: number): number {

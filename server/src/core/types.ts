@@ -9,8 +9,6 @@ export type NanoUsd = number & { readonly unit: 'nanoUsd' };
 /** A role that a model plays: `cheap` answers first, `escalation` answers what the cheap tier can't. */
 export type Tier = 'cheap' | 'escalation';
 
-export type Provider = 'local' | 'openai' | 'openai-compatible';
-
 /** Code or text that travels with a prompt. `path` is relative to the workspace where one is known. */
 export interface ContextPart {
   readonly kind: 'selection' | 'file' | 'symbol' | 'diff' | 'text';
@@ -161,7 +159,7 @@ export interface PriceRow {
 export interface Usage {
   /** All input tokens, cached ones included. */
   readonly inputTokens: number | undefined;
-  /** Part of `inputTokens` that the provider read from its prompt cache. */
+  /** Part of `inputTokens` that was not evaluated anew: read from the provider's prompt cache, or from a local model's state. */
   readonly cachedInputTokens: number | undefined;
   /** Part of `inputTokens` that the provider wrote into its prompt cache. */
   readonly cacheWriteTokens: number | undefined;

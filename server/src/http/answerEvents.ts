@@ -3,17 +3,17 @@ import { z } from '@hono/zod-openapi';
 import type { Route, RouterEvent } from '../core/answer.ts';
 import { assertNever } from '../core/errors.ts';
 import { reasonText } from '../core/reason.ts';
+import { answerOf, confidenceOf, roundedMs, sentenceOf, usdOf } from '../core/reply.ts';
 import type { Registry } from '../core/types.ts';
 import {
-  answerOf,
   answerReply,
   costBound,
   estimatedCost,
   reasonSentence,
   routeReason,
 } from './answerReply.ts';
-import { type Problem, problemOfFailure, problemReply, sentence } from './problems.ts';
-import { confidenceOf, confidenceReply, usdOf } from './traceReply.ts';
+import { type Problem, problemOfFailure, problemReply } from './problems.ts';
+import { confidenceReply } from './traceReply.ts';
 
 const toModel = z.string().describe('The model whose answer follows.');
 
@@ -98,7 +98,7 @@ export function answerStep(event: RouterEvent, registry: Registry): AnswerStep {
         event: 'fallback',
         data: {
           route_reason: reasonText(event.reason),
-          reason: sentence(event.reason, registry),
+          reason: sentenceOf(event.reason, registry),
           to_model: event.toModelId,
         },
       };
@@ -125,8 +125,8 @@ export function routeOf(route: Route, registry: Registry): z.infer<typeof eventS
     quality_proxy: route.quality,
     estimated_cost_usd: usdOf(route.expectedCostNanoUsd),
     cost_bound_usd: usdOf(route.boundNanoUsd),
-    estimated_latency_ms: route.expectedLatencyMs ?? null,
+    estimated_latency_ms: roundedMs(route.expectedLatencyMs),
     route_reason: reasonText(route.reason),
-    reason: sentence(route.reason, registry),
+    reason: sentenceOf(route.reason, registry),
   };
 }

@@ -1,11 +1,7 @@
 /** An answer on the wire. A dry run has the same shape with no text. */
 import { z } from '@hono/zod-openapi';
-import type { AnswerResult, Route } from '../core/answer.ts';
-import { dollars } from '../core/price.ts';
-import { reasonText } from '../core/reason.ts';
-import type { Registry } from '../core/types.ts';
-import { sentence } from './problems.ts';
-import { traceOf, traceReply, usdOf } from './traceReply.ts';
+
+import { traceReply } from './traceReply.ts';
 
 export const routeReason = z
   .string()
@@ -75,55 +71,3 @@ export const answerReply = z
     trace: traceReply,
   })
   .openapi('Answer');
-
-export type AnswerReply = z.infer<typeof answerReply>;
-
-export function answerOf(result: AnswerResult, registry: Registry): AnswerReply {
-  const { route, savings } = result;
-  return {
-    request_id: result.promptId,
-    text: result.text,
-    chosen_model: result.modelId,
-    served: result.served,
-    tokens_in: result.usage.inputTokens ?? null,
-    tokens_out: result.usage.outputTokens ?? null,
-    latency_ms: result.timing.latencyMs,
-    estimated_cost_usd: usdOf(route.expectedCostNanoUsd),
-    cost_bound_usd: usdOf(route.boundNanoUsd),
-    cost_usd: dollars(result.costNanoUsd),
-    cost_is_bound: result.costIsBound,
-    quality_proxy: result.quality,
-    route_reason: reasonText(result.reason),
-    reason: sentence(result.reason, registry),
-    cache_hit: result.served === 'cache',
-    ...(savings.kind === 'known'
-      ? { saved_cost_usd: dollars(savings.savedNanoUsd) }
-      : { saved_cost_usd: null, savings_unknown_because: savings.why }),
-    finish: result.finish,
-    trace: traceOf(route, result),
-  };
-}
-
-export function dryRunOf(route: Route, registry: Registry): AnswerReply {
-  return {
-    request_id: route.promptId,
-    text: null,
-    chosen_model: route.modelId,
-    served: null,
-    tokens_in: null,
-    tokens_out: null,
-    latency_ms: route.expectedLatencyMs ?? null,
-    estimated_cost_usd: usdOf(route.expectedCostNanoUsd),
-    cost_bound_usd: usdOf(route.boundNanoUsd),
-    cost_usd: 0,
-    cost_is_bound: false,
-    quality_proxy: route.quality,
-    route_reason: reasonText(route.reason),
-    reason: sentence(route.reason, registry),
-    cache_hit: null,
-    saved_cost_usd: null,
-    savings_unknown_because: 'dry_run',
-    finish: null,
-    trace: traceOf(route, { attempts: [] }),
-  };
-}

@@ -1,10 +1,11 @@
 /** `POST /generate`: one prompt through the router, as one JSON reply or as a stream, cancelled when its client leaves. */
 import type { Decision } from '../core/answer.ts';
 import { ZERO_USD } from '../core/price.ts';
+import { dryRunOf } from '../core/reply.ts';
 import type { Router } from '../core/router.ts';
 import type { Prompt, Registry } from '../core/types.ts';
 import { type AnswerStep, answerStep, routeOf, type WireEvent } from './answerEvents.ts';
-import { dryRunOf } from './answerReply.ts';
+
 import { eventStreamResponse } from './eventStream.ts';
 import {
   internalProblem,

@@ -2,10 +2,10 @@
 import { z } from '@hono/zod-openapi';
 import type { Route } from '../core/answer.ts';
 import { remaining } from '../core/budget.ts';
+import { roundedMs, usdOf } from '../core/reply.ts';
 import { dollarAmount } from '../core/schema.ts';
 import type { Prompt } from '../core/types.ts';
 import { promptText } from './generateRequest.ts';
-import { usdOf } from './traceReply.ts';
 
 export const legacyRequest = z
   .strictObject({
@@ -64,7 +64,7 @@ export function legacyReplyOf(route: Route, prompt: Prompt): z.infer<typeof lega
   return {
     model: route.modelId,
     cost: usdOf(route.expectedCostNanoUsd),
-    latency_ms: expectedLatencyMs ?? null,
+    latency_ms: roundedMs(expectedLatencyMs),
     within_budget:
       boundNanoUsd === undefined ? null : limits.every((limit) => boundNanoUsd <= limit),
     within_latency:

@@ -3,8 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { remaining, resetDate } from '../core/budget.ts';
 import type { RouterPorts, SpendReport } from '../core/ports.ts';
 import { dollars } from '../core/price.ts';
+import { usdOf } from '../core/reply.ts';
 import type { MeasuredSpeed, Model, PriceRow, Rates, Registry } from '../core/types.ts';
-import { usdOf } from './traceReply.ts';
 
 export const spendReply = z
   .strictObject({

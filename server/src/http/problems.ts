@@ -5,8 +5,8 @@
 import { z } from '@hono/zod-openapi';
 import type { Failure, FailureCode } from '../core/errors.ts';
 import { dollars } from '../core/price.ts';
-import { type Reason, reasonSentence, reasonText } from '../core/reason.ts';
-import { formatUsd, labelOf } from '../core/report.ts';
+import { type Reason, reasonText } from '../core/reason.ts';
+import { sentenceOf } from '../core/reply.ts';
 import type { NanoUsd, Registry } from '../core/types.ts';
 
 type RequestProblemCode =
@@ -102,11 +102,6 @@ export interface Problem {
   readonly routed?: { readonly reason: Reason | undefined; readonly costNanoUsd: NanoUsd };
 }
 
-/** Ids become labels in sentences, money becomes dollars. */
-export function sentence(reason: Reason, registry: Registry): string {
-  return reasonSentence(reason, labelOf(registry), formatUsd);
-}
-
 export function problemBody(problem: Problem, registry: Registry | undefined): ProblemReply {
   const { code, message, path, routed } = problem;
   const reason = routed?.reason;
@@ -117,7 +112,7 @@ export function problemBody(problem: Problem, registry: Registry | undefined): P
       path: path ?? null,
       ...(reason === undefined || registry === undefined
         ? {}
-        : { route_reason: reasonText(reason), reason: sentence(reason, registry) }),
+        : { route_reason: reasonText(reason), reason: sentenceOf(reason, registry) }),
       ...(routed === undefined ? {} : { cost_usd: dollars(routed.costNanoUsd) }),
     },
   };

@@ -1,9 +1,5 @@
 /** The trace on the wire: everything behind a reason, with dollars for money and null for what is unknown. */
 import { z } from '@hono/zod-openapi';
-import type { Attempt, Confidence, Part, Route } from '../core/answer.ts';
-import { dollars } from '../core/price.ts';
-import { reasonText } from '../core/reason.ts';
-import type { NanoUsd } from '../core/types.ts';
 
 const usdOrNull = z.number().nullable();
 const msOrNull = z.number().nullable();
@@ -88,61 +84,3 @@ export const traceReply = z
     attempts: z.array(attempt).describe('Every call of a model, failed ones included.'),
   })
   .openapi('Trace');
-
-type Outcome = {
-  readonly confidence?: Confidence | undefined;
-  readonly attempts: readonly Attempt[];
-};
-
-export function traceOf(route: Route, outcome: Outcome): z.infer<typeof traceReply> {
-  const { trace } = route;
-  return {
-    task: trace.task,
-    score: route.score,
-    threshold: route.threshold,
-    parts: parts(trace.parts),
-    wanted_model: route.wanted,
-    if_unsure: route.ifUnsure ?? null,
-    below_wanted: route.belowWanted,
-    qualities: { ...route.qualities },
-    candidates: trace.candidates.map((plan) => ({
-      model: plan.first,
-      if_unsure: plan.ifUnsure ?? null,
-      quality: plan.quality,
-      deferral_share: plan.deferralShare,
-      expected_cost_usd: usdOf(plan.expectedCostNanoUsd),
-      cost_bound_usd: usdOf(plan.boundNanoUsd),
-      expected_latency_ms: plan.expectedLatencyMs ?? null,
-      output_caps: { ...plan.outputCaps },
-      excluded_by: Object.values(plan.exclusions).map(reasonText),
-    })),
-    would_flip: [...trace.flips],
-    findings: trace.findings.map(({ rule, where }) => ({ rule, where })),
-    decision_ms: trace.decisionMs,
-    confidence: outcome.confidence === undefined ? null : confidenceOf(outcome.confidence),
-    attempts: outcome.attempts.map((one) => ({
-      model: one.modelId,
-      outcome: one.outcome,
-      failure: one.failure?.code ?? null,
-      tokens_in: one.usage.inputTokens ?? null,
-      tokens_out: one.usage.outputTokens ?? null,
-      cost_usd: dollars(one.costNanoUsd),
-      cost_is_bound: one.costIsBound,
-      price_row: one.priceRowId ?? null,
-      latency_ms: one.timing.latencyMs,
-      first_token_ms: one.timing.firstTokenMs ?? null,
-    })),
-  };
-}
-
-export function confidenceOf(confidence: Confidence): z.infer<typeof confidenceReply> {
-  return { value: confidence.value, needed: confidence.needed, parts: parts(confidence.parts) };
-}
-
-function parts(all: readonly Part[]): z.infer<typeof part>[] {
-  return all.map(({ name, added, detail }) => ({ name, added, detail }));
-}
-
-export function usdOf(amount: NanoUsd | undefined): number | null {
-  return amount === undefined ? null : dollars(amount);
-}

@@ -27,9 +27,11 @@ const judgedModels = [
 /** A prompt that its fit had not seen. */
 export interface HeldOut {
   readonly row: Row;
-  /** Ranking by `Scorer.gain` for the pair, and by the weak model's `Scorer.score` alone. */
+  /** Ranking by `Scorer.gain` for `PAIR`, and by the weak model's `Scorer.score` alone. */
   readonly gain: number;
   readonly score: number;
+  /** By `Scorer.gain`, for every pair of judged models that differ enough. */
+  readonly pairs: readonly Routed[];
   /** Estimated quality of every judged model, beside what its answer was worth. */
   readonly estimates: readonly { readonly estimate: number; readonly happened: number }[];
 }
@@ -61,12 +63,21 @@ export function holdOut(
     const ability = (key: string) => ({ ability: { kind: 'fitted', key } as const });
     const [weak, strong] = [ability(PAIR.weak), ability(PAIR.strong)];
     const judged = judgedModels.map(ability);
+    const pairs = unlikePairs(rows).map((pair) => ({
+      ...pair,
+      models: [ability(pair.weak), ability(pair.strong)] as const,
+    }));
     rows.forEach((row, at) => {
       if (numbers[at] !== fold) return;
       heldOut.push({
         row,
         gain: scorer.gain(row.features, weak, strong).value,
         score: scorer.score(row.features, weak).value,
+        pairs: pairs.map((pair) => ({
+          score: scorer.gain(row.features, ...pair.models).value,
+          weak: row.outcome.scores[pair.weak] ?? 0,
+          strong: row.outcome.scores[pair.strong] ?? 0,
+        })),
         estimates: judged.map((model, which) => ({
           estimate: 1 - scorer.score(row.features, model).value,
           happened: row.outcome.scores[judgedModels[which] ?? ''] ?? 0,
@@ -75,6 +86,18 @@ export function holdOut(
     });
   }
   return heldOut;
+}
+
+/** Pairs of judged models whose means differ by at least this much. */
+const NARROWEST_PAIR = 0.05;
+
+function unlikePairs(rows: readonly Row[]): { weak: string; strong: string }[] {
+  const meanOf = (model: string) => mean(rows.map((row) => row.outcome.scores[model] ?? 0));
+  return judgedModels.flatMap((weak) =>
+    judgedModels
+      .filter((strong) => meanOf(strong) - meanOf(weak) >= NARROWEST_PAIR)
+      .map((strong) => ({ weak, strong })),
+  );
 }
 
 /** Its thresholds mean nothing; nobody asks for them here. */
@@ -94,6 +117,9 @@ export interface CrossValidated {
   readonly auroc: number;
   readonly byGain: ReturnType<typeof routingQuality>;
   readonly byScore: ReturnType<typeof routingQuality>;
+  /** Mean APGR by gain over the pairs of judged models, and how many those are. */
+  readonly overPairs: number;
+  readonly pairs: number;
   /** APGR inside each task whose gap is wide enough to be divided by. */
   readonly withinTasks: number;
 }
@@ -121,6 +147,12 @@ export function summarise(heldOut: readonly HeldOut[]): CrossValidated {
       ) ?? Number.NaN,
     byGain: routingQuality(heldOut.map((prompt) => routed(prompt, prompt.gain))),
     byScore: routingQuality(heldOut.map((prompt) => routed(prompt, prompt.score))),
+    overPairs: mean(
+      (heldOut[0]?.pairs ?? []).map(
+        (_, pair) => routingQuality(heldOut.flatMap((prompt) => prompt.pairs[pair] ?? [])).apgr,
+      ),
+    ),
+    pairs: heldOut[0]?.pairs.length ?? 0,
     withinTasks: mean(wide.map((rows) => routingQuality(rows).apgr)),
   };
 }

@@ -37,8 +37,8 @@ const cautiousGate: FittedGate = {
   needed: 0.4,
   catchRate: 0.3,
   falseRejectRate: 0.1,
-  withLogProbs: { bias: 1.8, meanLogProb: 1.5, lowLogProb: 0.3, length: -0.05 },
-  withoutLogProbs: { bias: 1, length: -0.05 },
+  withLogProbs: { bias: 1.8, meanLogProb: 1.5, lowLogProb: 0.3, length: 0 },
+  withoutLogProbs: { bias: 1, length: 0 },
   tasks: {},
 };
 
@@ -141,66 +141,83 @@ function bestThreshold(rows: readonly Judged[], confidences: readonly number[]):
   );
 }
 
+/** A way of judging, to be compared with others: which values of an answer it looks at. */
+interface Variant {
+  readonly name: string;
+  readonly values: Values;
+  readonly pulls: readonly number[];
+}
+
+function variantsFor(tasks: readonly string[]): Variant[] {
+  const oneHot = (row: Judged) => tasks.map((task) => (row.task === task ? 1 : 0));
+  const levels = tasks.map(() => TASK_PULL);
+  const one = [BIAS_PULL, WEIGHT_PULL];
+  const two = [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL];
+  return [
+    { name: 'length', values: (row) => [1, row.length], pulls: one },
+    { name: 'mean', values: (row) => [1, row.mean], pulls: one },
+    { name: 'mean, low', values: (row) => [1, row.mean, row.low], pulls: two },
+    { name: 'task', values: (row) => [1, ...oneHot(row)], pulls: [BIAS_PULL, ...levels] },
+    {
+      name: 'task, mean, low, length',
+      values: (row) => [1, row.mean, row.low, row.length, ...oneHot(row)],
+      pulls: [...two, WEIGHT_PULL, ...levels],
+    },
+    {
+      name: 'task, mean, low',
+      values: (row) => [1, row.mean, row.low, ...oneHot(row)],
+      pulls: [...two, ...levels],
+    },
+  ];
+}
+
+/** The last variant is the one that is used: length adds nothing to it, and would mislead on longer answers than these. */
 function fitGate(rows: readonly Judged[]): FittedGate {
   const counts = Map.groupBy(rows, ({ task }) => task);
   const tasks = [...counts].filter(([, of]) => of.length >= FEWEST_ANSWERS).map(([task]) => task);
-  const oneHot = (row: Judged) => tasks.map((task) => (row.task === task ? 1 : 0));
-  const taskPulls = tasks.map(() => TASK_PULL);
-  const variants: readonly (readonly [string, Values, number[]])[] = [
-    ['length', (row) => [1, row.length], [BIAS_PULL, WEIGHT_PULL]],
-    ['mean', (row) => [1, row.mean], [BIAS_PULL, WEIGHT_PULL]],
-    ['mean and low', (row) => [1, row.mean, row.low], [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL]],
-    [
-      'mean, low, length',
-      (row) => [1, row.mean, row.low, row.length],
-      [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL, WEIGHT_PULL],
-    ],
-    ['task', (row) => [1, ...oneHot(row)], [BIAS_PULL, ...taskPulls]],
-    [
-      'task, length',
-      (row) => [1, row.length, ...oneHot(row)],
-      [BIAS_PULL, WEIGHT_PULL, ...taskPulls],
-    ],
-    [
-      'task, mean, low',
-      (row) => [1, row.mean, row.low, 0, ...oneHot(row)],
-      [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL, WEIGHT_PULL, ...taskPulls],
-    ],
-    [
-      'all',
-      (row) => [1, row.mean, row.low, row.length, ...oneHot(row)],
-      [BIAS_PULL, WEIGHT_PULL, WEIGHT_PULL, WEIGHT_PULL, ...taskPulls],
-    ],
-  ];
-  for (const [name, values, pulls] of variants) {
-    const confidences = crossValidated(rows, values, pulls);
-    const loss = mean(rows.map(({answer}, at) => -Math.log(answer.good ? confidences[at] ?? 0 : 1 - (confidences[at] ?? 0))));
-    console.log(`${name.padEnd(20)} AUROC ${aurocOf(rows, confidences).toFixed(3)} loss ${loss.toFixed(3)}`);
+  const compared = variantsFor(tasks).map((variant) => ({
+    ...variant,
+    confidences: crossValidated(rows, variant.values, variant.pulls),
+  }));
+  for (const { name, confidences } of compared) {
+    const loss = mean(
+      rows.map(({ answer }, at) => {
+        const confidence = confidences[at] ?? 0;
+        return -Math.log(answer.good ? confidence : 1 - confidence);
+      }),
+    );
+    console.log(
+      `  ${name.padEnd(24)} AUROC ${aurocOf(rows, confidences).toFixed(3)}  log loss ${loss.toFixed(3)}`,
+    );
   }
-
-  const [, all, allPulls] = variants.at(-1) ?? [];
-  const [, plain, plainPulls] = variants[0] ?? [];
-  if (all === undefined || allPulls === undefined) throw new Error('expected variants');
-  if (plain === undefined || plainPulls === undefined) throw new Error('expected variants');
-  const confidences = crossValidated(rows, all, allPulls);
-  const [bias = 0, meanW = 0, low = 0, length = 0, ...levels] = fitLogistic(
-    logisticRows(rows, all),
-    allPulls,
+  const used = compared.at(-1);
+  if (used === undefined) throw new Error('expected a variant to use');
+  const [bias = 0, meanLogProb = 0, lowLogProb = 0, ...levels] = fitLogistic(
+    logisticRows(rows, used.values),
+    used.pulls,
   );
-  const [plainBias = 0, plainLength = 0] = fitLogistic(logisticRows(rows, plain), plainPulls);
+  const levelOf = new Map(tasks.map((task, at) => [task, levels[at] ?? 0]));
+  const withLevels = rows.map((row) => ({
+    ...row,
+    offset: row.offset + (levelOf.get(row.task) ?? 0),
+  }));
+  const [plainBias = 0] = fitLogistic(
+    logisticRows(withLevels, () => [1]),
+    [BIAS_PULL],
+  );
   return {
     source: 'outcomes',
     answers: rows.length,
-    auroc: rounded(aurocOf(rows, confidences), 3),
-    ...bestThreshold(rows, confidences),
+    auroc: rounded(aurocOf(rows, used.confidences), 3),
+    ...bestThreshold(rows, used.confidences),
     withLogProbs: {
       bias: rounded(bias, 3),
-      meanLogProb: rounded(meanW, 3),
-      lowLogProb: rounded(low, 3),
-      length: rounded(length, 3),
+      meanLogProb: rounded(meanLogProb, 3),
+      lowLogProb: rounded(lowLogProb, 3),
+      length: 0,
     },
-    withoutLogProbs: { bias: rounded(plainBias, 3), length: rounded(plainLength, 3) },
-    tasks: Object.fromEntries(tasks.map((task, at) => [task, rounded(levels[at] ?? 0, 3)])),
+    withoutLogProbs: { bias: rounded(plainBias, 3), length: 0 },
+    tasks: Object.fromEntries(tasks.map((task) => [task, rounded(levelOf.get(task) ?? 0, 3)])),
   };
 }
 
@@ -216,7 +233,10 @@ function main(): void {
     console.log(`${identity}: ${good} of ${ofModel.length} answers are good`);
     const kinds = Map.groupBy(ofModel, ({ answer }) => answer.kind);
     for (const [kind, ofKind] of kinds) {
-      const auroc = aurocOf(ofKind, ofKind.map(({ mean }) => mean));
+      const auroc = aurocOf(
+        ofKind,
+        ofKind.map(({ mean }) => mean),
+      );
       const right = ofKind.filter(({ answer }) => answer.good).length;
       console.log(
         `  ${kind.padEnd(12)} ${right} of ${ofKind.length} good, AUROC of the mean inside ${auroc.toFixed(2)}`,
@@ -233,7 +253,7 @@ function main(): void {
     models,
   };
   const text = `${JSON.stringify(file, undefined, 2)}\n`;
-  console.log(text);
+  for (const gate of Object.values(models)) console.log(gate);
   if (values.out !== undefined) writeFileSync(values.out, text);
 }
 

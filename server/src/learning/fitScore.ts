@@ -34,8 +34,9 @@ export const chosenConstants: Constants = {
   decay: 1e-5,
   temperature: 1,
   seedWeight: 8,
-  drawnPerTask: 200,
+  drawnPerTask: 400,
   priorStrength: 4,
+  worthOfLength: 0.03,
 };
 
 const KNOWN_TASK_FOLDS = 5;
@@ -108,6 +109,7 @@ function figures(name: string, found: CrossValidated): string {
     `calibration ${found.calibrationError.toFixed(3)}`,
     `AUROC ${found.auroc.toFixed(3)}`,
     `by gain ${route(found.byGain)}`,
+    `over ${found.pairs} pairs ${found.overPairs.toFixed(3)}`,
     `by score ${route(found.byScore)}`,
     `within tasks ${found.withinTasks.toFixed(3)}`,
   ].join('  ');
@@ -138,11 +140,13 @@ function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
     { cutAt: 0.97 },
     { temperature: 0.7 },
     { temperature: 1.4 },
-    { drawnPerTask: 400 },
+    { drawnPerTask: 200 },
     { seedWeight: 4 },
     { epochs: 16 },
     { decay: 1e-4 },
     { priorStrength: 16 },
+    { worthOfLength: 0 },
+    { worthOfLength: 0.06 },
   ];
   for (const variant of variants) {
     report(JSON.stringify(variant), rows, seeds, { ...chosenConstants, ...variant });

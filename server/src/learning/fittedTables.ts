@@ -26,6 +26,8 @@ export interface Constants {
   /** Prompts drawn from patterns for every editor task. */
   readonly drawnPerTask: number;
   readonly priorStrength: number;
+  /** `worth.lengthSlope` of the file. */
+  readonly worthOfLength: number;
 }
 
 /** An outcome with its features and the place of its task in `benchmarkTasks`. */
@@ -136,6 +138,10 @@ export function fitTables(
       largestBillions: LARGEST_BILLIONS,
     },
     lengthSlope: rounded(fitLengthSlope(rows, names, usualLengths, outcomes), 4),
+    worth: {
+      lengthSlope: constants.worthOfLength,
+      usualLength: rounded(mean(usualLengths), 4),
+    },
     // Nothing was measured with attached code: a long context misleads small models a little, is the judgement.
     context: { source: 'judgement', freeTokens: 250, slope: 0.1 },
     sizeLine,

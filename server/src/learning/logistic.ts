@@ -32,10 +32,7 @@ export function fitLogistic(rows: readonly LogisticRow[], pulls: readonly number
 }
 
 export function chanceOf(row: LogisticRow, weights: readonly number[]): number {
-  const logit = row.values.reduce(
-    (sum, value, at) => sum + value * (weights[at] ?? 0),
-    row.offset,
-  );
+  const logit = row.values.reduce((sum, value, at) => sum + value * (weights[at] ?? 0), row.offset);
   return 1 / (1 + Math.exp(-logit));
 }
 

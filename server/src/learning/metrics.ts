@@ -19,6 +19,9 @@ export interface RoutingQuality {
   readonly cpt80: number;
 }
 
+/** Sums of fractions miss a half by a hair. */
+const ROUNDING = 1e-9;
+
 /** Prompts with equal scores count as being in random order: their gain is spread evenly among them. */
 export function routingQuality(rows: readonly Routed[]): RoutingQuality {
   const sorted = [...rows].sort((a, b) => b.score - a.score);
@@ -44,11 +47,11 @@ export function routingQuality(rows: readonly Routed[]): RoutingQuality {
       const after = recovered / gap;
       area += (before + after) / 2 / sorted.length;
       const share = (100 * (at + 1)) / sorted.length;
-      if (!reached50 && after >= 0.5) {
+      if (!reached50 && after >= 0.5 - ROUNDING) {
         cpt50 = share;
         reached50 = true;
       }
-      if (!reached80 && after >= 0.8) {
+      if (!reached80 && after >= 0.8 - ROUNDING) {
         cpt80 = share;
         reached80 = true;
       }

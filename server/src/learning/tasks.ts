@@ -104,13 +104,13 @@ export const editorTasks: readonly EditorTask[] = [
     name: 'debug',
     label: 'finding a fault',
     mix: { human_eval: 0.6, math: 0.2, gpqa: 0.2 },
-    offset: 0.2,
+    offset: 0.5,
   },
   {
     name: 'refactor',
     label: 'restructuring code',
     mix: { human_eval: 0.7, math: 0.3 },
-    offset: -0.2,
+    offset: 0.2,
   },
   {
     name: 'reasoning',
@@ -122,13 +122,13 @@ export const editorTasks: readonly EditorTask[] = [
     name: 'plan-design',
     label: 'a plan or design with trade-offs',
     mix: { human_eval: 0.4, math: 0.3, gpqa: 0.3 },
-    offset: 0.3,
+    offset: 0.8,
   },
   {
     name: 'build-feature',
     label: 'a feature to build',
     mix: { human_eval: 0.4, math: 0.3, gpqa: 0.3 },
-    offset: -0.4,
+    offset: 0.2,
   },
 ];
 

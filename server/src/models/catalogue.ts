@@ -6,7 +6,7 @@ import type { Catalogue, Clock } from '../core/ports.ts';
 import type { PriceRow, Registry } from '../core/types.ts';
 import { type FileText, type LiveFile, openLiveFiles } from './liveFiles.ts';
 import { parsePricing, rowInForce, utcDay } from './pricing.ts';
-import { parseOverlay, parseRegistry } from './registry.ts';
+import { type AbilityProblem, parseOverlay, parseRegistry } from './registry.ts';
 import type { FileProblem, Parsed } from './yamlFile.ts';
 
 interface CataloguePaths {
@@ -19,6 +19,8 @@ export interface CatalogueOptions extends CataloguePaths {
   readonly overlays?: readonly Partial<CataloguePaths>[];
   /** Told of every mistake of an edit, once per edit. */
   readonly onProblem: (problem: FileProblem) => void;
+  /** Asked of every model's ability. @default none is objected to */
+  readonly abilityProblem?: AbilityProblem;
   /** @default the machine's own */
   readonly clock?: Pick<Clock, 'monotonicMs'>;
 }
@@ -45,7 +47,7 @@ export function createCatalogue(options: CatalogueOptions): CatalogueResult {
       options.registryPath,
       overlays.map((one) => one.registryPath),
     ),
-    build: buildRegistry,
+    build: (texts) => buildRegistry(texts, options.abilityProblem),
   });
   const prices = openLiveFiles({
     ...shared,
@@ -87,13 +89,16 @@ function layers(first: string, over: readonly (string | undefined)[]): readonly 
   ];
 }
 
-function buildRegistry(texts: readonly FileText[]): Parsed<Registry> {
+function buildRegistry(
+  texts: readonly FileText[],
+  abilityProblem: AbilityProblem | undefined,
+): Parsed<Registry> {
   const [first, ...over] = texts;
   if (first === undefined) throw new Error('expected the shipped registry among the files');
   return over.reduce<Parsed<Registry>>(
     (below, { path, text }) =>
-      below.kind === 'ok' ? parseOverlay(path, text, below.value) : below,
-    parseRegistry(first.path, first.text),
+      below.kind === 'ok' ? parseOverlay(path, text, below.value, abilityProblem) : below,
+    parseRegistry(first.path, first.text, abilityProblem),
   );
 }
 

@@ -1,12 +1,13 @@
 /**
- * One generation on one sequence: reads the prompt in slices short enough to look at the abort between them, then writes token by
- * token, greedily, keeping the log-probability of each. Whatever happens, the sequence is usable afterwards.
+ * One generation on one sequence: reads the prompt in slices short enough to look at the abort between them, its shared beginning
+ * perhaps from another sequence's work, then writes token by token, greedily, keeping the log-probability of each. Whatever happens, the sequence is usable afterwards.
  */
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { TokenLogProb } from '../core/ports.ts';
 import type { FinishReason } from '../core/types.ts';
 import { createAnswerText } from './answerText.ts';
 import type { ChatPrompt, ChatPrompts } from './chatPrompt.ts';
+import type { SharedPrefixes } from './generationPrefix.ts';
 import type { GenerationStats } from './hostProtocol.ts';
 import {
   isLooping,
@@ -19,6 +20,7 @@ import {
 export interface GenerationTask {
   readonly model: LlamaModel;
   readonly sequence: LlamaContextSequence;
+  readonly prefixes: SharedPrefixes;
   readonly chat: ChatPrompts;
   readonly prompt: ChatPrompt;
   readonly maxOutputTokens: number;
@@ -61,28 +63,42 @@ export async function generate(task: GenerationTask): Promise<GenerationOutcome 
   return { ...outcome, stats };
 }
 
-/** Evaluates all but the last token, reusing what the sequence still holds. Returns how many tokens that was. */
+/** Evaluates all but the last token. Returns how many of them it did not have to, because their evaluation was there. */
 async function readPrompt(task: GenerationTask): Promise<number | undefined> {
   const { sequence, prompt, signal } = task;
   const tokens = prompt.tokens.slice(0, -1);
-  await sequence.adaptStateToTokens(tokens, false);
-  const reused = sequence.nextTokenIndex;
-  task.onReading(0);
-  let size = FIRST_SLICE_TOKENS;
-  for (let at = reused; at < tokens.length; at = sequence.nextTokenIndex) {
-    if (signal.aborted) return undefined;
-    // Recurrent models can go back to a checkpoint only, so one is left where the next prompt will part from this one.
-    const end =
-      at < prompt.sharedTokens && sequence.needsCheckpoints ? prompt.sharedTokens : tokens.length;
-    const slice = tokens.slice(at, Math.min(at + size, end));
-    const begun = performance.now();
-    await sequence.evaluateWithoutGeneratingNewTokens(slice);
-    if (sequence.nextTokenIndex === prompt.sharedTokens) await sequence.takeCheckpoint();
-    const perToken = (performance.now() - begun) / slice.length;
-    size = Math.max(1, Math.min(LONGEST_SLICE_TOKENS, size * 2, Math.floor(SLICE_MS / perToken)));
-    task.onReading(Math.min(1, sequence.nextTokenIndex / tokens.length));
+  const shared = tokens.slice(0, prompt.sharedTokens);
+  const onRead = (count: number) => task.onReading(Math.min(1, count / tokens.length));
+  let evaluated = 0;
+
+  async function evaluate(until: number, onSlice: (count: number) => void): Promise<void> {
+    let size = FIRST_SLICE_TOKENS;
+    for (let at = sequence.nextTokenIndex; at < until; at = sequence.nextTokenIndex) {
+      if (signal.aborted) return;
+      // Recurrent models can go back to a checkpoint only, so one is left where the next prompt will part from this one.
+      const stop = at < shared.length && sequence.needsCheckpoints ? shared.length : until;
+      const slice = tokens.slice(at, Math.min(at + size, stop));
+      const begun = performance.now();
+      await sequence.evaluateWithoutGeneratingNewTokens(slice);
+      evaluated += slice.length;
+      if (sequence.nextTokenIndex === shared.length) await sequence.takeCheckpoint();
+      const perToken = (performance.now() - begun) / slice.length;
+      size = Math.max(1, Math.min(LONGEST_SLICE_TOKENS, size * 2, Math.floor(SLICE_MS / perToken)));
+      onSlice(sequence.nextTokenIndex);
+    }
   }
-  return signal.aborted ? undefined : reused;
+
+  await sequence.adaptStateToTokens(tokens, false);
+  onRead(0);
+  await task.prefixes.reach({
+    sequence,
+    tokens: shared,
+    signal,
+    evaluate: async (onSlice) => await evaluate(shared.length, onSlice),
+    onRead,
+  });
+  await evaluate(tokens.length, onRead);
+  return signal.aborted ? undefined : tokens.length - evaluated;
 }
 
 type Written = Omit<GenerationOutcome, 'stats'> & { readonly outputTokens: number };

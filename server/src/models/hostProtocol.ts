@@ -16,6 +16,8 @@ export interface HostSettings {
   readonly idleMs: number;
   /** Memory that a model and its contexts may take; free memory is a limit besides. */
   readonly maxMemoryBytes: number | undefined;
+  /** Where a host may make a folder of its own for as long as it has a model loaded. */
+  readonly tempDir: string;
 }
 
 /** A local model as the host needs to know it. */
@@ -47,9 +49,10 @@ export type ToHost =
 /** How one generation went, for measuring; the numbers hold no text. */
 export interface GenerationStats {
   readonly promptTokens: number;
-  /** Prompt tokens whose evaluation was still in the sequence and was used again. */
+  /** Prompt tokens that were not evaluated for this answer: the sequence still held them, or loaded the state of another. */
   readonly reusedTokens: number;
   readonly outputTokens: number;
+  /** With the wait for another sequence that reads the shared beginning. */
   readonly readingMs: number;
   readonly writingMs: number;
 }

@@ -7,8 +7,10 @@ import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest } from '../core/ports.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
 import { type GenerationOutcome, generate } from './generation.ts';
+import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
 import { stampOf } from './modelFile.ts';
+import { makeHostFolder } from './modelHostFolder.ts';
 import { createSequencePool } from './sequencePool.ts';
 
 export interface LoadedModel {
@@ -74,7 +76,9 @@ export async function loadModel(
       return changedFile(spec);
     }
     const chat = createChatPrompts(library, model, spec);
-    return { kind: 'loaded', model: createLoadedModel(model, context, chat, spec, contextSize) };
+    const prefixes = createSharedPrefixes(async () => await makeHostFolder(settings.tempDir));
+    const parts = { model, context, chat, prefixes };
+    return { kind: 'loaded', model: createLoadedModel(parts, spec, contextSize) };
   } catch (error) {
     await model?.dispose();
     if (error instanceof library.InsufficientMemoryError) {
@@ -87,10 +91,15 @@ export async function loadModel(
   }
 }
 
+interface Parts {
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly chat: ChatPrompts;
+  readonly prefixes: SharedPrefixes;
+}
+
 function createLoadedModel(
-  model: LlamaModel,
-  context: LlamaContext,
-  chat: ChatPrompts,
+  { model, context, chat, prefixes }: Parts,
   spec: HostModel,
   contextSize: number,
 ): LoadedModel {
@@ -123,6 +132,7 @@ function createLoadedModel(
       const outcome = await generate({
         model,
         sequence,
+        prefixes,
         chat,
         prompt,
         maxOutputTokens: Math.min(request.maxOutputTokens, room),
@@ -147,6 +157,7 @@ function createLoadedModel(
     async dispose() {
       await context.dispose();
       await model.dispose();
+      await prefixes.dispose();
     },
   };
 }

@@ -2,7 +2,7 @@
  * Local models as a `ModelPort`. One child process runs them all; it is started by the first need and again after a crash, which
  * costs the answers in flight and nothing else. A model whose loading keeps crashing is left alone until somebody asks for it.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { type Failure, failure } from '../core/errors.ts';
 import type { Availability, GenerationRequest, ModelEvent, ModelPort } from '../core/ports.ts';
 import type { LocalModel, MeasuredSpeed, Model } from '../core/types.ts';
@@ -15,6 +15,7 @@ import {
 import type { GenerationStats, HostModel, HostSettings } from './hostProtocol.ts';
 import { createHostSupervisor, type HostEvent } from './hostSupervisor.ts';
 import { findModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
+import { removeFoldersOfDeadHosts } from './modelHostFolder.ts';
 import { PROBE_OUTPUT_TOKENS, probeRequest, speedFrom } from './probe.ts';
 
 export interface LocalModelsOptions extends ModelFolders, Partial<HostSettings> {
@@ -66,6 +67,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     gpu: options.gpu ?? 'auto',
     idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
     maxMemoryBytes: options.maxMemoryBytes,
+    tempDir: options.tempDir ?? tmpdir(),
   };
   const supervisor = createHostSupervisor(settings, options.onUnloaded);
 
@@ -143,7 +145,10 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
       return await probe(model, run, signal);
     },
     hostPid: supervisor.hostPid,
-    dispose: supervisor.dispose,
+    async dispose() {
+      await supervisor.dispose();
+      removeFoldersOfDeadHosts(settings.tempDir);
+    },
   };
 }
 

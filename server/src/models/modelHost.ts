@@ -7,6 +7,7 @@ import { failure } from '../core/errors.ts';
 import type { Library } from './chatPrompt.ts';
 import type { FromHost, HostModel, HostSettings, ToHost } from './hostProtocol.ts';
 import { type LoadedModel, type LoadResult, loadModel } from './loadedModel.ts';
+import { removeFoldersOfThisHost } from './modelHostFolder.ts';
 
 interface Slot {
   readonly spec: HostModel;
@@ -43,7 +44,10 @@ process.on('message', (message: ToHost) => {
 // Ctrl-C in a terminal goes to the whole process group; what it cancels is for the parent to say.
 process.on('SIGINT', () => undefined);
 // An orderly exit would wait for llama.cpp to finish its batch, and nobody is left to hear of it.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', () => {
+  if (settings !== undefined) removeFoldersOfThisHost(settings.tempDir);
+  process.kill(process.pid, 'SIGKILL');
+});
 
 function send(message: FromHost): void {
   process.send?.(message, undefined, undefined, () => {
@@ -110,7 +114,7 @@ async function answer(
   const { finish, stats, logProbs, thoughtTokens } = result.outcome;
   const usage = {
     inputTokens: stats.promptTokens,
-    cachedInputTokens: undefined,
+    cachedInputTokens: stats.reusedTokens,
     cacheWriteTokens: undefined,
     outputTokens: stats.outputTokens,
     reasoningTokens: thoughtTokens,

@@ -136,9 +136,19 @@ const overlayFile = z.strictObject({
   models: z.array(model).default([]),
 });
 
+/** What the fitted score can't make of an ability; `undefined` when it can use it. */
+export type AbilityProblem = (ability: AbilitySource) => string | undefined;
+
 /** Reads a registry that stands for itself. Relative `path` sources are taken from the file's own folder. */
-export function parseRegistry(path: string, content: string): Parsed<Registry> {
-  const schema = registryFile.superRefine((value, context) => checkAcross(value, [], context));
+export function parseRegistry(
+  path: string,
+  content: string,
+  abilityProblem: AbilityProblem = () => undefined,
+): Parsed<Registry> {
+  const schema = registryFile.superRefine((value, context) => {
+    checkAcross(value, [], context);
+    checkAbilities(value, abilityProblem, context);
+  });
   const parsed = parseYaml(path, content, schema);
   if (parsed.kind === 'bad') return parsed;
   const models = parsed.value.models.map((entry) => toModel(entry, dirname(path)));
@@ -146,10 +156,16 @@ export function parseRegistry(path: string, content: string): Parsed<Registry> {
 }
 
 /** Lays a user's file over a registry: an entry of a known id replaces it, others are added, defaults may change. */
-export function parseOverlay(path: string, content: string, below: Registry): Parsed<Registry> {
-  const schema = overlayFile.superRefine((value, context) =>
-    checkAcross(value, below.models, context),
-  );
+export function parseOverlay(
+  path: string,
+  content: string,
+  below: Registry,
+  abilityProblem: AbilityProblem = () => undefined,
+): Parsed<Registry> {
+  const schema = overlayFile.superRefine((value, context) => {
+    checkAcross(value, below.models, context);
+    checkAbilities(value, abilityProblem, context);
+  });
   const parsed = parseYaml(path, content, schema);
   if (parsed.kind === 'bad') return parsed;
   const models = new Map(below.models.map((one) => [one.id, one]));
@@ -193,6 +209,19 @@ function checkAcross(value: Entries, below: readonly Model[], context: z.Refinem
         path: ['defaults', role],
         message: role === 'baseline' ? 'the id of a model' : `the id of a model of tier ${role}`,
       });
+    }
+  }
+}
+
+function checkAbilities(
+  value: Entries,
+  abilityProblem: AbilityProblem,
+  context: z.RefinementCtx,
+): void {
+  for (const [index, entry] of value.models.entries()) {
+    const message = abilityProblem(toAbility(entry.ability));
+    if (message !== undefined) {
+      context.addIssue({ code: 'custom', path: ['models', index, 'ability'], message });
     }
   }
 }

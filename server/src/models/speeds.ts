@@ -15,6 +15,8 @@ export interface SpeedsFile extends Speeds {
 }
 
 const SAMPLES_KEPT = 20;
+/** An answer that read fewer tokens tells how long its first token took, not how fast the model reads. */
+const READING_TOKENS = 16;
 const WRITE_DELAY_MS = 500;
 
 const sampleSchema = z.object({
@@ -47,7 +49,7 @@ export function createSpeeds(path: string): SpeedsFile {
     },
     record(identity, sample) {
       if (!sampleSchema.safeParse(sample).success || sample.outputTokens === 0) return;
-      samples.set(identity, [...(samples.get(identity) ?? []), sample].slice(-SAMPLES_KEPT));
+      samples.set(identity, worthKeeping([...(samples.get(identity) ?? []), sample]));
       medians.delete(identity);
       pending ??= setTimeout(flush, WRITE_DELAY_MS).unref();
     },
@@ -56,18 +58,31 @@ export function createSpeeds(path: string): SpeedsFile {
 }
 
 function mediansOf(samples: readonly SpeedSample[]): MeasuredSpeed | undefined {
-  const reading = samples.map((sample) => perSecond(sample.inputTokens, sample.firstTokenMs));
+  const latest = samples.slice(-SAMPLES_KEPT);
+  const reading = readingSamples(samples).map((sample) =>
+    perSecond(sample.inputTokens, sample.firstTokenMs),
+  );
   // The first token's time belongs to reading; an answer of one token tells nothing about writing.
-  const writing = samples
+  const writing = latest
     .filter((sample) => sample.outputTokens > 1 && sample.latencyMs > sample.firstTokenMs)
     .map((sample) => perSecond(sample.outputTokens - 1, sample.latencyMs - sample.firstTokenMs));
-  if (writing.length === 0) return undefined;
+  if (reading.length === 0 || writing.length === 0) return undefined;
   return {
     promptTokensPerSecond: median(reading),
     outputTokensPerSecond: median(writing),
-    timeToFirstTokenMs: median(samples.map((sample) => sample.firstTokenMs)),
-    samples: samples.length,
+    timeToFirstTokenMs: median(latest.map((sample) => sample.firstTokenMs)),
+    samples: latest.length,
   };
+}
+
+/** The latest ones, and the latest that tell how fast the model reads: many answers in a row may reuse nearly all of their prompt. */
+function worthKeeping(samples: readonly SpeedSample[]): SpeedSample[] {
+  const kept = new Set([...samples.slice(-SAMPLES_KEPT), ...readingSamples(samples)]);
+  return samples.filter((sample) => kept.has(sample));
+}
+
+function readingSamples(samples: readonly SpeedSample[]): readonly SpeedSample[] {
+  return samples.filter((sample) => sample.inputTokens >= READING_TOKENS).slice(-SAMPLES_KEPT);
 }
 
 function perSecond(tokens: number, milliseconds: number): number {

@@ -170,5 +170,6 @@ export function closedLedger({ why, clock, spentNanoUsd = {} }: ClosedLedgerFact
     record: async () => {},
     spend: (limits) => ({ budget: budget(limits), ...NO_ANSWERS }),
     frozen: () => false,
+    answered: () => false,
   };
 }

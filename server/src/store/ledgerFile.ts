@@ -217,6 +217,15 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   return {
     budget,
     frozen: (modelId) => frozenNow('').has(modelId),
+    answered(promptId) {
+      try {
+        return answers.has(promptId);
+      } catch (error) {
+        // A file that can't be read knows of no answer; spending is refused by `reserve`.
+        if (db.isOpen && faultOf(error) === undefined) throw error;
+        return false;
+      }
+    },
     spend(limits) {
       const state = budget(limits);
       return { budget: state, ...sumsOf(state.month) };

@@ -16,6 +16,7 @@ export interface StoredAnswer {
 export interface Answers {
   /** Must run inside a write transaction. The same record twice is kept once; another one for the same prompt throws. */
   add(answer: AnswerRecord): void;
+  has(promptId: string): boolean;
   sums(month: string): AnswerSums;
   newest(page: { readonly limit: number; readonly beforeSeq?: number }): readonly StoredAnswer[];
 }
@@ -43,6 +44,8 @@ export function openAnswers(db: DatabaseSync): Answers {
         throw new Error(`expected one record of prompt ${answer.promptId}, got another one`);
       }
     },
+
+    has: (promptId) => byPrompt.get(promptId) !== undefined,
 
     sums(month) {
       const groups = group.all(month);
