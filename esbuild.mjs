@@ -55,14 +55,36 @@ const programs = {
   },
 };
 
-const client = {
+const LANGUAGE_CLIENT = 'vscode-languageclient/node';
+
+const languageClient = {
   ...common,
-  entryPoints: ['client/src/extension.ts'],
-  outfile: join(dist, 'client.cjs'),
+  entryPoints: { languageClient: LANGUAGE_CLIENT },
+  outdir: dist,
+  outExtension: { '.js': '.cjs' },
   platform: 'node',
   format: 'cjs',
   target: 'node24',
   external: ['vscode'],
+};
+
+/** In a file of its own, because it is nine tenths of the client and is not needed to activate. */
+const languageClientApart = {
+  name: 'language-client-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^${LANGUAGE_CLIENT}$`) }, () => ({
+      path: './languageClient.cjs',
+      external: true,
+    }));
+  },
+};
+
+const client = {
+  ...languageClient,
+  entryPoints: { client: 'client/src/extension.ts' },
+  plugins: [languageClientApart],
+  // So that import() of the file above becomes a late require.
+  supported: { 'dynamic-import': false },
 };
 
 const webviews = {
@@ -83,7 +105,7 @@ const parser = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
 for (const file of grammars) cpSync(join(parser, file), join(dist, 'grammars', file));
 // Its script is CommonJS, which `.js` beside our modules would not be.
 cpSync(join(parser, 'tree-sitter.js'), join(dist, 'grammars', 'tree-sitter.cjs'));
-const bundles = [programs, client, webviews];
+const bundles = [programs, languageClient, client, webviews];
 if (watch) {
   // The editor's watch task waits for the two lines to know when the first build is there.
   const told = {
@@ -94,7 +116,7 @@ if (watch) {
     },
   };
   for (const bundle of bundles) {
-    await (await context({ ...bundle, plugins: [told] })).watch();
+    await (await context({ ...bundle, plugins: [...(bundle.plugins ?? []), told] })).watch();
   }
 } else {
   await Promise.all(bundles.map((bundle) => build(bundle)));

@@ -12,6 +12,8 @@ export interface CodeActions {
     request: { readonly action: CodeAction; readonly code: string; readonly language: string },
     original: string | null,
   ): Promise<string>;
+  /** Opens a text that can be read but not changed; it has the language of its name's ending. */
+  show(name: string, text: string): Promise<void>;
 }
 
 export function createCodeActions(): CodeActions & vscode.Disposable {
@@ -68,6 +70,9 @@ export function createCodeActions(): CodeActions & vscode.Disposable {
         case 'diff':
           return await diff(code, original);
       }
+    },
+    async show(name, text) {
+      await vscode.window.showTextDocument(virtualDocument(text, name), { preview: true });
     },
     dispose: () => vscode.Disposable.from(...subscriptions).dispose(),
   };

@@ -1,7 +1,7 @@
 /** Names of all commands of the extension. A type-checked table in commands.ts gives each its handler. */
 import type { NextStep } from '../../server/src/protocol.ts';
 
-export const COMMAND_PREFIX = 'costAwareRouter.';
+const COMMAND_PREFIX = 'costAwareRouter.';
 
 /** Commands that a person finds in the palette, a menu or a link. */
 export const COMMAND_NAMES = [
@@ -33,6 +33,7 @@ export const COMMAND_NAMES = [
   'stayLocal',
   'showLastRoute',
   'showLog',
+  'showHistory',
   'clearHistory',
   'refreshPrices',
   'restartServer',
@@ -47,7 +48,7 @@ export function commandId(name: CommandName): string {
 }
 
 /** What the server or a page suggests to do next, as one of our commands; `null` where VS Code itself has it. */
-export const STEP_COMMANDS: Readonly<Record<NextStep, CommandName | null>> = {
+const STEP_COMMANDS: Readonly<Record<NextStep, CommandName | null>> = {
   download_model: 'downloadModel',
   choose_model: 'chooseModel',
   set_key: 'setKey',
@@ -58,7 +59,7 @@ export const STEP_COMMANDS: Readonly<Record<NextStep, CommandName | null>> = {
 };
 
 /** VS Code's own command for the one step that is not ours. */
-export const TRUST_COMMAND = 'workbench.trust.manage';
+const TRUST_COMMAND = 'workbench.trust.manage';
 
 export function stepCommand(step: NextStep): string {
   const name = STEP_COMMANDS[step];

@@ -4,17 +4,18 @@ import type { ExplainTask } from '../../server/src/protocol.ts';
 import type { Answering } from './answering.ts';
 import type { Answers } from './answers.ts';
 import type { AskBox } from './ask.ts';
+import type { CodeActions } from './codeActions.ts';
 import { type CodeContext, codeContext, targetRange } from './codeContext.ts';
 import { COMMAND_NAMES, type CommandName, commandId } from './commandIds.ts';
 import type { Dashboard } from './dashboardView.ts';
 import type { Explanations } from './explanations.ts';
 import { chooseExport } from './exportRoutes.ts';
+import { clearHistory, showHistory } from './history.ts';
 import type { Keys } from './keys.ts';
 import type { Models } from './models.ts';
 import { openSample } from './sample.ts';
 import { messageOf, type Server } from './server.ts';
 import type { StatusSource } from './statusBar.ts';
-import { workspaceId } from './workspaceId.ts';
 
 export interface CommandTargets {
   readonly extensionId: string;
@@ -24,6 +25,7 @@ export interface CommandTargets {
   readonly answering: Answering;
   readonly askBox: AskBox;
   readonly answers: Answers;
+  readonly codeActions: CodeActions;
   readonly explanations: Explanations;
   readonly dashboard: Dashboard;
   readonly keys: Keys;
@@ -125,6 +127,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
     stayLocal: () => say(vscode.l10n.t('Answers stay local. A key can be added at any time.')),
     showLastRoute: () => showLastRoute(targets),
     showLog: () => targets.log.show(),
+    showHistory: () => showHistory(server, targets.codeActions),
     clearHistory: () => clearHistory(server),
     refreshPrices: async () =>
       say((await server.request('costAwareRouter/refreshPrices', null)).message),
@@ -150,21 +153,4 @@ async function showLastRoute({ status, dashboard }: CommandTargets): Promise<voi
   dashboard.openTab();
   const reason = status.current()?.lastReason ?? '';
   if (reason === '') say(vscode.l10n.t('Nothing was asked yet.'));
-}
-
-async function clearHistory(server: Server): Promise<void> {
-  const here = vscode.l10n.t('Of This Workspace');
-  const all = vscode.l10n.t('Of All Workspaces');
-  const chosen = await vscode.window.showWarningMessage(
-    vscode.l10n.t('Delete the stored questions and answers?'),
-    {
-      modal: true,
-      detail: vscode.l10n.t('What was spent and saved stays: it holds no text.'),
-    },
-    here,
-    all,
-  );
-  if (chosen === undefined) return;
-  const params = { workspaceId: chosen === here ? workspaceId() : null };
-  say((await server.request('costAwareRouter/clearHistory', params)).message);
 }

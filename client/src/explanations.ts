@@ -142,12 +142,24 @@ export function createExplanations(
         if (each.kind === 'answer' && each.promptId === retryOf) each.superseded = true;
       }
       await store(thread, turn);
+      if (result.answer.served === 'local') await tellBigger(thread, turn, params);
     }
     if (result.kind === 'failed' && result.nextStep !== null && threads.has(thread.view)) {
       const label = stepLabel(result.nextStep, vscode.l10n.t);
       const chosen = await vscode.window.showWarningMessage(result.message, label);
       if (chosen === label) await vscode.commands.executeCommand(stepCommand(result.nextStep));
     }
+  }
+
+  /** What the bigger model would cost at most, beside the button that asks it. */
+  async function tellBigger(thread: Thread, turn: AnswerTurn, asked: AskParams): Promise<void> {
+    const preview = await server
+      .request('costAwareRouter/preview', { ...asked, destination: 'cloud' })
+      .catch(() => null);
+    if (preview?.kind !== 'route' || preview.route.tier !== 'cloud') return;
+    const offer = vscode.l10n.t('the bigger model: {0}', preview.route.bound);
+    turn.answer = { ...turn.answer, foot: `${turn.answer.foot} · ${offer}` };
+    draw(thread);
   }
 
   async function store(thread: Thread, turn: AnswerTurn): Promise<string> {
@@ -241,6 +253,8 @@ export function createExplanations(
       );
       if (isOpen !== undefined) {
         isOpen.view.collapsibleState = vscode.CommentThreadCollapsibleState.Expanded;
+        const failedBefore = isOpen.runningId === null && lastAnswer(isOpen.turns)?.line === null;
+        if (failedBefore) await run(isOpen, task.text, [], 'auto');
         return;
       }
       const stored = await server.request('costAwareRouter/explanations', { uri: task.range.uri });

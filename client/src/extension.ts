@@ -69,6 +69,7 @@ export function activate(context: vscode.ExtensionContext): void {
       answering,
       askBox,
       answers,
+      codeActions,
       explanations,
       dashboard,
       keys,
@@ -79,7 +80,8 @@ export function activate(context: vscode.ExtensionContext): void {
       if (atStart.some((name) => event.affectsConfiguration(name))) void running.restart();
     }),
   );
-  void running.start();
+  // After this turn, so that loading the language client holds up no other extension's activation.
+  setImmediate(() => void running.start());
 }
 
 export async function deactivate(): Promise<void> {

@@ -9,6 +9,10 @@ export function lensSetting(): string {
   return vscode.workspace.getConfiguration(SECTION).get('lens', 'selection');
 }
 
+export function keepsHistory(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get('history.enabled', false);
+}
+
 /** Where the cloud tier is asked; a key is only good for the address that it was entered for. */
 export function baseUrl(): string {
   const set = vscode.workspace.getConfiguration(SECTION).get<string | null>('openai.baseUrl', null);

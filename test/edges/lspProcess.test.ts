@@ -19,6 +19,7 @@ import type {
   AnswerResultWire,
   DoneResult,
   RoutesPage,
+  StatusWire,
   TraceWire,
 } from '../../server/src/protocol.ts';
 import { ensureSmolLm2, repositoryRoot, testModelsDir } from '../support/localModel.ts';
@@ -40,7 +41,11 @@ after(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-async function start() {
+function answersIn({ rows }: StatusWire): number {
+  return rows.reduce((sum, { answers }) => sum + answers, 0);
+}
+
+async function start(onStatus: (status: StatusWire) => void = () => {}) {
   const program = join(repositoryRoot, 'server/src/lsp/main.ts');
   const child = spawn(process.execPath, [program, '--stdio'], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -55,6 +60,7 @@ async function start() {
   connection.onNotification('costAwareRouter/answerEvent', (told: (typeof events)[number]) => {
     events.push(told);
   });
+  connection.onNotification('costAwareRouter/statusChanged', onStatus);
   connection.listen();
   const { serverInfo } = await connection.sendRequest<InitializeResult>('initialize', {
     processId: process.pid,
@@ -94,6 +100,30 @@ test('a question is answered by the real model, and its trace can be read back',
   const outcome = { promptId: ask.requestId, verdict: 'up' };
   const done = await client.sendRequest<DoneResult>('costAwareRouter/outcome', outcome);
   assert.equal(done.kind, 'done');
+});
+
+test('another window learns of the answer by itself', async (context) => {
+  const heard = Promise.withResolvers<number>();
+  const other = await start((status) => {
+    if (answersIn(status) === 2) heard.resolve(performance.now());
+  });
+  try {
+    const status = await other.client.sendRequest<StatusWire>('costAwareRouter/status', null);
+    if (status.text !== 'starting') assert.equal(answersIn(status), 1);
+    // A request waits for the app, so from here on the other window looks at the ledger.
+    await other.client.sendRequest('costAwareRouter/models', null);
+    const ask = askOf('Say no.', { destination: 'local' });
+    const result = await client.sendRequest<AnswerResultWire>('costAwareRouter/answer', ask);
+    assert.equal(result.kind, 'answered');
+    const settledAt = performance.now();
+    const lateMs = (await heard.promise) - settledAt;
+    context.diagnostic(`the other window knew after ${Math.round(lateMs)} ms`);
+    // Half a second of looking, and as much again for a machine that is busy with other tests.
+    assert.ok(lateMs < 1000, `expected it within a second, got ${lateMs} ms`);
+  } finally {
+    other.client.dispose();
+    other.server.kill();
+  }
 });
 
 test('a cancel in mid-answer ends it, and the next question is answered', async () => {

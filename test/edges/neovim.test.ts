@@ -11,10 +11,13 @@ import { repositoryRoot } from '../support/localModel.ts';
 import { CLOUD_TEXT, CLOUD_USAGE, TEST_KEY } from '../support/realApp.ts';
 
 const run = promisify(execFile);
-const hasNeovim = spawnSync('nvim', ['--version']).status === 0;
+const { NEOVIM: neovim = 'nvim' } = process.env;
+const hasNeovim = spawnSync(neovim, ['--version']).status === 0;
 
 test('Neovim: key, actions, an explanation, its hover and the status', {
-  skip: hasNeovim ? false : 'LEFT OUT: no nvim on the PATH (Debian package neovim)',
+  skip: hasNeovim
+    ? false
+    : 'LEFT OUT: no nvim on the PATH; install Neovim (Debian package neovim), or name it in NEOVIM',
   timeout: 120_000,
 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'router-neovim-'));
@@ -40,7 +43,7 @@ test('Neovim: key, actions, an explanation, its hover and the status', {
     );
     const steps = join(repositoryRoot, 'test/edges/neovimSteps.lua');
     const { stdout, stderr } = await run(
-      'nvim',
+      neovim,
       ['--headless', '--clean', '-u', init, '-n', '-c', `luafile ${steps}`],
       {
         cwd: dir,

@@ -23,6 +23,7 @@ test('the package is below 20 MB', () => {
 test('the package holds what runs', () => {
   for (const file of [
     'dist/client.cjs',
+    'dist/languageClient.cjs',
     'dist/server.js',
     'dist/modelHost.js',
     'dist/tokenWorker.js',

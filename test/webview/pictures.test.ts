@@ -1,6 +1,6 @@
 /**
  * Pictures of both pages in every kind of theme, for a person to look at (`build/shots`, not in git). The test itself
- * holds only that each page draws without a complaint.
+ * holds only that each page draws without a complaint and is no wider than its view, down to 300 pixels.
  */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
@@ -13,10 +13,7 @@ import type { ThemeName } from './themes.ts';
 
 const SHOTS = 'build/shots';
 const themes: readonly ThemeName[] = ['dark', 'light', 'high-contrast', 'high-contrast-light'];
-const cases = [
-  ...themes.map((theme) => ({ theme, width: 1100 })),
-  { theme: themes[0], width: 300 },
-];
+const cases = themes.flatMap((theme) => [1100, 300].map((width) => ({ theme, width })));
 
 function reply(message: Record<string, unknown>): readonly unknown[] {
   const { type, id } = message;
@@ -46,6 +43,10 @@ describeInChromium('pictures', (harness) => {
         path: `${SHOTS}/answers-${theme}-${width}.png`,
         fullPage: true,
       });
+      for (const { page } of [dashboard, answers]) {
+        const wide = Number(await page.evaluate('document.documentElement.scrollWidth'));
+        assert.ok(wide <= width, `expected no more than ${width} pixels, got ${wide}`);
+      }
       assert.deepEqual([...dashboard.complaints, ...answers.complaints], []);
       await dashboard.close();
       await answers.close();

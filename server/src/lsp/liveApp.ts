@@ -11,7 +11,7 @@ export interface Composition {
   createApp(options: AppOptions): Promise<App>;
 }
 
-export type AppState =
+type AppState =
   | { readonly kind: 'starting' }
   | { readonly kind: 'ready'; readonly app: App }
   | { readonly kind: 'failed'; readonly why: string };

@@ -13,7 +13,7 @@ inEditor('asking', {}, async (step) => {
     await workbench.openFile('retry.ts');
     await workbench.palette('Cost-Aware Router: Ask...');
     await workbench.input.fill('What is the capital of France?');
-    const preview = workbench.picks.filter({ hasText: 'free' });
+    const preview = workbench.picks.filter({ hasText: 'free' }).first();
     await preview.waitFor();
     assert.match(await textOf(preview), /local/);
     await workbench.shot('ask-preview-dark');
@@ -68,7 +68,7 @@ inEditor('asking', {}, async (step) => {
 async function ask(workbench: Workbench, question: string): Promise<void> {
   await workbench.palette('Cost-Aware Router: Ask...');
   await workbench.input.fill(question);
-  await workbench.picks.filter({ hasText: 'local' }).waitFor();
+  await workbench.picks.filter({ hasText: 'local' }).first().waitFor();
   await workbench.page.keyboard.press('Enter');
 }
 

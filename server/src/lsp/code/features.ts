@@ -15,7 +15,7 @@ import { rangeIn, taskTitles } from './codeTasks.ts';
 import { inertMarkdown } from './markdown.ts';
 import { isEmpty, rangeOf, spanOf } from './ranges.ts';
 
-export const commandOf: Readonly<Record<ExplainTask, string>> = {
+const commandOf: Readonly<Record<ExplainTask, string>> = {
   explain: COMMANDS.explain,
   find_problems: COMMANDS.findProblems,
   write_test: COMMANDS.writeTest,

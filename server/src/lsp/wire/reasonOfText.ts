@@ -6,9 +6,14 @@ import { formatUsd } from '../../core/report.ts';
 /** The sentence of a stored reason. One that is no reason (the code of a failure) stays as it is, in words. */
 export function sentenceOfText(text: string, names: (modelId: string) => string): string {
   const reason = reasonOfText(text);
-  return reason === undefined
-    ? `${text.replaceAll('_', ' ')}.`
-    : reasonSentence(reason, names, formatUsd);
+  const words = `${text.replaceAll('_', ' ')}.`;
+  if (reason === undefined) return words;
+  try {
+    return reasonSentence(reason, names, formatUsd);
+  } catch {
+    // A row that another version wrote with other facts must not cost the whole page.
+    return words;
+  }
 }
 
 function reasonOfText(text: string): Reason | undefined {
@@ -22,8 +27,8 @@ function reasonOfText(text: string): Reason | undefined {
   return { code, facts } as unknown as Reason;
 }
 
-/** Facts that are text although they may look like numbers. */
-const TEXTS = new Set(['model', 'wanted', 'rule', 'task', 'because', 'failure', 'period']);
+/** Facts that are text even where they look like numbers. `wanted` is a model's id or a wanted quality. */
+const TEXTS = new Set(['model', 'rule', 'task', 'because', 'failure', 'period']);
 
 function factOf(fact: string): [string, string | number] {
   const at = fact.indexOf('=');
@@ -31,7 +36,15 @@ function factOf(fact: string): [string, string | number] {
   const value = fact.slice(at + 1);
   if (TEXTS.has(name)) return [name, value];
   if (name.endsWith('_usd')) {
-    return [`${name.slice(0, -'_usd'.length)}NanoUsd`, nanoUsdFromDollars(Number(value))];
+    return [
+      camelCase(`${name.slice(0, -'_usd'.length)}_nano_usd`),
+      nanoUsdFromDollars(Number(value)),
+    ];
   }
-  return [name, Number(value)];
+  const isNumber = /^-?\d+(\.\d+)?$/.test(value);
+  return [camelCase(name), isNumber ? Number(value) : value];
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase());
 }
