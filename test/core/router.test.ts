@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../server/src/core/errors.ts';
+import type { SpeedSample } from '../../server/src/core/ports.ts';
 import { nanoUsdFromDollars } from '../../server/src/core/price.ts';
 import { reasonText } from '../../server/src/core/reason.ts';
 import {
@@ -315,4 +316,33 @@ test('an id is answered once: while it runs, and after it was recorded', async (
   assert.deepEqual(codes, ['answer-end', 'duplicate_request']);
   assert.equal(failureOf(await collect(router, prompt)).failure.code, 'duplicate_request');
   assert.equal(calls.length, 1);
+});
+
+test('a measured speed leaves out the time that the model took to load', async () => {
+  const samples: SpeedSample[] = [];
+  let nowMs = 0;
+  const wait = (ms: number) => (nowMs += ms);
+  const { router, ports } = scriptedRouter({
+    answers: {
+      [LOCAL]: [
+        async function* (request, signal) {
+          yield { type: 'progress', stage: 'loading', share: 0 };
+          wait(3000);
+          yield { type: 'progress', stage: 'reading', share: 0 };
+          wait(40);
+          yield { type: 'progress', stage: 'reading', share: 1 };
+          wait(10);
+          yield* says('one two', { sure: true })(request, signal);
+        },
+      ],
+    },
+  });
+  Object.assign(ports.clock, { monotonicMs: () => nowMs });
+  Object.assign(ports.speeds, { record: (_id: string, one: SpeedSample) => samples.push(one) });
+  const answer = answerOf(await collect(router, promptOf('Why?')));
+  assert.equal(answer.timing.firstTokenMs, 3050, 'the person did wait that long');
+  assert.deepEqual(
+    samples.map(({ firstTokenMs, latencyMs }) => [firstTokenMs, latencyMs]),
+    [[50, 50]],
+  );
 });

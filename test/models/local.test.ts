@@ -1,7 +1,7 @@
 /** The real model in the real host process: one thread, short answers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -21,6 +21,7 @@ import { ensureSmolLm2, repositoryRoot, smolLm2, testModelsDir } from '../suppor
 const KEY = 'sk-not-a-real-key';
 const quiet = new AbortController().signal;
 const empty = mkdtempSync(join(tmpdir(), 'local-'));
+const tempDir = mkdtempSync(join(tmpdir(), 'local-'));
 const everything: LocalModels[] = [];
 const stats: GenerationStats[] = [];
 let local: LocalModels;
@@ -42,12 +43,14 @@ before(async () => {
   modelPath = await ensureSmolLm2();
   single = create({ sequences: 1 });
   elsewhere = create({ modelsDir: empty });
-  local = create({ onStats: (_, each) => stats.push(each) });
+  local = create({ tempDir, onStats: (_, each) => stats.push(each) });
 });
 
 after(async () => {
   await Promise.all(everything.map((each) => each.dispose()));
-  rmSync(empty, { recursive: true, force: true });
+  const left = readdirSync(tempDir);
+  for (const each of [empty, tempDir]) rmSync(each, { recursive: true, force: true });
+  assert.deepEqual(left, [], 'a disposed host leaves nothing behind');
 });
 
 function ask(text: string, more: Partial<GenerationRequest> = {}): GenerationRequest {
@@ -142,7 +145,6 @@ test('each token of the answer has its log-probability, and the counts are exact
     'the model is not certain of everything',
   );
   assert.equal(usage.reasoningTokens, 0);
-  assert.equal(usage.cachedInputTokens, undefined);
   assert.ok(usage.inputTokens !== undefined && usage.inputTokens > 10 && usage.inputTokens < 60);
 });
 
@@ -186,6 +188,38 @@ test('a system prompt is evaluated once and used again by the next prompt', asyn
   assert.ok(first && second);
   assert.ok(first.promptTokens - first.reusedTokens > 100, 'the first reads the system prompt');
   assert.ok(second.promptTokens - second.reusedTokens < 20, 'the second reads only what is new');
+});
+
+test('two prompts at once evaluate their system prompt once', async () => {
+  const system = `You are a patient teacher. ${'Answer in one short sentence. '.repeat(20)}`;
+  stats.length = 0;
+  const answers = await Promise.all(
+    ['What is a river?', 'Who wrote Hamlet?'].map((question) =>
+      collect(local.generate(smolLm2, ask(question, { system, maxOutputTokens: 4 }), quiet)),
+    ),
+  );
+  const evaluated = stats.map((each) => each.promptTokens - each.reusedTokens);
+  assert.ok(Math.max(...evaluated) > 100 && Math.min(...evaluated) < 20, `${evaluated}`);
+  for (const { last } of answers) {
+    assert.ok(last.type === 'end');
+    const { inputTokens, cachedInputTokens } = last.usage;
+    const own = stats.find((each) => each.promptTokens === inputTokens);
+    assert.equal(cachedInputTokens, own?.reusedTokens);
+  }
+  const [folder, ...more] = readdirSync(tempDir);
+  assert.ok(folder && more.length === 0);
+  if (process.platform === 'win32') return;
+  assert.equal(statSync(join(tempDir, folder)).mode & 0o777, 0o700);
+});
+
+test('a host that cannot write its folder answers all the same', async () => {
+  const models = create({ tempDir: join(empty, 'missing'), sequences: 1 });
+  const system = `Answer with one word. ${'Be correct. '.repeat(20)}`;
+  const answer = await collect(
+    models.generate(smolLm2, ask('What is the capital of France?', { system }), quiet),
+  );
+  assert.match(answer.text, /Paris/);
+  await models.dispose();
 });
 
 test('a conversation goes on from where it was', async () => {
@@ -320,11 +354,19 @@ test('a prompt past the context window is refused, not cut', async () => {
   assert.equal(codeOf(fits), 'end');
 });
 
-test('an idle model is unloaded, and its host ends with it', async () => {
+test('an idle model is unloaded, and its host and folder go with it', async () => {
+  const system = `Answer with one word. ${'Be quick. '.repeat(20)}`;
+  const folder = mkdtempSync(join(empty, 'idle-'));
   const unloaded = Promise.withResolvers<string>();
-  const models = create({ idleMs: 20, onUnloaded: unloaded.resolve });
-  await assertAnswers(models);
+  const models = create({ tempDir: folder, idleMs: 20, onUnloaded: unloaded.resolve });
+  const seen: string[] = [];
+  const answer = await collect(models.generate(smolLm2, ask('Hello', { system }), quiet), () =>
+    seen.push(...readdirSync(folder)),
+  );
+  assert.equal(codeOf(answer), 'end');
+  assert.ok(seen.length > 0);
   assert.equal(await unloaded.promise, smolLm2.id);
+  assert.deepEqual(readdirSync(folder), []);
   assert.equal(models.hostPid(), undefined);
   await assertAnswers(models);
   await models.dispose();
@@ -397,22 +439,30 @@ test('a probe measures this machine', async () => {
 });
 
 test('a program that forgets to dispose still ends, and its host with it', async () => {
+  const folder = mkdtempSync(join(empty, 'forgetful-'));
+  const request = ask('Hello', { system: 'Be quick. '.repeat(20), maxOutputTokens: 2 });
   const program = `
+    import { readdirSync } from 'node:fs';
     import { createLocalModels } from './server/src/models/local.ts';
     import { smolLm2, testModelsDir } from './test/support/localModel.ts';
-    const models = createLocalModels({ modelsDir: testModelsDir, baseDir: '.', threads: 1, gpu: false });
-    const result = await models.prepare(smolLm2);
-    console.log(result.kind, models.hostPid());`;
+    const tempDir = ${JSON.stringify(folder)};
+    const folders = { modelsDir: testModelsDir, baseDir: '.', tempDir };
+    const models = createLocalModels({ ...folders, threads: 1, gpu: false });
+    const signal = new AbortController().signal;
+    for await (const { type } of models.generate(smolLm2, ${JSON.stringify(request)}, signal)) {
+      if (type === 'end') console.log(type, models.hostPid(), readdirSync(tempDir).length);
+    }`;
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '--eval', program],
     { cwd: repositoryRoot, timeout: 60_000 },
   );
-  const pid = Number(/^ready (\d+)/.exec(stdout)?.[1]);
+  const pid = Number(/^end (\d+) 1/.exec(stdout)?.[1]);
   assert.ok(pid > 0, stdout);
   // Nobody sends an event when a grandchild is gone, so this looks again until it is.
   for (let tries = 0; tries < 500 && alive(pid); tries += 1) await setTimeout(20);
   assert.equal(alive(pid), false);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 function alive(pid: number): boolean {

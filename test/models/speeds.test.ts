@@ -3,8 +3,10 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { noteSpeed, UNKNOWN_USAGE } from '../../server/src/core/modelCall.ts';
 import type { SpeedSample } from '../../server/src/core/ports.ts';
 import { createSpeeds } from '../../server/src/models/speeds.ts';
+import { LOCAL, MINI, registry, scriptedRouter } from '../support/scriptedPorts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'speeds-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,6 +29,28 @@ test('medians of the last twenty samples', () => {
   assert.equal(speeds.get('model')?.samples, 20);
   assert.equal(speeds.get('model')?.timeToFirstTokenMs, 100);
   assert.equal(speeds.get('another'), undefined);
+});
+
+test('what a local model reused took no time, and too little reading tells no reading speed', () => {
+  const speeds = createSpeeds(join(folder, 'reused.json'));
+  const { ports } = scriptedRouter();
+  const note = (id: string, cachedInputTokens: number | undefined, firstTokenMs: number) => {
+    const model = registry.models.find((each) => each.id === id)!;
+    const usage = { ...UNKNOWN_USAGE, inputTokens: 400, cachedInputTokens, outputTokens: 11 };
+    noteSpeed({ ...ports, speeds }, model, usage, { firstTokenMs, latencyMs: firstTokenMs + 500 });
+    return speeds.get(id);
+  };
+  assert.equal(note(LOCAL, 390, 100), undefined);
+  assert.equal(note(LOCAL, undefined, 2000)?.promptTokensPerSecond, 200);
+  assert.equal(note(LOCAL, 300, 500)?.promptTokensPerSecond, 200);
+  for (let count = 0; count < 30; count += 1) note(LOCAL, 390, 100);
+  assert.deepEqual(speeds.get(LOCAL), {
+    promptTokensPerSecond: 200,
+    outputTokensPerSecond: 20,
+    timeToFirstTokenMs: 100,
+    samples: 20,
+  });
+  assert.equal(note(MINI, 390, 500)?.promptTokensPerSecond, 800, 'the way to the cloud counts');
 });
 
 test('samples outlive the process and a damaged file starts empty', () => {

@@ -79,10 +79,14 @@ export async function* callLocal(
   const left = new AbortController();
   const transcript: Transcript = { text: '', firstTokenMs: undefined };
   let final: FinalEvent = streamCut();
+  // Loading the file and waiting for a sequence say nothing about the model's speed.
+  let waitedMs: number | undefined;
   try {
     const stream = ports.local.generate(model, request, AbortSignal.any([signal, left.signal]));
     for await (const event of stream) {
-      take(transcript, event, ports.clock.monotonicMs() - startedMs);
+      const elapsedMs = ports.clock.monotonicMs() - startedMs;
+      take(transcript, event, elapsedMs);
+      if (event.type === 'progress' && event.stage === 'reading') waitedMs ??= elapsedMs;
       if (event.type === 'end' || event.type === 'failed') final = event;
       else yield event;
     }
@@ -103,7 +107,7 @@ export async function* callLocal(
   if (final.type === 'failed') {
     return { kind: 'failed', failure: final.failure, reason: undefined, attempts: [attempt] };
   }
-  noteSpeed(ports, model, final.usage, timing);
+  noteSpeed(ports, model, final.usage, timing, waitedMs);
   const { finish, usage, logProbs } = final;
   return { kind: 'answered', text: transcript.text, finish, usage, logProbs, attempts: [attempt] };
 }
@@ -113,7 +117,13 @@ export function outcomeOf(failed: Failure): Attempt['outcome'] {
 }
 
 /** Every finished answer is a measurement of this machine and this model. */
-export function noteSpeed(ports: RouterPorts, model: Model, usage: Usage, timing: Timing): void {
+export function noteSpeed(
+  ports: RouterPorts,
+  model: Model,
+  usage: Usage,
+  timing: Timing,
+  waitedMs = 0,
+): void {
   const { inputTokens, cachedInputTokens, outputTokens } = usage;
   const { firstTokenMs, latencyMs } = timing;
   if (inputTokens === undefined || outputTokens === undefined || firstTokenMs === undefined) return;
@@ -121,6 +131,10 @@ export function noteSpeed(ports: RouterPorts, model: Model, usage: Usage, timing
   const port = local ? ports.local : ports.cloud;
   // A local model takes no time for what it reuses. In the cloud the way there takes most of the time, cached or not.
   const reused = local ? (cachedInputTokens ?? 0) : 0;
-  const sample = { inputTokens: inputTokens - reused, outputTokens, firstTokenMs, latencyMs };
-  ports.speeds.record(port.identity(model), sample);
+  ports.speeds.record(port.identity(model), {
+    inputTokens: inputTokens - reused,
+    outputTokens,
+    firstTokenMs: firstTokenMs - waitedMs,
+    latencyMs: latencyMs - waitedMs,
+  });
 }
