@@ -35,7 +35,7 @@ export function previewItems(
     case 'route': {
       const { model, tier, estimate, latency, reason, ifUnsure, bound } = preview.route;
       const where = tier === 'local' ? t('local') : t('cloud');
-      const time = latency === 'unknown' ? t('time unknown') : latency;
+      const time = latency === t('unknown') ? t('time unknown') : latency;
       return [
         {
           label: `$(arrow-right) ${[where, model, estimate, time].join(' · ')}`,

@@ -15,13 +15,11 @@ import type { Keys } from './keys.ts';
 import type { Models } from './models.ts';
 import { openSample } from './sample.ts';
 import { messageOf, type Server } from './server.ts';
-import type { StatusSource } from './statusBar.ts';
 
 export interface CommandTargets {
   readonly extensionId: string;
   readonly log: vscode.LogOutputChannel;
   readonly server: Server;
-  readonly status: StatusSource;
   readonly answering: Answering;
   readonly askBox: AskBox;
   readonly answers: Answers;
@@ -148,9 +146,11 @@ async function openSettings(query: string): Promise<void> {
   await vscode.commands.executeCommand('workbench.action.openSettings', query);
 }
 
-/** The routes lie newest first in the dashboard; the sentence itself is said at once. */
-async function showLastRoute({ status, dashboard }: CommandTargets): Promise<void> {
+/** The tab opens at once; the trace of the newest route opens in it when the server has named it. */
+async function showLastRoute({ server, dashboard }: CommandTargets): Promise<void> {
   dashboard.openTab();
-  const reason = status.current()?.lastReason ?? '';
-  if (reason === '') say(vscode.l10n.t('Nothing was asked yet.'));
+  const page = await server.request('costAwareRouter/routes', { offset: 0, limit: 1 });
+  const [last] = page.rows;
+  if (last === undefined) say(vscode.l10n.t('Nothing was asked yet.'));
+  else dashboard.openRoute(last.promptId);
 }

@@ -20,12 +20,17 @@ export interface DashboardOptions {
 export interface Dashboard {
   /** Opens it as an editor tab, or shows the tab that is open. */
   openTab(): void;
+  /** The same, with the trace of that route open. */
+  openRoute(promptId: string): void;
 }
 
 export function createDashboard(options: DashboardOptions): Dashboard & vscode.Disposable {
   const { server, status } = options;
+  /** Those that listen. */
   const pages = new Set<vscode.Webview>();
   let tab: vscode.WebviewPanel | undefined;
+  /** The route that the tab is to open once it listens. */
+  let wanted: string | null = null;
 
   function send(webview: vscode.Webview, message: HostToDashboard): void {
     void webview.postMessage(message);
@@ -35,12 +40,20 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
     for (const page of pages) send(page, message);
   }
 
+  function sendWanted(): void {
+    if (wanted === null || tab === undefined || !pages.has(tab.webview)) return;
+    send(tab.webview, { type: 'open-route', promptId: wanted });
+    wanted = null;
+  }
+
   async function answer(webview: vscode.Webview, message: DashboardToHost): Promise<void> {
     switch (message.type) {
       case 'ready': {
+        pages.add(webview);
         send(webview, serverMessage(server));
         const current = status.current();
         if (current !== null) send(webview, { type: 'status', status: current });
+        sendWanted();
         return;
       }
       case 'export':
@@ -83,7 +96,6 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
   }
 
   function host(webview: vscode.Webview, onGone: vscode.Event<void>): void {
-    pages.add(webview);
     onGone(() => pages.delete(webview));
     webview.onDidReceiveMessage((raw: unknown) => {
       const message = parseDashboardMessage(raw);
@@ -103,21 +115,32 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
     ),
   ];
 
+  function openTab(): void {
+    if (tab !== undefined) {
+      tab.reveal();
+      return;
+    }
+    const panel = vscode.window.createWebviewPanel(
+      'costAwareRouter.dashboardTab',
+      vscode.l10n.t('Routes and Spend'),
+      vscode.ViewColumn.Active,
+      { retainContextWhenHidden: true },
+    );
+    panel.iconPath = tabIcon(options.extensionUri);
+    tab = panel;
+    panel.onDidDispose(() => {
+      tab = undefined;
+      wanted = null;
+    });
+    host(panel.webview, panel.onDidDispose);
+  }
+
   return {
-    openTab() {
-      if (tab !== undefined) return tab.reveal();
-      const panel = vscode.window.createWebviewPanel(
-        'costAwareRouter.dashboardTab',
-        vscode.l10n.t('Routes and Spend'),
-        vscode.ViewColumn.Active,
-        { retainContextWhenHidden: true },
-      );
-      panel.iconPath = tabIcon(options.extensionUri);
-      tab = panel;
-      panel.onDidDispose(() => {
-        tab = undefined;
-      });
-      host(panel.webview, panel.onDidDispose);
+    openTab,
+    openRoute(promptId) {
+      wanted = promptId;
+      openTab();
+      sendWanted();
     },
     dispose: () => vscode.Disposable.from(...subscriptions, ...(tab ? [tab] : [])).dispose(),
   };

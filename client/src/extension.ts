@@ -59,13 +59,11 @@ export function activate(context: vscode.ExtensionContext): void {
     explanations,
     keys,
     dashboard,
-    createNotices(context, status),
     createSelectionLens(),
     registerCommands({
       extensionId: context.extension.id,
       log,
       server: running,
-      status,
       answering,
       askBox,
       answers,
@@ -80,8 +78,11 @@ export function activate(context: vscode.ExtensionContext): void {
       if (atStart.some((name) => event.affectsConfiguration(name))) void running.restart();
     }),
   );
-  // After this turn, so that loading the language client holds up no other extension's activation.
-  setImmediate(() => void running.start());
+  // After this turn: loading the language client and creating file watchers would hold up other extensions' activation.
+  setImmediate(() => {
+    subscriptions.push(createNotices(context, status));
+    void running.start();
+  });
 }
 
 export async function deactivate(): Promise<void> {

@@ -48,7 +48,7 @@ export function statusBarView(
   return {
     text: textOf(status, t),
     background: backgroundOf(status.level),
-    command: commandId(needsSetUp(status) ? 'openWalkthrough' : 'openDashboard'),
+    command: commandId(needsSetUp(status, t) ? 'openWalkthrough' : 'openDashboard'),
     tooltip: tooltipOf(status, t),
     spoken: t(
       'Cost-Aware Router: {0}',
@@ -57,9 +57,9 @@ export function statusBarView(
   };
 }
 
-/** The wire's word for a router that has neither a model nor a key. */
-function needsSetUp(status: StatusWire): boolean {
-  return status.text === 'set up';
+/** The server's words, from the same translations, for a router that has neither a model nor a key. */
+function needsSetUp(status: StatusWire, t: Translate): boolean {
+  return status.text === t('set up');
 }
 
 function textOf(status: StatusWire, t: Translate): string {
@@ -69,10 +69,6 @@ function textOf(status: StatusWire, t: Translate): string {
   switch (status.text) {
     case 'starting':
       return `$(sync~spin) ${t('router')}`;
-    case 'set up':
-      return `$(circuit-board) ${t('set up')}`;
-    case 'local only':
-      return `$(circuit-board) ${t('local only')}`;
     default:
       return `$(circuit-board) ${status.text}`;
   }

@@ -64,7 +64,9 @@ export type HostToDashboard =
       readonly state: 'starting' | 'running' | 'stopped';
       readonly message: string;
     }
-  | { readonly type: 'download'; readonly progress: DownloadProgress };
+  | { readonly type: 'download'; readonly progress: DownloadProgress }
+  /** Shows that route of the current month with its trace open. */
+  | { readonly type: 'open-route'; readonly promptId: string };
 
 export type CodeAction = 'copy' | 'insert' | 'diff';
 

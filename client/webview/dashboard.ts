@@ -77,6 +77,11 @@ host.onMessage((message) => {
       forgetting = setTimeout(() => downloads.replaceChildren(), FORGET_MS);
       return;
     }
+    case 'open-route':
+      keep({ ...saved, month: null });
+      routes.open(message.promptId);
+      if (server.state === 'running') refreshSoon();
+      return;
     default:
   }
 });

@@ -17,6 +17,8 @@ export interface RouteFilterBar {
   readonly element: HTMLElement;
   values(): RouteFilters;
   active(): boolean;
+  /** Back to all routes, without telling of a change. */
+  clear(): void;
   setModels(models: readonly { readonly id: string; readonly label: string }[]): void;
 }
 
@@ -61,6 +63,10 @@ export function createRouteFilters(onChange: () => void): RouteFilterBar {
     ),
     values,
     active: () => Object.keys(values()).length > 0,
+    clear: () => {
+      clearTimeout(pause);
+      for (const field of [served, model, reason, search]) field.value = ALL;
+    },
     setModels: (models) => {
       const next = JSON.stringify(models);
       if (next === known) return;

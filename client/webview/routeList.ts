@@ -20,12 +20,15 @@ export interface RouteList {
   readonly element: HTMLElement;
   /** Shows a month; of the month that stands already, what is in sight is fetched again, keeping the place. */
   show(month: string, models: readonly { readonly id: string; readonly label: string }[]): void;
+  /** Opens one of the newest routes with its trace, as soon as the month that is shown has it. */
+  open(promptId: string): void;
 }
 
 export function createRouteList(questions: Questions): RouteList {
   let month = '';
   let total = 0;
   let generation = 0;
+  let wanted: string | null = null;
   let inSight = { first: 0, last: 0 };
   let pause: ReturnType<typeof setTimeout> | undefined;
   const pages = new Map<number, readonly RouteRowWire[]>();
@@ -94,11 +97,20 @@ export function createRouteList(questions: Questions): RouteList {
       list.setTotal(total);
       if (again && added > 0) list.shift(added);
       list.redraw();
+      if (page === 0) openWanted(found.rows);
     } catch (error) {
       if (mine === generation) count.textContent = sentence(error);
     } finally {
       asked.delete(page);
     }
+  }
+
+  function openWanted(newest: readonly RouteRowWire[]): void {
+    const index = newest.findIndex(({ promptId }) => promptId === wanted);
+    if (index < 0) return;
+    wanted = null;
+    list.reveal(index);
+    element.scrollIntoView();
   }
 
   function loadInSight(): void {
@@ -116,7 +128,8 @@ export function createRouteList(questions: Questions): RouteList {
   function showCount(): void {
     const filtered = filters.active();
     grid.hidden = total === 0;
-    if (total > 0) count.textContent = t('{0} routes', total.toLocaleString());
+    if (total === 1) count.textContent = t('1 route');
+    else if (total > 0) count.textContent = t('{0} routes', total.toLocaleString());
     else if (filtered) count.textContent = t('No route matches these filters.');
     else count.textContent = t('No routes in this month yet.');
   }
@@ -176,6 +189,12 @@ export function createRouteList(questions: Questions): RouteList {
         return;
       }
       month = next;
+      restart();
+    },
+    open: (promptId) => {
+      wanted = promptId;
+      if (!filters.active()) return;
+      filters.clear();
       restart();
     },
   };

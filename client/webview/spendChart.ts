@@ -8,8 +8,8 @@ import { button, dataTable, el } from './dom.ts';
 import { t } from './strings.ts';
 
 const HEIGHT = 180;
-/** The server's word for a figure that can't be known. */
-const UNKNOWN = 'unknown';
+/** The server's word, from the same translations, for a figure that can't be known. */
+const UNKNOWN = t('unknown');
 
 export interface SpendChart {
   readonly element: HTMLElement;

@@ -71,8 +71,13 @@ function budgetBar(share: number, report: ReportWire, status: StatusWire | null)
 function savedCard(report: ReportWire): HTMLElement {
   return card('saved', t('Saved'), report.saved, [
     report.baseline === '' ? null : t('against {0} for everything', report.baseline),
-    report.unknownSavings > 0 ? t('{0} answers unknown', report.unknownSavings) : null,
+    unknownLine(report.unknownSavings),
   ]);
+}
+
+function unknownLine(answers: number): string | null {
+  if (answers === 0) return null;
+  return answers === 1 ? t('1 answer unknown') : t('{0} answers unknown', answers);
 }
 
 function sharesCard(report: ReportWire): HTMLElement {

@@ -24,6 +24,8 @@ export interface VirtualList {
   redraw(): void;
   /** Rows were added above: everything the person looks at stays where it is. */
   shift(rows: number): void;
+  /** Opens a row and moves to it. */
+  reveal(index: number): void;
   /** Back to the top with nothing open. */
   reset(): void;
 }
@@ -254,6 +256,10 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
       if (!atTop) scroller.scrollTop += count * rowHeight;
       render();
       if (focused) rows.get(active)?.focus({ preventScroll: true });
+    },
+    reveal: (index) => {
+      activate(index);
+      open(active);
     },
     reset: () => {
       scroller.scrollTop = 0;

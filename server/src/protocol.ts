@@ -176,7 +176,7 @@ export interface MissingWire {
 
 /** All that the status bar shows, pushed whenever it changes, also by another window. */
 export interface StatusWire {
-  /** `$3.12 / $20 · saved $9.40`, `$3.12 this month`, `local only`, `set up`. */
+  /** `$3.12 / $20 · saved $9.40`, `$3.12 this month`, `local only`, `set up`; `starting`, in every language, before anything is known. */
   readonly text: string;
   readonly level: 'normal' | 'pacing' | 'exhausted';
   /** The tier and model of the answer in flight. */
@@ -420,6 +420,7 @@ export interface InitOptions {
   /** Where the ledger, cache and models are kept; absent for the user's data folder. */
   readonly dataDir?: string;
   readonly modelsDir?: string;
+  /** The language of every sentence that the server sends, as VS Code names it (`de`); absent for LSP's own `locale`. */
   readonly locale?: string;
 }
 

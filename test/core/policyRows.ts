@@ -188,6 +188,11 @@ export const rows: readonly Row[] = [
     leadsTo: ['refused', 'model_missing'],
   },
   {
+    name: 'hard, local model missing and no key',
+    script: { ...hard, availability: { ...missing, ...noKey } },
+    leadsTo: ['refused', 'model_missing'],
+  },
+  {
     name: 'provider down',
     script: { ...hard, availability: { [BIG]: { kind: 'unavailable', why: 'frozen' } } },
     leadsTo: [MINI, 'provider_unavailable'],

@@ -118,9 +118,10 @@ test('a failure names the one thing to do', async () => {
     [BIG]: { kind: 'no_api_key' },
   } as const;
   const availability = { ...unavailable, 'cloud-mini': { kind: 'no_api_key' } } as const;
-  await withLsp({ script: { availability } }, async (lsp) => {
+  await withLsp({ script: { availability, scores: { [LOCAL]: 0.8 } } }, async (lsp) => {
     const result = await lsp.request('costAwareRouter/answer', askOf('Hello?'));
-    assert.ok(result.kind === 'failed' && result.nextStep !== null, JSON.stringify(result));
+    assert.ok(result.kind === 'failed', JSON.stringify(result));
+    assert.deepEqual([result.code, result.nextStep], ['model_missing', 'download_model']);
     const status = await lsp.request('costAwareRouter/status', null);
     assert.equal(status.text, 'set up');
     assert.deepEqual(

@@ -1,10 +1,11 @@
 /** The manifest of the extension against its code: commands, settings, texts and their German twins. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { COMMAND_NAMES, commandId } from '../../client/src/commandIds.ts';
 import { editorSettings } from '../../server/src/lsp/settings.ts';
+import { serverTexts, visibleTexts } from './serverTexts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -50,18 +51,8 @@ const settings: Record<string, Setting> = Object.assign(
   ...contributes.configuration.map(({ properties }) => properties),
 );
 
-/** Literal first arguments of `t(…)` and `l10n.t(…)` below a folder. */
-function visibleTexts(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .flatMap((file) => {
-      const code = readFileSync(join(root, folder, file), 'utf8');
-      return [...code.matchAll(/\bt\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")/g)];
-    })
-    .map(([, literal = '']) => literal.slice(1, -1).replaceAll(/\\(.)/g, '$1'));
-}
-
-const texts = [...new Set([...visibleTexts('client/src'), ...visibleTexts('client/webview')])];
+const clientTexts = [...visibleTexts('client/src'), ...visibleTexts('client/webview')];
+const texts = [...new Set([...clientTexts, ...serverTexts()])];
 
 test('every contributed command has a handler and the reverse', () => {
   assert.deepEqual(
@@ -128,8 +119,12 @@ test('every text of the manifest is there in both languages', () => {
   assert.deepEqual(Object.keys(german).sort(), Object.keys(english).sort());
 });
 
-test('every text of the client and its pages has a German twin with the same places', () => {
-  assert.ok(texts.length > 100, `expected the texts of the client, got ${texts.length}`);
+test('every text of the client, its pages and the server has a German twin with the same places', () => {
+  assert.ok(
+    clientTexts.length > 100,
+    `expected the texts of the client, got ${clientTexts.length}`,
+  );
+  assert.ok(serverTexts().length > 200, `expected the server's, got ${serverTexts().length}`);
   assert.deepEqual(
     texts.filter((text) => germanBundle[text] === undefined),
     [],
@@ -140,7 +135,7 @@ test('every text of the client and its pages has a German twin with the same pla
     [],
     'German texts that nothing says any more',
   );
-  const places = (text: string) => [...text.matchAll(/\{\d\}/g)].map(([place]) => place).sort();
+  const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort();
   for (const [text, twin] of Object.entries(germanBundle)) {
     assert.deepEqual(places(twin), places(text), text);
   }
@@ -152,5 +147,14 @@ test('pictures and pages that the manifest names are there', () => {
   );
   for (const file of [manifest.icon, 'media/icon.svg', ...pages]) {
     assert.ok(existsSync(join(root, file)), file);
+  }
+});
+
+test('every page of the walkthrough has a German twin, under the name that VS Code looks for', () => {
+  for (const { steps } of contributes.walkthroughs) {
+    for (const { media } of steps) {
+      const twin = media.markdown.replace(/\.md$/, '.nls.de.md');
+      assert.ok(existsSync(join(root, twin)), twin);
+    }
   }
 });

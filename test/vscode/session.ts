@@ -37,7 +37,7 @@ export async function startProvider(): Promise<LLMock> {
   provider.onMessage(
     new RegExp(SLOWLY),
     { content: long, usage: CLOUD_USAGE },
-    { chunkSize: 8, latency: 100 },
+    { chunkSize: 8, latency: 50 },
   );
   provider.onMessage(/.*/s, { content: CLOUD_TEXT, usage: CLOUD_USAGE });
   return provider;

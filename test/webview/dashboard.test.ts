@@ -52,6 +52,15 @@ describeInChromium('dashboard page', (harness) => {
       .first()
       .evaluate((element) => element.matches(':focus'));
 
+  const isInSight = (open: OpenPage, selector: string): Promise<boolean> =>
+    open.page
+      .locator(selector)
+      .first()
+      .evaluate((element) => {
+        const { top, bottom } = element.getBoundingClientRect();
+        return top < innerHeight && bottom > 0;
+      });
+
   test('shows the figures of the report as they came', async () => {
     await withPage(async (open) => {
       await open.page.waitForSelector('.cell-title');
@@ -212,6 +221,32 @@ describeInChromium('dashboard page', (harness) => {
     });
   });
 
+  for (const when of ['a fresh page', 'a page scrolled down and filtered'] as const) {
+    test(`the extension opens a route with its trace, on ${when}`, async () => {
+      await withPage(async (open) => {
+        if (when !== 'a fresh page') {
+          await open.page.waitForSelector('.cell-title');
+          await open.page.locator('vscode-textfield.search').click();
+          await open.page.keyboard.type('retry');
+          await open.sentWhere(
+            (message) => (message['params'] as RoutesParams)?.search === 'retry',
+          );
+          await open.page.locator('.rows-scroll').evaluate((scroller) => {
+            scroller.scrollTop = scroller.scrollHeight;
+          });
+        }
+        await open.say({ type: 'open-route', promptId: 'prompt-2' });
+        const row = open.page.locator('.row[data-prompt="prompt-2"]');
+        await row.and(open.page.locator('[aria-expanded="true"]')).waitFor();
+        await shows(open, '.trace', trace.estimateAgainstBill);
+        assert.ok(await isFocused(open, '.row[data-prompt="prompt-2"]'));
+        assert.ok(await isInSight(open, '.trace'));
+        assert.equal(open.sent.findLast(({ type }) => type === 'trace')?.['promptId'], 'prompt-2');
+        assert.equal(routeQuestions(open).at(-1)?.search, undefined);
+      });
+    });
+  }
+
   test('what a prompt says is text and nothing else', async () => {
     await withPage(async (open) => {
       await open.page.waitForSelector('.row[data-index="3"] .cell-title');
@@ -325,6 +360,24 @@ describeInChromium('dashboard page', (harness) => {
           ? [{ type: 'report', id: message['id'], report: { ...report, usedShare: 0.0003 } }]
           : reply(message),
     });
+  });
+
+  test('one answer is told in the singular', async () => {
+    await withPage(
+      async (open) => {
+        await shows(open, '.count', '1 route');
+        assert.match(await text(open, '.card-saved'), /\s1 answer unknown/);
+        assert.equal(await text(open, '.count'), '1 route');
+      },
+      {
+        reply: (message) => {
+          total = 1;
+          return message['type'] === 'report'
+            ? [{ type: 'report', id: message['id'], report: { ...report, unknownSavings: 1 } }]
+            : reply(message);
+        },
+      },
+    );
   });
 
   test('words come from the bundle', async () => {

@@ -93,10 +93,11 @@ export function choosePlan(input: PolicyInput): PolicyResult {
   for (const layer of layers) {
     const allowed = left.filter((candidate) => candidate.exclusions[layer] === undefined);
     const exclusion: Reason | undefined = chosen.exclusions[layer];
+    const tried = left;
     // Being late is better than being silent: when no plan is fast enough, the fastest stays.
     left = allowed.length > 0 ? allowed : layer === 'latency' ? [fastest(left)] : [];
     const next = best(left, reaches);
-    if (next === undefined) return refuse(exclusion, candidates);
+    if (next === undefined) return refuse(easiestToMend(exclusion, tried), candidates);
     const gaveWay = exclusion !== undefined && next.first !== chosen.first;
     if (gaveWay && layer === 'budget' && input.atLimit !== 'local') {
       return refuse(exclusion, candidates);
@@ -126,6 +127,16 @@ export function choosePlan(input: PolicyInput): PolicyResult {
     choice: { candidate: chosen, reason, wanted, score, threshold, belowWanted, flips },
     candidates,
   };
+}
+
+/** Where a download would be enough, a refusal asks for that rather than for a key: it costs nothing. */
+function easiestToMend(
+  exclusion: Reason | undefined,
+  tried: readonly Candidate[],
+): Reason | undefined {
+  if (exclusion?.code !== 'no_api_key') return exclusion;
+  const reasons = tried.map(({ exclusions }) => exclusions.availability);
+  return reasons.find((reason) => reason?.code === 'model_missing') ?? exclusion;
 }
 
 function forcedCandidates(

@@ -1,6 +1,7 @@
 /** Why an answer went where it went: a code, its facts, and the one function that turns both into a sentence. */
 
 import type { BudgetPeriod } from './ports.ts';
+import { english, type Facts, type Translate } from './translate.ts';
 
 export const reasonCodes = [
   'cache_hit',
@@ -136,59 +137,132 @@ export function reasonSentence(
   reason: Reason,
   names: (modelId: string) => string,
   money: (nanoUsd: number) => string,
+  t: Translate = english,
 ): string {
   switch (reason.code) {
     case 'cache_hit':
-      return `Answered before by ${names(reason.facts.model)}; nothing was spent again.`;
+      return t('Answered before by {model}; nothing was spent again.', {
+        model: names(reason.facts.model),
+      });
     case 'forced':
-      return `You asked for ${names(reason.facts.model)}.`;
+      return t('You asked for {model}.', { model: names(reason.facts.model) });
     case 'privacy_floor':
       return reason.facts.rule === 'local-only'
-        ? 'Kept local: you asked that nothing leaves this machine.'
-        : `Kept local: the prompt contains what looks like a secret (${reason.facts.rule}).`;
+        ? t('Kept local: you asked that nothing leaves this machine.')
+        : t('Kept local: the prompt contains what looks like a secret ({rule}).', {
+            rule: reason.facts.rule,
+          });
     case 'prompt_complexity_low':
-      return `Looks easy (${fixed(reason.facts.score)} of ${fixed(reason.facts.threshold)}; ${reason.facts.task}).`;
+      return t('Looks easy ({score} of {threshold}; {task}).', scoreFacts(reason.facts, t));
     case 'prompt_complexity_high':
-      return `Looks hard (${fixed(reason.facts.score)}, local up to ${fixed(reason.facts.threshold)}; ${reason.facts.task}).`;
+      return t(
+        'Looks hard ({score}, local up to {threshold}; {task}).',
+        scoreFacts(reason.facts, t),
+      );
     case 'low_confidence':
-      return `The local draft was unsure (confidence ${fixed(reason.facts.confidence)} of ${fixed(reason.facts.needed)}), so ${names(reason.facts.model)} answered.`;
+      return t(
+        'The local draft was unsure (confidence {confidence} of {needed}), so {model} answered.',
+        { ...confidenceFacts(reason.facts), model: names(reason.facts.model) },
+      );
     case 'confident':
-      return `The local answer was sure enough (confidence ${fixed(reason.facts.confidence)} of ${fixed(reason.facts.needed)}).`;
-    case 'quality_unreachable':
-      return `No plan that may be used reaches the quality wanted (${fixed(reason.facts.expected)} of ${fixed(reason.facts.wanted)})${reason.facts.because ? `, because of ${reason.facts.because}` : ''}.`;
+      return t(
+        'The local answer was sure enough (confidence {confidence} of {needed}).',
+        confidenceFacts(reason.facts),
+      );
+    case 'quality_unreachable': {
+      const { because } = reason.facts;
+      const expected = fixed(reason.facts.expected);
+      const wanted = fixed(reason.facts.wanted);
+      return because
+        ? t(
+            'No plan that may be used reaches the quality wanted ({expected} of {wanted}), because of {because}.',
+            { expected, wanted, because },
+          )
+        : t('No plan that may be used reaches the quality wanted ({expected} of {wanted}).', {
+            expected,
+            wanted,
+          });
+    }
     case 'cost_limit':
-      return `${names(reason.facts.wanted)} could cost ${money(reason.facts.needsNanoUsd)}, over this request's limit of ${money(reason.facts.limitNanoUsd)}.`;
+      return t("{model} could cost {needs}, over this request's limit of {limit}.", {
+        model: names(reason.facts.wanted),
+        needs: money(reason.facts.needsNanoUsd),
+        limit: money(reason.facts.limitNanoUsd),
+      });
     case 'budget_exhausted':
-      return `${names(reason.facts.wanted)} could cost ${money(reason.facts.needsNanoUsd)}, and ${money(reason.facts.limitNanoUsd)} of ${budgetName(reason.facts.period)} is left.`;
+      return t('{model} could cost {needs}, and {left} of {budget} is left.', {
+        model: names(reason.facts.wanted),
+        needs: money(reason.facts.needsNanoUsd),
+        left: money(reason.facts.limitNanoUsd),
+        budget: budgetName(reason.facts.period, t),
+      });
     case 'latency_limit':
-      return `${names(reason.facts.wanted)} takes ≈ ${seconds(reason.facts.needsMs)} here, over the limit of ${seconds(reason.facts.limitMs)}.`;
+      return t('{model} takes ≈ {needs} here, over the limit of {limit}.', {
+        model: names(reason.facts.wanted),
+        needs: seconds(reason.facts.needsMs),
+        limit: seconds(reason.facts.limitMs),
+      });
     case 'context_limit':
-      return `The prompt (≈ ${reason.facts.tokens} tokens) does not fit ${names(reason.facts.wanted)} (${reason.facts.limit}).`;
+      return t('The prompt (≈ {tokens} tokens) does not fit {model} ({limit}).', {
+        tokens: reason.facts.tokens,
+        model: names(reason.facts.wanted),
+        limit: reason.facts.limit,
+      });
     case 'budget_pacing':
-      return `Kept local to pace the budget: ${Math.round(reason.facts.usedShare * 100)} % is used (score ${fixed(reason.facts.score)} of ${fixed(reason.facts.threshold)}).`;
-    case 'no_api_key':
-      return `Wanted ${names(reason.facts.wanted)}${reason.facts.wouldCostNanoUsd === undefined ? '' : ` (would cost ≈ ${money(reason.facts.wouldCostNanoUsd)})`}, but there is no API key.`;
+      return t(
+        'Kept local to pace the budget: {percent} % is used (score {score} of {threshold}).',
+        {
+          percent: Math.round(reason.facts.usedShare * 100),
+          score: fixed(reason.facts.score),
+          threshold: fixed(reason.facts.threshold),
+        },
+      );
+    case 'no_api_key': {
+      const model = names(reason.facts.wanted);
+      return reason.facts.wouldCostNanoUsd === undefined
+        ? t('Wanted {model}, but there is no API key.', { model })
+        : t('Wanted {model} (would cost ≈ {cost}), but there is no API key.', {
+            model,
+            cost: money(reason.facts.wouldCostNanoUsd),
+          });
+    }
     case 'model_missing':
-      return `${names(reason.facts.wanted)} is not on this machine yet.`;
+      return t('{model} is not on this machine yet.', { model: names(reason.facts.wanted) });
     case 'provider_unavailable':
-      return `${names(reason.facts.wanted)} could not answer (${reason.facts.failure}).`;
+      return t('{model} could not answer ({failure}).', {
+        model: names(reason.facts.wanted),
+        failure: reason.facts.failure,
+      });
     case 'unknown_price':
-      return `The price of ${names(reason.facts.wanted)} is unknown, so it is not used.`;
+      return t('The price of {model} is unknown, so it is not used.', {
+        model: names(reason.facts.wanted),
+      });
   }
 }
 
 /** As it stands in the middle of a sentence. */
-export function budgetName(period: BudgetPeriod): string {
+export function budgetName(period: BudgetPeriod, t: Translate = english): string {
   switch (period) {
     case 'month':
-      return "this month's budget";
+      return t("this month's budget");
     case 'day':
-      return "today's budget";
+      return t("today's budget");
     case 'session':
-      return "this session's budget";
+      return t("this session's budget");
     case 'workspace':
-      return "this workspace's budget of the month";
+      return t("this workspace's budget of the month");
   }
+}
+
+function scoreFacts(
+  facts: { readonly score: number; readonly threshold: number; readonly task: string },
+  t: Translate,
+): Facts {
+  return { score: fixed(facts.score), threshold: fixed(facts.threshold), task: t(facts.task) };
+}
+
+function confidenceFacts(facts: { readonly confidence: number; readonly needed: number }): Facts {
+  return { confidence: fixed(facts.confidence), needed: fixed(facts.needed) };
 }
 
 function fixed(value: number): string {

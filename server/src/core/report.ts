@@ -2,6 +2,7 @@
 
 import type { AnswerResult } from './answer.ts';
 import { reasonSentence } from './reason.ts';
+import { english, type Translate } from './translate.ts';
 import type { Registry, Savings } from './types.ts';
 
 /** `$3.12` from a cent up, two significant digits below (`$0.0042`); zero is `$0.00`, a negative amount keeps its sign. */
@@ -21,20 +22,22 @@ export function formatSeconds(ms: number): string {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
-export function formatSavings(savings: Savings): string {
-  if (savings.kind === 'unknown') return 'savings unknown';
+export function formatSavings(savings: Savings, t: Translate = english): string {
+  if (savings.kind === 'unknown') return t('savings unknown');
   return savings.savedNanoUsd < 0
-    ? `cost ${formatUsd(-savings.savedNanoUsd)} more than the baseline`
-    : `saved ${formatUsd(savings.savedNanoUsd)}`;
+    ? t('cost {amount} more than the baseline', { amount: formatUsd(-savings.savedNanoUsd) })
+    : t('saved {amount}', { amount: formatUsd(savings.savedNanoUsd) });
 }
 
 /** `free`, `cached`, or an amount; `at most` marks a bound that stands in for an unknown bill. */
 export function formatCost(
   result: Pick<AnswerResult, 'served' | 'costNanoUsd' | 'costIsBound'>,
+  t: Translate = english,
 ): string {
-  if (result.served === 'cache') return 'cached';
-  if (result.served === 'local' && result.costNanoUsd === 0) return 'free';
-  return `${result.costIsBound ? 'at most ' : ''}${formatUsd(result.costNanoUsd)}`;
+  if (result.served === 'cache') return t('cached');
+  if (result.served === 'local' && result.costNanoUsd === 0) return t('free');
+  const amount = formatUsd(result.costNanoUsd);
+  return result.costIsBound ? t('at most {amount}', { amount }) : amount;
 }
 
 export function labelOf(registry: Registry): (modelId: string) => string {
@@ -42,14 +45,29 @@ export function labelOf(registry: Registry): (modelId: string) => string {
 }
 
 /** `local · SmolLM2-135M · free · 1.3 s · saved $0.0038 · Looks easy (0.22 of 0.55).` */
-export function answerLine(result: AnswerResult, registry: Registry): string {
+export function answerLine(
+  result: AnswerResult,
+  registry: Registry,
+  t: Translate = english,
+): string {
   const names = labelOf(registry);
   return [
-    result.served === 'cache' ? 'cached' : result.served,
+    servedWord(result.served, t),
     names(result.modelId),
-    ...(result.served === 'cache' ? [] : [formatCost(result)]),
+    ...(result.served === 'cache' ? [] : [formatCost(result, t)]),
     formatSeconds(result.timing.latencyMs),
-    formatSavings(result.savings),
-    reasonSentence(result.reason, names, formatUsd),
+    formatSavings(result.savings, t),
+    reasonSentence(result.reason, names, formatUsd, t),
   ].join(' · ');
+}
+
+function servedWord(served: AnswerResult['served'], t: Translate): string {
+  switch (served) {
+    case 'local':
+      return t('local');
+    case 'cloud':
+      return t('cloud');
+    case 'cache':
+      return t('cached');
+  }
 }

@@ -3,9 +3,18 @@ import type { App } from '../compose.ts';
 import { failure } from '../core/errors.ts';
 import { reasonSentence } from '../core/reason.ts';
 import { answerLine, formatUsd, labelOf } from '../core/report.ts';
+import type { Translate } from '../core/translate.ts';
 import type { Constraints, Prompt } from '../core/types.ts';
-import type { AnswerEvent, AnswerResultWire, AskParams, PreviewResult } from '../protocol.ts';
+import type {
+  AnswerEvent,
+  AnswerResultWire,
+  AskParams,
+  ContextWire,
+  PreviewResult,
+} from '../protocol.ts';
+import type { Language } from './language.ts';
 import { answerWire, eventWire, nextStepFor } from './wire/answer.ts';
+import { retold } from './wire/retold.ts';
 import { routeWire } from './wire/route.ts';
 
 /** Told of what the status shows of running answers. */
@@ -17,6 +26,7 @@ export interface AnswerWatch {
 }
 
 export interface AnswerOptions {
+  readonly language: Language;
   readonly keepHistory: boolean;
   readonly onEvent: (event: AnswerEvent) => void;
   readonly watch: AnswerWatch;
@@ -47,6 +57,7 @@ export async function answer(
 ): Promise<AnswerResultWire> {
   const { requestId, trusted } = params;
   const { watch } = options;
+  const { t } = options.language;
   const worthTelling = createThinning(app.ports.clock.monotonicMs);
   let reason: string | undefined;
   watch.started(requestId);
@@ -56,35 +67,42 @@ export async function answer(
       const names = labelOf(registry);
       if (event.type === 'answer-end') {
         const { result } = event;
-        reason = reasonSentence(result.reason, names, formatUsd);
-        await remember(app, params, options, result.text, answerLine(result, registry));
-        return { kind: 'answered', answer: answerWire(requestId, result, registry) };
+        reason = reasonSentence(result.reason, names, formatUsd, t);
+        await remember(app, params, options, result.text, answerLine(result, registry, t));
+        return { kind: 'answered', answer: answerWire(requestId, result, registry, t) };
       }
       if (event.type === 'answer-failed') {
         const { code, message } = event.failure;
-        return { kind: 'failed', code, message, nextStep: nextStepFor(code, trusted) };
+        const nextStep = nextStepFor(code, trusted);
+        return { kind: 'failed', code, message: retold(message, t), nextStep };
       }
       const modelId = modelOf(event);
       if (modelId !== undefined) watch.moved(requestId, tierOf(app, modelId), names(modelId));
-      if (worthTelling(event)) options.onEvent(eventWire(event, registry));
+      if (worthTelling(event)) options.onEvent(eventWire(event, registry, t));
     }
   } finally {
     watch.ended(requestId, reason);
   }
-  const { code, message } = failure('internal', 'The answer ended without an end; see the log.');
+  const { code, message } = failure('internal', t('The answer ended without an end; see the log.'));
   return { kind: 'failed', code, message, nextStep: 'show_log' };
 }
 
 /** The same decision as an answer's, without generating or spending. */
-export async function preview(app: App, params: AskParams): Promise<PreviewResult> {
+export async function preview(
+  app: App,
+  params: AskParams,
+  { t }: Language,
+): Promise<PreviewResult> {
   if (params.text.trim() === '') return { kind: 'empty' };
   const decision = await app.router.decide(promptOf(params));
-  if (decision.kind === 'refused') return { kind: 'refused', message: decision.failure.message };
+  if (decision.kind === 'refused') {
+    return { kind: 'refused', message: retold(decision.failure.message, t) };
+  }
   const names = labelOf(app.catalogue.registry());
   return {
     kind: 'route',
-    route: routeWire(decision.route, names),
-    context: await contextText(app, params),
+    route: routeWire(decision.route, names, t),
+    context: await contextText(app, params, t),
   };
 }
 
@@ -148,11 +166,29 @@ async function remember(
 }
 
 /** `selection (41 lines, ≈ 520 tokens)`, or empty without context. */
-async function contextText(app: App, { context }: AskParams): Promise<string> {
+async function contextText(app: App, { context }: AskParams, t: Translate): Promise<string> {
   const parts = context.map(async ({ kind, text }) => {
     const lines = text.split('\n').length;
     const tokens = await app.ports.tokens.count(text);
-    return `${kind} (${lines} ${lines === 1 ? 'line' : 'lines'}, ≈ ${tokens} tokens)`;
+    const what = contextWord(kind, t);
+    return lines === 1
+      ? t('{what} (1 line, ≈ {tokens} tokens)', { what, tokens })
+      : t('{what} ({lines} lines, ≈ {tokens} tokens)', { what, lines, tokens });
   });
   return (await Promise.all(parts)).join(', ');
+}
+
+function contextWord(kind: ContextWire['kind'], t: Translate): string {
+  switch (kind) {
+    case 'selection':
+      return t('selection');
+    case 'file':
+      return t('file');
+    case 'symbol':
+      return t('symbol');
+    case 'diff':
+      return t('diff');
+    case 'text':
+      return t('text');
+  }
 }

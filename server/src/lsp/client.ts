@@ -3,12 +3,15 @@ import { createHash } from 'node:crypto';
 import type { InitializeParams } from 'vscode-languageserver/node';
 import { z } from 'zod';
 import type { AppOptions } from '../compose.ts';
+import { type Language, languageOf } from './language.ts';
 
 export interface Client {
   readonly rootUris: readonly string[];
   /** Stands for the first folder where the client names no workspace itself; `undefined` without a folder. */
   readonly workspaceId: string | undefined;
   readonly folders: Pick<AppOptions, 'dataDir' | 'modelsDir'>;
+  /** What is said to the person is said in it. */
+  readonly language: Language;
   readonly answersSettings: boolean;
   readonly registersForSettings: boolean;
   readonly refreshesLenses: boolean;
@@ -18,7 +21,11 @@ export interface Client {
   readonly pushedSettings: unknown;
 }
 
-const initOptions = z.object({ dataDir: z.string().optional(), modelsDir: z.string().optional() });
+const initOptions = z.object({
+  dataDir: z.string().optional(),
+  modelsDir: z.string().optional(),
+  locale: z.string().optional(),
+});
 
 export function clientOf(params: InitializeParams): Client {
   const { capabilities, initializationOptions, workspaceFolders } = params;
@@ -26,7 +33,7 @@ export function clientOf(params: InitializeParams): Client {
   const rootUris =
     workspaceFolders?.map(({ uri }) => uri) ?? (params.rootUri == null ? [] : [params.rootUri]);
   const given = initOptions.safeParse(initializationOptions ?? {});
-  const { dataDir, modelsDir } = given.success ? given.data : {};
+  const { dataDir, modelsDir, locale } = given.success ? given.data : {};
   return {
     rootUris,
     workspaceId: rootUris[0] === undefined ? undefined : shortHash(rootUris[0]),
@@ -34,6 +41,7 @@ export function clientOf(params: InitializeParams): Client {
       ...(dataDir === undefined ? {} : { dataDir }),
       ...(modelsDir === undefined ? {} : { modelsDir }),
     },
+    language: languageOf(locale ?? params.locale),
     answersSettings: workspace?.configuration === true,
     registersForSettings: workspace?.didChangeConfiguration?.dynamicRegistration === true,
     refreshesLenses: workspace?.codeLens?.refreshSupport === true,

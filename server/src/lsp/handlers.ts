@@ -4,12 +4,14 @@ import { answer, preview } from './answering.ts';
 import { codeTask } from './code/codeTasks.ts';
 import type { PlacedExplanations } from './code/explanations.ts';
 import type { OpenDocuments } from './code/openDocuments.ts';
+import type { Language } from './language.ts';
 import type { LiveApp } from './liveApp.ts';
 import { modelCards } from './models/cards.ts';
 import { downloadModel, probeModel } from './models/localWork.ts';
 import { reportWire, routesPage, routeTrace } from './reports.ts';
 import { keyFor } from './settings.ts';
 import type { StatusFeed } from './statusFeed.ts';
+import { retold } from './wire/retold.ts';
 
 export type Handlers = {
   readonly [M in keyof Requests]: (
@@ -20,6 +22,8 @@ export type Handlers = {
 
 export interface HandlerDeps {
   readonly live: LiveApp;
+  /** Known once the client has introduced itself. */
+  readonly language: () => Language;
   readonly status: StatusFeed;
   readonly documents: OpenDocuments;
   readonly explanations: PlacedExplanations;
@@ -39,7 +43,7 @@ export function createHandlers(deps: HandlerDeps): Handlers {
   };
 }
 
-function askHandlers({ live, status, notify }: HandlerDeps) {
+function askHandlers({ live, language, status, notify }: HandlerDeps) {
   return {
     async 'costAwareRouter/answer'(params, signal) {
       const app = await live.get();
@@ -50,6 +54,7 @@ function askHandlers({ live, status, notify }: HandlerDeps) {
         app,
         params,
         {
+          language: language(),
           keepHistory: live.settings().keepHistory,
           onEvent: (event) => notify('costAwareRouter/answerEvent', { requestId, event }),
           watch: status.watch,
@@ -60,7 +65,7 @@ function askHandlers({ live, status, notify }: HandlerDeps) {
     async 'costAwareRouter/preview'(params) {
       const app = await live.get();
       live.meetWorkspace(params.workspaceId);
-      return await preview(app, params);
+      return await preview(app, params, language());
     },
     'costAwareRouter/status': () => status.now(),
     async 'costAwareRouter/outcome'({ promptId, verdict }) {
@@ -68,17 +73,18 @@ function askHandlers({ live, status, notify }: HandlerDeps) {
         await (await live.get()).recordOutcome(promptId, verdict);
         return done('');
       } catch (error) {
-        return failed(messageOf(error));
+        return failed(retold(messageOf(error), language().t));
       }
     },
   } satisfies Partial<Handlers>;
 }
 
-function pastHandlers({ live }: HandlerDeps) {
+function pastHandlers({ live, language }: HandlerDeps) {
   return {
-    'costAwareRouter/report': async ({ month }) => reportWire(await live.get(), month),
-    'costAwareRouter/routes': async (params) => routesPage(await live.get(), params),
-    'costAwareRouter/trace': async ({ promptId }) => routeTrace(await live.get(), promptId),
+    'costAwareRouter/report': async ({ month }) => reportWire(await live.get(), month, language()),
+    'costAwareRouter/routes': async (params) => routesPage(await live.get(), params, language()),
+    'costAwareRouter/trace': async ({ promptId }) =>
+      routeTrace(await live.get(), promptId, language().t),
     async 'costAwareRouter/export'({ month, format }) {
       return { text: await (await live.get()).reports.export(month, format) };
     },
@@ -94,66 +100,77 @@ function pastHandlers({ live }: HandlerDeps) {
         }));
     },
     async 'costAwareRouter/clearHistory'({ workspaceId }) {
+      const { t } = language();
       const cleared = await (await live.get()).history.clear(workspaceId ?? undefined);
       return cleared
-        ? done('The history is cleared.')
-        : failed('The history could not be cleared: its file can not be written.');
+        ? done(t('The history is cleared.'))
+        : failed(t('The history could not be cleared: its file can not be written.'));
     },
   } satisfies Partial<Handlers>;
 }
 
-function modelHandlers({ live, status, notify }: HandlerDeps) {
+function modelHandlers({ live, language, status, notify }: HandlerDeps) {
   const refreshed = <T>(result: T): T => {
     status.changed();
     return result;
   };
   return {
-    'costAwareRouter/models': async () => modelCards(await live.get()),
+    'costAwareRouter/models': async () => modelCards(await live.get(), language().t),
     async 'costAwareRouter/download'({ requestId, modelId }, signal) {
       const onProgress = (
         progress: Omit<Notifications['costAwareRouter/downloadProgress'], 'requestId'>,
       ) => notify('costAwareRouter/downloadProgress', { requestId, ...progress });
-      return refreshed(await downloadModel(await live.get(), modelId, onProgress, signal));
+      const { t } = language();
+      return refreshed(await downloadModel(await live.get(), modelId, { onProgress, t }, signal));
     },
     'costAwareRouter/probe': async ({ modelId }, signal) =>
-      refreshed(await probeModel(await live.get(), modelId, signal)),
+      refreshed(await probeModel(await live.get(), modelId, language().t, signal)),
     'costAwareRouter/setKey'({ key, baseUrl }) {
+      const { t } = language();
       const given = keyFor(key, baseUrl);
       live.setKey(given);
-      return done(given === undefined ? 'There is no key now.' : 'The key is in use.');
+      return done(given === undefined ? t('There is no key now.') : t('The key is in use.'));
     },
-    'costAwareRouter/testKey': async (_params, signal) => (await live.get()).testKey(signal),
+    async 'costAwareRouter/testKey'(_params, signal) {
+      const tested = await (await live.get()).testKey(signal);
+      return { ...tested, message: retold(tested.message, language().t) };
+    },
     async 'costAwareRouter/refreshPrices'() {
+      const { t } = language();
       const result = (await live.get()).refreshPrices();
-      if (result.kind === 'failed') return failed(result.failure.message);
+      if (result.kind === 'failed') return failed(retold(result.failure.message, t));
       const { changes } = result;
-      return refreshed(done(changes.length === 0 ? 'No price has changed.' : changes.join('\n')));
+      return refreshed(
+        done(changes.length === 0 ? t('No price has changed.') : changes.join('\n')),
+      );
     },
   } satisfies Partial<Handlers>;
 }
 
-function codeHandlers({ live, documents, explanations, pathOf }: HandlerDeps) {
+function codeHandlers({ live, language, documents, explanations, pathOf }: HandlerDeps) {
   return {
     async 'costAwareRouter/codeTask'({ task, range }) {
       const document = documents.get(range.uri);
       if (document === undefined) return null;
       const units = await documents.units(document);
       const { sha256 } = (await live.get()).ports;
-      return codeTask(task, document, range, units, { sha256, pathOf }) ?? null;
+      return codeTask(task, document, range, units, { sha256, pathOf, t: language().t }) ?? null;
     },
     async 'costAwareRouter/explanations'({ uri }) {
       const document = documents.get(uri);
       return document === undefined ? [] : await explanations.of(await live.get(), document);
     },
     async 'costAwareRouter/keepExplanation'(params) {
+      const { t } = language();
       return (await explanations.keep(await live.get(), params))
-        ? done('Kept.')
-        : failed('The explanation could not be kept: its file can not be written.');
+        ? done(t('Kept.'))
+        : failed(t('The explanation could not be kept: its file can not be written.'));
     },
     async 'costAwareRouter/dropExplanation'({ codeHash }) {
+      const { t } = language();
       return (await explanations.drop(await live.get(), codeHash))
-        ? done('Dropped.')
-        : failed('The explanation could not be dropped: its file can not be written.');
+        ? done(t('Dropped.'))
+        : failed(t('The explanation could not be dropped: its file can not be written.'));
     },
   } satisfies Partial<Handlers>;
 }

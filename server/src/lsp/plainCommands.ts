@@ -43,24 +43,34 @@ export async function runPlainCommand(
   deps: HandlerDeps,
 ): Promise<{ readonly kind: 'info' | 'error'; readonly message: string }> {
   const { live, documents, explanations, status, pathOf } = deps;
+  const language = deps.language();
+  const { t } = language;
   const task = taskOfCommand(command);
-  if (task === undefined) return error(`expected one of this server's commands, got ${command}`);
+  if (task === undefined) {
+    return error(t("expected one of this server's commands, got {command}", { command }));
+  }
   const range = rangeSchema.safeParse(args[0]);
   if (!range.success) {
     return error(
-      `expected ${command} to get {uri, startLine, startCharacter, endLine, endCharacter}; use the code action`,
+      t('expected {command} to get {arguments}; use the code action', {
+        command,
+        arguments: '{uri, startLine, startCharacter, endLine, endCharacter}',
+      }),
     );
   }
   const document = documents.get(range.data.uri);
   if (document === undefined) {
-    return error(`expected a document that is open, got ${range.data.uri}; open it first`);
+    return error(
+      t('expected a document that is open, got {uri}; open it first', { uri: range.data.uri }),
+    );
   }
   const app = await live.get();
   const asked = codeTask(task, document, range.data, await documents.units(document), {
     sha256: app.ports.sha256,
     pathOf,
+    t,
   });
-  if (asked === undefined) return error('There is no code here to ask about.');
+  if (asked === undefined) return error(t('There is no code here to ask about.'));
 
   const { requestId, sessionId, workspaceId, signal, onStep } = context;
   live.meetWorkspace(workspaceId);
@@ -78,9 +88,13 @@ export async function runPlainCommand(
       trusted: true,
     },
     {
+      language,
       keepHistory: live.settings().keepHistory,
       onEvent(event) {
-        if (event.kind === 'route') onStep(`${event.route.tier} · ${event.route.model}`);
+        if (event.kind === 'route')
+          onStep(
+            `${event.route.tier === 'local' ? t('local') : t('cloud')} · ${event.route.model}`,
+          );
         if (event.kind === 'deferred') onStep(event.line);
       },
       watch: status.watch,
@@ -98,7 +112,7 @@ export async function runPlainCommand(
   });
   const lines = text.trim().split('\n');
   const shown = lines.slice(0, SHOWN_LINES).join('\n');
-  const more = lines.length > SHOWN_LINES ? '\n… (hover over the code for all of it)' : '';
+  const more = lines.length > SHOWN_LINES ? `\n… ${t('(hover over the code for all of it)')}` : '';
   return { kind: 'info', message: `${asked.title}\n${shown}${more}\n${line}` };
 }
 

@@ -13,7 +13,9 @@ export async function pullSettings(
   client: Client,
   onProblem: (message: string) => void,
 ): Promise<EditorSettings | undefined> {
-  if (!client.answersSettings) return editorSettings(sectionOf(client.pushedSettings));
+  if (!client.answersSettings) {
+    return editorSettings(sectionOf(client.pushedSettings), [], client.language.t);
+  }
   try {
     const [section, ...folders] = await inTime(
       connection.workspace.getConfiguration([
@@ -24,7 +26,7 @@ export async function pullSettings(
         })),
       ]) as Promise<unknown[]>,
     );
-    return editorSettings(section, folders);
+    return editorSettings(section, folders, client.language.t);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     onProblem(`The settings could not be read, so those before stay in force: ${why}`);

@@ -3,6 +3,7 @@ import type { App } from '../compose.ts';
 import { resetDate, usedShare } from '../core/budget.ts';
 import { formatSeconds, formatUsd, labelOf } from '../core/report.ts';
 import type { MonthReport, RouteRow, Sums } from '../core/routeReports.ts';
+import type { Translate } from '../core/translate.ts';
 import type {
   DayWire,
   GroupWire,
@@ -12,6 +13,7 @@ import type {
   RoutesParams,
   TraceWire,
 } from '../protocol.ts';
+import type { Language } from './language.ts';
 import { modelCards } from './models/cards.ts';
 import { rolesOf } from './models/roles.ts';
 import { pricesAsOf } from './status.ts';
@@ -22,9 +24,10 @@ import { budgetMoney, dayText, moneyOf, savedText } from './wire/texts.ts';
 /** No page is longer, whatever a client asks for. */
 const MAX_ROWS = 500;
 
-export function reportWire(app: App, month: string | undefined): ReportWire {
+export function reportWire(app: App, month: string | undefined, language: Language): ReportWire {
   const report = app.reports.month(month);
   const { budget, total } = report;
+  const { t } = language;
   const names = labelOf(app.catalogue.registry());
   const limit = budget.limitNanoUsd;
   return {
@@ -34,22 +37,22 @@ export function reportWire(app: App, month: string | undefined): ReportWire {
     budget: limit === undefined ? null : budgetMoney(limit),
     // Narrower budgets are of this moment, and this is about a month.
     usedShare: usedShare({ ...budget, narrower: [] }) ?? null,
-    projection: projection(report, app.ports.clock.now()),
-    saved: savedText(total),
-    baseline: rolesOf(app).baseline?.label ?? 'unknown',
+    projection: projection(report, app.ports.clock.now(), language),
+    saved: savedText(total, t),
+    baseline: rolesOf(app).baseline?.label ?? t('unknown'),
     unknownSavings: total.unknownSavings,
     answers: total.answers,
     shares: sharesOf(report),
-    quality: qualityText(report),
-    days: report.days.map(dayWire),
-    byModel: report.byModel.map((row) => groupWire(modelName(row.modelId, names), row)),
-    byTask: report.byTask.map((row) => groupWire(row.task, row)),
-    pricesAsOf: pricesAsOf(app),
-    models: modelCards(app),
+    quality: qualityText(report, t),
+    days: report.days.map((day) => dayWire(day, t)),
+    byModel: report.byModel.map((row) => groupWire(modelName(row.modelId, names, t), row, t)),
+    byTask: report.byTask.map((row) => groupWire(t(row.task), row, t)),
+    pricesAsOf: pricesAsOf(app, language),
+    models: modelCards(app, t),
   };
 }
 
-export function routesPage(app: App, params: RoutesParams): RoutesPage {
+export function routesPage(app: App, params: RoutesParams, language: Language): RoutesPage {
   const offset = Math.max(0, Math.trunc(params.offset));
   const limit = Math.min(MAX_ROWS, Math.max(0, Math.trunc(params.limit)));
   const month = params.month ?? app.budget().month;
@@ -68,55 +71,55 @@ export function routesPage(app: App, params: RoutesParams): RoutesPage {
   return {
     total: found.total,
     offset,
-    rows: found.rows.map((row) => rowWire(row, titles.get(row.promptId), names)),
+    rows: found.rows.map((row) => rowWire(row, titles.get(row.promptId), names, language)),
   };
 }
 
-export function routeTrace(app: App, promptId: string): TraceWire | null {
+export function routeTrace(app: App, promptId: string, t: Translate): TraceWire | null {
   const stored = app.reports.trace(promptId);
-  return stored === undefined ? null : storedTraceWire(stored, labelOf(app.catalogue.registry()));
+  if (stored === undefined) return null;
+  return storedTraceWire(stored, labelOf(app.catalogue.registry()), t);
 }
 
 function rowWire(
   row: RouteRow,
   question: string | undefined,
   names: (modelId: string) => string,
+  { t, tag }: Language,
 ): RouteRowWire {
   return {
     promptId: row.promptId,
     atMs: row.atMs,
-    time: timeText(row.atMs),
-    title: question ?? `${row.task} · ${row.promptSha256.slice(0, 8)}`,
-    model: row.modelId === undefined ? 'no answer' : names(row.modelId),
+    time: timeText(row.atMs, tag),
+    title: question ?? `${t(row.task)} · ${row.promptSha256.slice(0, 8)}`,
+    model: row.modelId === undefined ? t('no answer') : names(row.modelId),
     served: row.served,
-    cost: rowCost(row),
-    saved: row.savedNanoUsd === undefined ? 'unknown' : formatUsd(row.savedNanoUsd),
+    cost: rowCost(row, t),
+    saved: row.savedNanoUsd === undefined ? t('unknown') : formatUsd(row.savedNanoUsd),
     latency: formatSeconds(row.latencyMs),
     score: row.score,
     reasonCode: row.reasonCode,
-    reason: sentenceOfText(row.reason, names),
+    reason: sentenceOfText(row.reason, names, t),
   };
 }
 
-function rowCost(row: RouteRow): string {
+function rowCost(row: RouteRow, t: Translate): string {
   if (row.costNanoUsd > 0) return formatUsd(row.costNanoUsd);
-  if (row.served === 'cache') return 'cached';
-  return row.served === 'local' ? 'free' : formatUsd(0);
+  if (row.served === 'cache') return t('cached');
+  return row.served === 'local' ? t('free') : formatUsd(0);
 }
-
-const timeFormat = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-});
 
 /** In the time zone of this machine, where the person sits. */
-function timeText(atMs: number): string {
-  return timeFormat.format(new Date(atMs));
+function timeText(atMs: number, tag: string): string {
+  return new Intl.DateTimeFormat(tag, {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  }).format(new Date(atMs));
 }
 
-function dayWire(row: Sums & { readonly day: string }): DayWire {
+function dayWire(row: Sums & { readonly day: string }, t: Translate): DayWire {
   // Days on which no saving is known have a sum of zero that means nothing.
   const known = row.answers > row.unknownSavings;
   return {
@@ -125,23 +128,23 @@ function dayWire(row: Sums & { readonly day: string }): DayWire {
     savedNanoUsd: row.savedNanoUsd,
     baselineNanoUsd: row.baselineNanoUsd,
     spent: formatUsd(row.costNanoUsd),
-    saved: savedText(row),
-    baseline: known ? formatUsd(row.baselineNanoUsd) : 'unknown',
+    saved: savedText(row, t),
+    baseline: known ? formatUsd(row.baselineNanoUsd) : t('unknown'),
   };
 }
 
-function groupWire(name: string, sums: Sums): GroupWire {
+function groupWire(name: string, sums: Sums, t: Translate): GroupWire {
   return {
     name,
     answers: sums.answers,
     spent: formatUsd(sums.costNanoUsd),
-    saved: savedText(sums),
+    saved: savedText(sums, t),
     unknownSavings: sums.unknownSavings,
   };
 }
 
-function modelName(modelId: string, names: (modelId: string) => string): string {
-  return modelId === 'none' ? 'no answer' : names(modelId);
+function modelName(modelId: string, names: (modelId: string) => string, t: Translate): string {
+  return modelId === 'none' ? t('no answer') : names(modelId);
 }
 
 /** Shares of what was answered; prompts without an answer count for none. */
@@ -156,7 +159,7 @@ function sharesOf(report: MonthReport): ReportWire['shares'] {
 /** Less of a month than this says nothing about its end. */
 const LEAST_DAYS = 3;
 
-function projection(report: MonthReport, nowMs: number): string {
+function projection(report: MonthReport, nowMs: number, { t, tag }: Language): string {
   const { month, spentNanoUsd } = report.budget;
   const start = Date.parse(`${month}-01T00:00:00Z`);
   const end = Date.parse(`${resetDate(month)}T00:00:00Z`);
@@ -165,24 +168,30 @@ function projection(report: MonthReport, nowMs: number): string {
   if (nowMs >= end || nowMs - start < LEAST_DAYS * dayMs || spentNanoUsd === 0) return '';
   const whole = (spentNanoUsd * (end - start)) / (nowMs - start);
   const lastDay = new Date(end - dayMs).toISOString().slice(0, 10);
-  return `≈ ${formatUsd(whole)} by ${dayText(lastDay)}`;
+  return t('≈ {amount} by {day}', { amount: formatUsd(whole), day: dayText(lastDay, tag) });
 }
 
 /** Fewer verdicts than this are no measurement. */
 const LEAST_VERDICTS = 10;
 
 /** Measured by people's verdicts or unknown: an estimate of the router's own would only repeat what it hoped. */
-function qualityText(report: MonthReport): string {
+function qualityText(report: MonthReport, t: Translate): string {
   const { kept, up, good_enough, down, asked_bigger } = report.verdicts;
   const good = kept + up + good_enough;
   const n = good + down + asked_bigger;
-  if (n < LEAST_VERDICTS) return `unknown (${n} of ${LEAST_VERDICTS} verdicts)`;
+  if (n < LEAST_VERDICTS) {
+    return t('unknown ({n} of {least} verdicts)', { n, least: LEAST_VERDICTS });
+  }
   // Agresti and Coull: an interval that holds for small counts and shares near 1, too.
   const z = 1.96;
   const total = n + z * z;
   const share = (good + (z * z) / 2) / total;
   const margin = z * Math.sqrt((share * (1 - share)) / total);
-  return `${percent(good / n)} % ± ${Math.max(1, percent(margin))} (n=${n}), measured`;
+  return t('{percent} % ± {margin} (n={n}), measured', {
+    percent: percent(good / n),
+    margin: Math.max(1, percent(margin)),
+    n,
+  });
 }
 
 function percent(share: number): number {

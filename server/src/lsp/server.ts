@@ -21,6 +21,7 @@ import { placeExplanations } from './code/explanations.ts';
 import { actionKinds, actionsOn, hoverOf, lensesOf, placeOf } from './code/features.ts';
 import { listenToDocuments } from './code/openDocuments.ts';
 import { createHandlers, type HandlerDeps } from './handlers.ts';
+import { englishLanguage } from './language.ts';
 import { type Composition, createLiveApp } from './liveApp.ts';
 import { runPlainCommand } from './plainCommands.ts';
 import { pullSettings } from './pullSettings.ts';
@@ -60,6 +61,7 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
   let settled: Promise<void> = firstSettings.promise;
   const status = createStatusFeed({
     live,
+    language: () => client.language,
     send: (now) => notify('costAwareRouter/statusChanged', now),
     onProblem: log,
   });
@@ -80,6 +82,7 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
   });
   const handlerDeps: HandlerDeps = {
     live,
+    language: () => client.language,
     status,
     documents,
     explanations,
@@ -134,13 +137,14 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
     const document = documents.get(textDocument.uri);
     const { lens } = live.settings();
     if (document === undefined || lens !== 'functions') return [];
-    return lensesOf(lens, document, await documents.units(document));
+    return lensesOf(lens, document, await documents.units(document), client.language.t);
   });
   connection.onCodeAction(async ({ textDocument, range, context }) => {
     const document = documents.get(textDocument.uri);
     if (document === undefined) return [];
     const { only, triggerKind: trigger } = context;
-    return actionsOn(document, { range, only, trigger }, await documents.units(document));
+    const units = await documents.units(document);
+    return actionsOn(document, { range, only, trigger }, units, client.language.t);
   });
   connection.onHover(async ({ textDocument, position }) => {
     const document = documents.get(textDocument.uri);
@@ -148,7 +152,7 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
     // A hover must not wait for the app to be composed.
     if (document === undefined || state.kind !== 'ready') return null;
     const found = await explanations.at(state.app, document, placeOf(position));
-    return found === undefined ? null : hoverOf(found, client.readsMarkdown);
+    return found === undefined ? null : hoverOf(found, client.readsMarkdown, client.language.t);
   });
   connection.onExecuteCommand(async ({ command, arguments: args = [] }, token) => {
     const work = await startProgress(connection, client, token);
@@ -192,6 +196,7 @@ const unknownClient: Client = {
   rootUris: [],
   workspaceId: undefined,
   folders: {},
+  language: englishLanguage,
   answersSettings: false,
   registersForSettings: false,
   refreshesLenses: false,

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { ApiKey, AppSettings } from '../compose.ts';
 import { nanoUsd } from '../core/price.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, dollarAmount } from '../core/schema.ts';
+import { english, type Translate } from '../core/translate.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { budgetMoney } from './wire/texts.ts';
 
@@ -61,14 +62,18 @@ type Leaf = keyof typeof leaves;
  * @param section the user's and the workspace's settings as the client merges them
  * @param folders section `workspaceBudget` of each workspace folder; the tightest holds
  */
-export function editorSettings(section: unknown, folders: readonly unknown[] = []): EditorSettings {
+export function editorSettings(
+  section: unknown,
+  folders: readonly unknown[] = [],
+  t: Translate = english,
+): EditorSettings {
   const notices: string[] = [];
   const read = <L extends Leaf>(leaf: L): z.output<(typeof leaves)[L]> | undefined => {
     const given = valueAt(section, leaf);
     const parsed = leaves[leaf].safeParse(given);
     // An unset leaf is `null` with some clients and missing with others.
     if (parsed.success) return parsed.data as z.output<(typeof leaves)[L]>;
-    notices.push(badValue(leaf, given, parsed.error));
+    notices.push(badValue(leaf, given, parsed.error, t));
     return undefined;
   };
 
@@ -78,7 +83,8 @@ export function editorSettings(section: unknown, folders: readonly unknown[] = [
   const workspaceNanoUsd = tightestWorkspace(
     [read('workspaceBudget.monthlyUsd'), ...folders.map(folderLimit)],
     monthly,
-    notices,
+    (notice) => notices.push(notice),
+    t,
   );
   const app: Partial<AppSettings> = {
     monthlyBudgetNanoUsd: monthly,
@@ -128,14 +134,18 @@ export function keyFor(key: string | null, baseUrl: string): ApiKey | undefined 
 function tightestWorkspace(
   asked: readonly (NanoUsd | null | undefined)[],
   monthly: NanoUsd | undefined,
-  notices: string[],
+  say: (notice: string) => void,
+  t: Translate,
 ): NanoUsd | undefined {
   const limits = asked.filter((limit) => limit !== null && limit !== undefined);
   if (limits.length === 0) return undefined;
   const tightest = nanoUsd(Math.min(...limits));
   if (monthly === undefined || tightest <= monthly) return tightest;
-  notices.push(
-    `This workspace asks for a budget of ${budgetMoney(tightest).text} a month, above your ${budgetMoney(monthly).text}; a workspace can only tighten, so ${budgetMoney(monthly).text} holds.`,
+  say(
+    t(
+      'This workspace asks for a budget of {asked} a month, above your {yours}; a workspace can only tighten, so {yours} holds.',
+      { asked: budgetMoney(tightest).text, yours: budgetMoney(monthly).text },
+    ),
   );
   return undefined;
 }
@@ -145,9 +155,13 @@ function folderLimit(section: unknown): NanoUsd | null | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
-function badValue(leaf: Leaf, given: unknown, error: z.ZodError): string {
+function badValue(leaf: Leaf, given: unknown, error: z.ZodError, t: Translate): string {
   const [issue] = error.issues;
-  return `Setting costAwareRouter.${leaf}: ${issue?.message ?? 'not understood'} (got ${JSON.stringify(given)}); its default holds.`;
+  return t('Setting costAwareRouter.{leaf}: {problem} (got {given}); its default holds.', {
+    leaf,
+    problem: issue?.message ?? t('not understood'),
+    given: JSON.stringify(given),
+  });
 }
 
 /** Clients send a section nested (`{budget: {monthlyUsd}}`) or flat (`{'budget.monthlyUsd'}`). */

@@ -6,8 +6,10 @@ import { costBound } from '../core/price.ts';
 import { formatUsd, labelOf } from '../core/report.ts';
 import type { Model } from '../core/types.ts';
 import type { MissingWire, StatusWire } from '../protocol.ts';
+import type { Language } from './language.ts';
 import { rolesOf } from './models/roles.ts';
 import { sentenceOfText } from './wire/reasonOfText.ts';
+import { retold } from './wire/retold.ts';
 import { budgetMoney, dayText, moneyOf, savedText } from './wire/texts.ts';
 
 export interface StatusInput {
@@ -18,16 +20,16 @@ export interface StatusInput {
   readonly notices: readonly string[];
 }
 
-export function statusOf(app: App, input: StatusInput): StatusWire {
+export function statusOf(app: App, input: StatusInput, language: Language): StatusWire {
   const report = app.reports.month();
   const budget = app.budget(input.scope);
-  const missing = missingOf(app);
+  const missing = missingOf(app, language);
   const level = levelOf(app, budget);
   const { limitNanoUsd } = budget;
-  const saved = savedText(report.total);
+  const saved = savedText(report.total, language.t);
   const served = ['local', 'cloud', 'cache'] as const;
   return {
-    text: textOf(app, { budget, saved, level }),
+    text: textOf(app, { budget, saved, level }, language),
     level,
     running: input.running,
     rows: served.map((name) => {
@@ -36,30 +38,34 @@ export function statusOf(app: App, input: StatusInput): StatusWire {
         served: name,
         answers: sums?.answers ?? 0,
         spent: formatUsd(sums?.costNanoUsd ?? 0),
-        saved: savedText(sums),
+        saved: savedText(sums, language.t),
       };
     }),
     spent: moneyOf(budget.spentNanoUsd),
     budget: limitNanoUsd === undefined ? null : budgetMoney(limitNanoUsd),
-    resetDate: dayText(resetDate(budget.month)),
-    pricesAsOf: pricesAsOf(app),
-    lastReason: input.lastReason ?? lastRecorded(app, budget.month),
+    resetDate: dayText(resetDate(budget.month), language.tag),
+    pricesAsOf: pricesAsOf(app, language),
+    lastReason: input.lastReason ?? lastRecorded(app, budget.month, language),
     missing,
-    notices: input.notices,
+    notices: input.notices.map((notice) => retold(notice, language.t)),
   };
 }
 
 /** What stands while there is no app: everything unknown, with the reason. */
-export function statusWithoutApp(why: string | undefined, notices: readonly string[]): StatusWire {
+export function statusWithoutApp(
+  why: string | undefined,
+  notices: readonly string[],
+  { t }: Language,
+): StatusWire {
   return {
-    text: why === undefined ? 'starting' : 'set up',
+    text: why === undefined ? 'starting' : t('set up'),
     level: 'normal',
     running: null,
     rows: [],
     spent: moneyOf(0),
     budget: null,
     resetDate: '',
-    pricesAsOf: 'unknown',
+    pricesAsOf: t('unknown'),
     lastReason: '',
     missing: why === undefined ? [] : [{ what: 'registry', message: why, nextStep: 'show_log' }],
     notices,
@@ -67,7 +73,7 @@ export function statusWithoutApp(why: string | undefined, notices: readonly stri
 }
 
 /** The oldest check among the prices of the models in use; a list is as current as its oldest line. */
-export function pricesAsOf(app: App): string {
+export function pricesAsOf(app: App, { t, tag }: Language): string {
   const now = app.ports.clock.now();
   const checked = app.catalogue
     .registry()
@@ -75,7 +81,7 @@ export function pricesAsOf(app: App): string {
     .flatMap((model) => app.catalogue.price(model.id, now)?.checkedAt ?? [])
     .sort();
   const [oldest] = checked;
-  return oldest === undefined ? 'unknown' : `${dayText(oldest)} ${oldest.slice(0, 4)}`;
+  return oldest === undefined ? t('unknown') : `${dayText(oldest, tag)} ${oldest.slice(0, 4)}`;
 }
 
 function textOf(
@@ -85,18 +91,25 @@ function textOf(
     readonly saved: string;
     readonly level: StatusWire['level'];
   },
+  { t, tag }: Language,
 ): string {
   const { budget, saved, level } = month;
   const { cheap, escalation } = rolesOf(app);
   const hasLocal = cheap !== undefined && isReady(app, cheap);
   const hasCloud = escalation !== undefined && isReady(app, escalation);
-  if (!hasLocal && !hasCloud) return 'set up';
-  if (level === 'exhausted') return `local only until ${dayText(resetDate(budget.month), 'short')}`;
-  if (!hasCloud && budget.spentNanoUsd === 0) return 'local only';
+  if (!hasLocal && !hasCloud) return t('set up');
+  if (level === 'exhausted') {
+    return t('local only until {day}', { day: dayText(resetDate(budget.month), tag, 'short') });
+  }
+  if (!hasCloud && budget.spentNanoUsd === 0) return t('local only');
   const spent = formatUsd(budget.spentNanoUsd);
-  if (budget.limitNanoUsd === undefined) return `${spent} this month`;
+  if (budget.limitNanoUsd === undefined) return t('{spent} this month', { spent });
   const end =
-    level === 'pacing' ? 'pacing' : saved === 'unknown' ? 'savings unknown' : `saved ${saved}`;
+    level === 'pacing'
+      ? t('pacing')
+      : saved === t('unknown')
+        ? t('savings unknown')
+        : t('saved {amount}', { amount: saved });
   return `${spent} / ${budgetMoney(budget.limitNanoUsd).text} · ${end}`;
 }
 
@@ -116,25 +129,32 @@ function levelOf(app: App, budget: BudgetState): StatusWire['level'] {
   return (usedShare(budget) ?? 0) >= settings.pacingFrom ? 'pacing' : 'normal';
 }
 
-function missingOf(app: App): MissingWire[] {
+function missingOf(app: App, language: Language): MissingWire[] {
   const missing: MissingWire[] = [];
+  const { t } = language;
   const { cheap, escalation } = rolesOf(app);
   if (cheap !== undefined) {
     const availability = app.ports.local.availability(cheap);
     if (availability.kind === 'model_missing') {
       missing.push({
         what: 'model',
-        message: `${cheap.label} is not on this machine yet; download it, or point at a GGUF file of your own.`,
+        message: t(
+          '{model} is not on this machine yet; download it, or point at a GGUF file of your own.',
+          { model: cheap.label },
+        ),
         nextStep: 'download_model',
       });
     } else if (availability.kind === 'unavailable') {
-      missing.push({ what: 'model', message: availability.why, nextStep: 'show_log' });
+      missing.push({ what: 'model', message: retold(availability.why, t), nextStep: 'show_log' });
     }
   }
   if (escalation !== undefined && app.ports.cloud.availability(escalation).kind === 'no_api_key') {
     missing.push({
       what: 'key',
-      message: `Without an API key everything stays local; with one, hard questions go to ${escalation.label}, within your budget.`,
+      message: t(
+        'Without an API key everything stays local; with one, hard questions go to {model}, within your budget.',
+        { model: escalation.label },
+      ),
       nextStep: 'set_key',
     });
   }
@@ -142,7 +162,7 @@ function missingOf(app: App): MissingWire[] {
   if (ledger !== undefined) {
     missing.push({
       what: 'ledger',
-      message: `The ledger is closed, so answers stay local: ${ledger}`,
+      message: t('The ledger is closed, so answers stay local: {why}', { why: ledger }),
       nextStep: 'show_log',
     });
   }
@@ -155,7 +175,9 @@ function missingOf(app: App): MissingWire[] {
   if (stale.length > 0) {
     missing.push({
       what: 'prices',
-      message: `Prices were last checked on ${pricesAsOf(app)}; refresh them.`,
+      message: t('Prices were last checked on {day}; refresh them.', {
+        day: pricesAsOf(app, language),
+      }),
       nextStep: 'refresh_prices',
     });
   }
@@ -167,7 +189,8 @@ function isReady(app: App, model: Model): boolean {
   return port.availability(model).kind === 'ready';
 }
 
-function lastRecorded(app: App, month: string): string {
+function lastRecorded(app: App, month: string, { t }: Language): string {
   const [last] = app.reports.routes({ month, offset: 0, limit: 1 }).rows;
-  return last === undefined ? '' : sentenceOfText(last.reason, labelOf(app.catalogue.registry()));
+  if (last === undefined) return '';
+  return sentenceOfText(last.reason, labelOf(app.catalogue.registry()), t);
 }

@@ -2,6 +2,7 @@
 import type { BudgetScope } from '../core/ports.ts';
 import type { StatusWire } from '../protocol.ts';
 import type { AnswerWatch } from './answering.ts';
+import type { Language } from './language.ts';
 import type { LiveApp } from './liveApp.ts';
 import { statusOf, statusWithoutApp } from './status.ts';
 
@@ -17,6 +18,7 @@ export interface StatusFeed {
 
 export interface StatusFeedOptions {
   readonly live: LiveApp;
+  readonly language: () => Language;
   readonly send: (status: StatusWire) => void;
   readonly onProblem: (message: string) => void;
 }
@@ -38,11 +40,13 @@ export function createStatusFeed(options: StatusFeedOptions): StatusFeed {
   function now(): StatusWire {
     const state = live.state();
     const notices = live.notices();
+    const language = options.language();
     if (state.kind !== 'ready') {
-      return statusWithoutApp(state.kind === 'failed' ? state.why : undefined, notices);
+      return statusWithoutApp(state.kind === 'failed' ? state.why : undefined, notices, language);
     }
     const [newest] = [...running.values()].filter((one) => one !== null).reverse();
-    return statusOf(state.app, { scope, running: newest ?? null, lastReason, notices });
+    const input = { scope, running: newest ?? null, lastReason, notices };
+    return statusOf(state.app, input, language);
   }
 
   function push(): void {

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../support/localModel.ts';
-import { type EditorSession, inEditor, KEY } from '../session.ts';
+import { type EditorSession, inEditor, KEY, SLOWLY } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
 
 inEditor('money', {}, async (step) => {
@@ -21,6 +21,9 @@ inEditor('money', {}, async (step) => {
     const stored = workbench.toast('Key stored');
     await stored.waitFor();
     assert.match(await textOf(stored), new RegExp(new URL(provider.url).host));
+    await stored.getByRole('button', { name: 'Test Key' }).click();
+    await workbench.toast('The key works').waitFor();
+    await workbench.shot('key-tested-dark');
     await workbench.clearToasts();
     await workbench.statusItem.filter({ hasText: '$0.00 / $20' }).waitFor();
   });
@@ -53,6 +56,27 @@ inEditor('money', {}, async (step) => {
     await untilTrue(() => provider.getRequests().length > calls);
   });
 
+  await step(
+    'a cloud answer that is cancelled in mid-stream is still paid',
+    async ({ workbench }) => {
+      await askCloud(workbench, `Tell me ${SLOWLY} what this does.`);
+      const answers = await workbench.webview('.answer');
+      const last = answers.locator('.answer').last();
+      await last
+        .locator('.text')
+        .filter({ hasText: /word\d/ })
+        .waitFor();
+      await workbench.palette('Cost-Aware Router: Cancel');
+      await last
+        .locator('.notice')
+        .filter({ hasText: /cancelled/i })
+        .waitFor();
+      assert.doesNotMatch(await textOf(last.locator('.text')), /word199/);
+      // Three answers at $0.0070; the third is read on in the background so that it settles at its bill.
+      await workbench.statusItem.filter({ hasText: '$0.02 / $20' }).waitFor({ timeout: 60_000 });
+    },
+  );
+
   await step('the dashboard shows what the command line reckons', async (session) => {
     const { workbench } = session;
     const spend = spendJson(session);
@@ -82,6 +106,13 @@ inEditor('money', {}, async (step) => {
       const answers = await workbench.webview('.answer');
       const why = answers.locator('.answer .why').last();
       await why.filter({ hasText: /budget/ }).waitFor({ timeout: 60_000 });
+      // While it runs the status bar shows that instead of the money.
+      await answers
+        .locator('.answer[aria-busy="false"]')
+        .last()
+        .locator('.why')
+        .filter({ hasText: /budget/ })
+        .waitFor({ timeout: 90_000 });
       await workbench.setUser('costAwareRouter.budget.monthlyUsd', 5);
       await workbench.statusItem.filter({ hasText: '/ $5' }).waitFor();
     },

@@ -1,15 +1,22 @@
 /** The question that a code task stands for. The server writes it, so that every editor asks alike and the cache serves them all. */
 import type { TextDocument } from 'vscode-languageserver-textdocument';
+import type { Translate } from '../../core/translate.ts';
 import type { CodeRange, CodeTaskResult, ContextWire, ExplainTask } from '../../protocol.ts';
 import { type CodeUnit, unitAround } from './codeStructure.ts';
 import { comparable, isEmpty, type Span, textAt } from './ranges.ts';
 
-export const taskTitles: Readonly<Record<ExplainTask, string>> = {
-  explain: 'Explain',
-  find_problems: 'Find problems',
-  write_test: 'Write a test',
-  document: 'Document',
-};
+export function taskTitle(task: ExplainTask, t: Translate): string {
+  switch (task) {
+    case 'explain':
+      return t('Explain');
+    case 'find_problems':
+      return t('Find problems');
+    case 'write_test':
+      return t('Write a test');
+    case 'document':
+      return t('Document');
+  }
+}
 
 /** The first sentence of an explanation must stand alone: it is what a person reads first, and often all. */
 const prompts: Readonly<Record<ExplainTask, string>> = {
@@ -27,6 +34,8 @@ export interface CodeTaskOptions {
   readonly sha256: (text: string) => string;
   /** A path to show to a model: inside the workspace, never the whole of it. */
   readonly pathOf: (uri: string) => string;
+  /** For the title; the question itself is asked in English, so that every editor shares the cache. */
+  readonly t: Translate;
 }
 
 /** `undefined` where there is no code to ask about. A range without extent stands for the unit around it, or its line. */
@@ -37,6 +46,7 @@ export function codeTask(
   units: readonly CodeUnit[],
   options: CodeTaskOptions,
 ): CodeTaskResult | undefined {
+  const { t } = options;
   const unit = unitAround(units, asked);
   const span = trimmed(document, isEmpty(asked) ? (unit?.span ?? lineOf(asked)) : asked);
   const code = textAt(document, span);
@@ -51,7 +61,10 @@ export function codeTask(
   return {
     text: prompts[task],
     context: [context],
-    title: `${taskTitles[task]} ${whole ? unit.name || unit.kind : linesOf(span)}`,
+    title: t('{task} {what}', {
+      task: taskTitle(task, t),
+      what: whole ? unit.name || unit.kind : linesOf(span, t),
+    }),
     codeHash: hashOfCode(code, options.sha256),
     range: { uri: document.uri, ...span },
   };
@@ -96,8 +109,8 @@ function sameText(document: TextDocument, one: Span, other: Span): boolean {
   return textAt(document, one).trim() === textAt(document, other).trim();
 }
 
-function linesOf({ startLine, endLine }: Span): string {
+function linesOf({ startLine, endLine }: Span, t: Translate): string {
   return startLine === endLine
-    ? `line ${startLine + 1}`
-    : `lines ${startLine + 1} to ${endLine + 1}`;
+    ? t('line {line}', { line: startLine + 1 })
+    : t('lines {from} to {to}', { from: startLine + 1, to: endLine + 1 });
 }

@@ -8,10 +8,11 @@ import {
   type Range,
 } from 'vscode-languageserver/node';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
+import type { Translate } from '../../core/translate.ts';
 import { COMMANDS, type ExplainTask, type ExplanationWire } from '../../protocol.ts';
 import type { LensMode } from '../settings.ts';
 import { type CodeUnit, unitAround } from './codeStructure.ts';
-import { rangeIn, taskTitles } from './codeTasks.ts';
+import { rangeIn, taskTitle } from './codeTasks.ts';
 import { inertMarkdown } from './markdown.ts';
 import { isEmpty, rangeOf, spanOf } from './ranges.ts';
 
@@ -33,6 +34,7 @@ export function lensesOf(
   mode: LensMode,
   document: TextDocument,
   units: readonly CodeUnit[],
+  t: Translate,
 ): CodeLens[] {
   if (mode !== 'functions') return [];
   return units.map(({ span }) => {
@@ -40,7 +42,7 @@ export function lensesOf(
     return {
       range: { start, end: start },
       command: {
-        title: taskTitles.explain,
+        title: taskTitle('explain', t),
         command: commandOf.explain,
         arguments: [rangeIn(document.uri, span)],
       },
@@ -63,6 +65,7 @@ export function actionsOn(
   document: TextDocument,
   request: ActionRequest,
   units: readonly CodeUnit[],
+  t: Translate,
 ): CodeAction[] {
   const asked = spanOf(request.range);
   // An editor that looks by itself at every cursor movement would otherwise light its bulb on every line.
@@ -71,7 +74,7 @@ export function actionsOn(
   const span = isEmpty(asked) ? (unitAround(units, asked)?.span ?? asked) : asked;
   return tasks
     .map((task) => {
-      const title = `${taskTitles[task]} (Cost-Aware Router)`;
+      const title = `${taskTitle(task, t)} (Cost-Aware Router)`;
       return {
         title,
         kind: `${ACTION_KIND}.${task}`,
@@ -89,9 +92,9 @@ export function placeOf({ line, character }: Position) {
   return spanOf({ start: { line, character }, end: { line, character } });
 }
 
-export function hoverOf(explanation: ExplanationWire, markdown: boolean): Hover {
+export function hoverOf(explanation: ExplanationWire, markdown: boolean, t: Translate): Hover {
   const { text, line, stale, range } = explanation;
-  const foot = stale ? `${line} · stale: the code has changed since` : line;
+  const foot = stale ? `${line} · ${t('stale: the code has changed since')}` : line;
   return {
     range: rangeOf(range),
     contents: markdown

@@ -1,10 +1,12 @@
 /** Every model of the registry as a card: its role, whether it can answer now, its price and its measured speed. */
 import type { App } from '../../compose.ts';
+import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
 import type { ModelWire } from '../../protocol.ts';
+import { retold } from '../wire/retold.ts';
 import { rolesOf } from './roles.ts';
 
-export function modelCards(app: App): ModelWire[] {
+export function modelCards(app: App, t: Translate): ModelWire[] {
   const roles = rolesOf(app);
   return app.catalogue.registry().models.map((model) => ({
     id: model.id,
@@ -12,35 +14,37 @@ export function modelCards(app: App): ModelWire[] {
     tier: model.tier === 'cheap' ? 'local' : 'cloud',
     provider: model.provider,
     enabled: model.enabled,
-    ...stateOf(app, model),
+    ...stateOf(app, model, t),
     sizeBytes: model.provider === 'local' ? model.file.sizeBytes : null,
-    price: priceText(app, model),
-    speed: speedText(app, model),
+    price: priceText(app, model, t),
+    speed: speedText(app, model, t),
     chosenAs: (['cheap', 'escalation', 'baseline'] as const).filter(
       (role) => roles[role]?.id === model.id,
     ),
   }));
 }
 
-function stateOf(app: App, model: Model): Pick<ModelWire, 'state' | 'detail'> {
+function stateOf(app: App, model: Model, t: Translate): Pick<ModelWire, 'state' | 'detail'> {
   const cloud = model.provider !== 'local';
-  if (!model.enabled) return { state: 'unavailable', detail: 'Not enabled in the registry.' };
+  if (!model.enabled) return { state: 'unavailable', detail: t('Not enabled in the registry.') };
   if (cloud && app.ports.ledger.frozen(model.id)) {
-    return { state: 'unavailable', detail: 'Frozen: a bill passed the bound it was held at.' };
+    return { state: 'unavailable', detail: t('Frozen: a bill passed the bound it was held at.') };
   }
   const availability = (cloud ? app.ports.cloud : app.ports.local).availability(model);
   switch (availability.kind) {
     case 'ready':
-      return { state: 'ready', detail: cloud ? 'Ready.' : 'On this machine.' };
+      return { state: 'ready', detail: cloud ? t('Ready.') : t('On this machine.') };
     case 'no_api_key':
-      return { state: 'no_key', detail: 'Needs an API key.' };
+      return { state: 'no_key', detail: t('Needs an API key.') };
     case 'model_missing':
       return {
         state: 'missing',
-        detail: cloud ? 'Not there.' : `${sizeText(model.file.sizeBytes)} to download.`,
+        detail: cloud
+          ? t('Not there.')
+          : t('{size} to download.', { size: sizeText(model.file.sizeBytes) }),
       };
     case 'unavailable':
-      return { state: 'unavailable', detail: availability.why };
+      return { state: 'unavailable', detail: retold(availability.why, t) };
   }
 }
 
@@ -49,24 +53,30 @@ const perMillion = new Intl.NumberFormat('en-US', {
   maximumFractionDigits: 4,
 });
 
-function priceText(app: App, model: Model): string {
-  if (model.provider === 'local') return 'free';
+function priceText(app: App, model: Model, t: Translate): string {
+  if (model.provider === 'local') return t('free');
   const row = app.catalogue.price(model.id, app.ports.clock.now());
-  if (row === undefined) return 'unknown, so not used';
+  if (row === undefined) return t('unknown, so not used');
   const { inputPicoUsd, outputPicoUsd } = row.base;
-  if (inputPicoUsd === 0 && outputPicoUsd === 0) return 'free';
+  if (inputPicoUsd === 0 && outputPicoUsd === 0) return t('free');
   const [input, output] = [inputPicoUsd, outputPicoUsd].map((pico) =>
     perMillion.format(pico / 1e6),
   );
-  return `$${input} in, $${output} out per million tokens`;
+  return t('{input} in, {output} out per million tokens', {
+    input: `$${input}`,
+    output: `$${output}`,
+  });
 }
 
-function speedText(app: App, model: Model): string {
+function speedText(app: App, model: Model, t: Translate): string {
   const port = model.provider === 'local' ? app.ports.local : app.ports.cloud;
   const speed = app.ports.speeds.get(port.identity(model));
-  if (speed === undefined) return 'not measured yet';
+  if (speed === undefined) return t('not measured yet');
   const first = (speed.timeToFirstTokenMs / 1000).toFixed(1);
-  return `${Math.round(speed.outputTokensPerSecond)} tokens/s, first token after ${first} s`;
+  return t('{rate} tokens/s, first token after {first} s', {
+    rate: Math.round(speed.outputTokensPerSecond),
+    first,
+  });
 }
 
 function sizeText(bytes: number): string {

@@ -1,29 +1,39 @@
 /** Work on a local model that a person starts: fetching its file, and measuring it on this machine. */
 import type { App } from '../../compose.ts';
 import type { SpeedSample } from '../../core/ports.ts';
+import type { Translate } from '../../core/translate.ts';
 import type { LocalModel, MeasuredSpeed } from '../../core/types.ts';
 import type { DoneResult, DownloadProgress } from '../../protocol.ts';
+import { retold } from '../wire/retold.ts';
 
 export type OnProgress = (progress: Omit<DownloadProgress, 'requestId'>) => void;
 
 /** Progress of a download comes for every chunk; more than this many a second nobody can read. */
 const PROGRESS_EVERY_MS = 100;
 
-const stageWords = {
-  locating: 'Looking for',
-  downloading: 'Downloading',
-  verifying: 'Checking',
-  unpacking: 'Unpacking',
-} as const;
+type Stage = 'locating' | 'downloading' | 'verifying' | 'unpacking';
+
+function stageText(stage: Stage, model: string, t: Translate): string {
+  switch (stage) {
+    case 'locating':
+      return t('Looking for {model}', { model });
+    case 'downloading':
+      return t('Downloading {model}', { model });
+    case 'verifying':
+      return t('Checking {model}', { model });
+    case 'unpacking':
+      return t('Unpacking {model}', { model });
+  }
+}
 
 export async function downloadModel(
   app: App,
   modelId: string,
-  onProgress: OnProgress,
+  { onProgress, t }: { readonly onProgress: OnProgress; readonly t: Translate },
   signal: AbortSignal,
 ): Promise<DoneResult> {
   const model = localModel(app, modelId);
-  if (model === undefined) return notLocal(app, modelId);
+  if (model === undefined) return notLocal(app, modelId, t);
   let stage = '';
   let toldMs = Number.NEGATIVE_INFINITY;
   const prepared = await app.local.prepare(model, {
@@ -39,36 +49,47 @@ export async function downloadModel(
               stage,
               receivedBytes: model.file.sizeBytes,
               totalBytes: model.file.sizeBytes,
-              message: `Loading ${model.label}`,
+              message: t('Loading {model}', { model: model.label }),
             }
           : {
               stage,
               receivedBytes: step.receivedBytes,
               totalBytes: step.totalBytes ?? null,
-              message: `${stageWords[step.stage]} ${model.label}`,
+              message: stageText(step.stage, model.label, t),
             },
       );
     },
   });
   return prepared.kind === 'ready'
-    ? { kind: 'done', message: `${model.label} is ready.` }
-    : { kind: 'failed', message: prepared.failure.message };
+    ? { kind: 'done', message: t('{model} is ready.', { model: model.label }) }
+    : { kind: 'failed', message: retold(prepared.failure.message, t) };
 }
 
 export async function probeModel(
   app: App,
   modelId: string,
+  t: Translate,
   signal: AbortSignal,
 ): Promise<DoneResult> {
   const model = localModel(app, modelId);
-  if (model === undefined) return notLocal(app, modelId);
+  if (model === undefined) return notLocal(app, modelId, t);
   const probed = await app.local.probe(model, signal);
-  if (probed.kind === 'failed') return { kind: 'failed', message: probed.failure.message };
+  if (probed.kind === 'failed') {
+    return { kind: 'failed', message: retold(probed.failure.message, t) };
+  }
   app.ports.speeds.record(app.local.identity(model), sampleOf(probed.speed));
   const { promptTokensPerSecond, outputTokensPerSecond, timeToFirstTokenMs } = probed.speed;
   return {
     kind: 'done',
-    message: `${model.label} reads ${promptTokensPerSecond.toFixed(0)} and writes ${outputTokensPerSecond.toFixed(0)} tokens/s here, first token after ${(timeToFirstTokenMs / 1000).toFixed(1)} s.`,
+    message: t(
+      '{model} reads {read} and writes {written} tokens/s here, first token after {first} s.',
+      {
+        model: model.label,
+        read: promptTokensPerSecond.toFixed(0),
+        written: outputTokensPerSecond.toFixed(0),
+        first: (timeToFirstTokenMs / 1000).toFixed(1),
+      },
+    ),
   };
 }
 
@@ -77,11 +98,14 @@ function localModel(app: App, modelId: string): LocalModel | undefined {
   return model?.provider === 'local' ? model : undefined;
 }
 
-function notLocal(app: App, modelId: string): DoneResult {
+function notLocal(app: App, modelId: string, t: Translate): DoneResult {
   const known = app.catalogue.registry().models.filter(({ provider }) => provider === 'local');
   return {
     kind: 'failed',
-    message: `expected a local model (${known.map(({ id }) => id).join(', ')}), got ${modelId}`,
+    message: t('expected a local model ({known}), got {model}', {
+      known: known.map(({ id }) => id).join(', '),
+      model: modelId,
+    }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { AnswerResult, RouterEvent } from '../../core/answer.ts';
 import type { FailureCode } from '../../core/errors.ts';
 import { reasonSentence, reasonText } from '../../core/reason.ts';
 import { answerLine, formatSeconds, formatUsd, labelOf } from '../../core/report.ts';
+import type { Translate } from '../../core/translate.ts';
 import type { Registry } from '../../core/types.ts';
 import type { AnswerEvent, AnswerWire, NextStep } from '../../protocol.ts';
 import { routeWire, traceWire } from './route.ts';
@@ -10,11 +11,11 @@ import { costMoney, savingsWire } from './texts.ts';
 
 type RunningEvent = Exclude<RouterEvent, { type: 'answer-end' | 'answer-failed' }>;
 
-export function eventWire(event: RunningEvent, registry: Registry): AnswerEvent {
+export function eventWire(event: RunningEvent, registry: Registry, t: Translate): AnswerEvent {
   const names = labelOf(registry);
   switch (event.type) {
     case 'route-decided':
-      return { kind: 'route', route: routeWire(event.route, names) };
+      return { kind: 'route', route: routeWire(event.route, names, t) };
     case 'progress':
       return { kind: 'progress', stage: event.stage, share: event.share };
     case 'text-delta':
@@ -28,14 +29,18 @@ export function eventWire(event: RunningEvent, registry: Registry): AnswerEvent 
       const { value, needed } = event.confidence;
       return {
         kind: 'deferred',
-        line: `Local draft (confidence ${value.toFixed(2)} of ${needed.toFixed(2)}), replaced by ${names(event.toModelId)}`,
+        line: t('Local draft (confidence {confidence} of {needed}), replaced by {model}', {
+          confidence: value.toFixed(2),
+          needed: needed.toFixed(2),
+          model: names(event.toModelId),
+        }),
         toModel: names(event.toModelId),
       };
     }
     case 'fallback-started':
       return {
         kind: 'fallback',
-        reason: reasonSentence(event.reason, names, formatUsd),
+        reason: reasonSentence(event.reason, names, formatUsd, t),
         toModel: names(event.toModelId),
       };
   }
@@ -45,6 +50,7 @@ export function answerWire(
   requestId: string,
   result: AnswerResult,
   registry: Registry,
+  t: Translate,
 ): AnswerWire {
   const names = labelOf(registry);
   return {
@@ -54,13 +60,13 @@ export function answerWire(
     modelId: result.modelId,
     served: result.served,
     complete: result.finish === 'stop',
-    cost: costMoney(result),
-    savings: savingsWire(result.savings),
+    cost: costMoney(result, t),
+    savings: savingsWire(result.savings, t),
     latency: formatSeconds(result.timing.latencyMs),
     reasonCode: reasonText(result.reason),
-    reason: reasonSentence(result.reason, names, formatUsd),
-    line: answerLine(result, registry),
-    trace: traceWire(result.route, result, names),
+    reason: reasonSentence(result.reason, names, formatUsd, t),
+    line: answerLine(result, registry, t),
+    trace: traceWire(result.route, result, names, t),
   };
 }
 

@@ -2,14 +2,19 @@
 import { nanoUsdFromDollars } from '../../core/price.ts';
 import { type Reason, reasonCodes, reasonSentence } from '../../core/reason.ts';
 import { formatUsd } from '../../core/report.ts';
+import { english, type Translate } from '../../core/translate.ts';
 
 /** The sentence of a stored reason. One that is no reason (the code of a failure) stays as it is, in words. */
-export function sentenceOfText(text: string, names: (modelId: string) => string): string {
+export function sentenceOfText(
+  text: string,
+  names: (modelId: string) => string,
+  t: Translate = english,
+): string {
   const reason = reasonOfText(text);
-  const words = `${text.replaceAll('_', ' ')}.`;
+  const words = t(`${text.replaceAll('_', ' ')}.`);
   if (reason === undefined) return words;
   try {
-    return reasonSentence(reason, names, formatUsd);
+    return reasonSentence(reason, names, formatUsd, t);
   } catch {
     // A row that another version wrote with other facts must not cost the whole page.
     return words;

@@ -4,7 +4,9 @@ import type { Candidate } from '../../core/estimate.ts';
 import { reasonSentence, reasonText } from '../../core/reason.ts';
 import { formatSeconds, formatUsd } from '../../core/report.ts';
 import type { StoredRoute } from '../../core/routeReports.ts';
+import type { Translate } from '../../core/translate.ts';
 import type { CandidateWire, PartWire, RouteWire, TraceWire } from '../../protocol.ts';
+import { retold } from './retold.ts';
 import { boundText, estimateText, latencyText } from './texts.ts';
 
 type Names = (modelId: string) => string;
@@ -17,125 +19,142 @@ export interface RouteOutcome {
 
 const NOTHING_YET: RouteOutcome = { attempts: [] };
 
-export function routeWire(route: Route, names: Names): RouteWire {
+export function routeWire(route: Route, names: Names, t: Translate): RouteWire {
   return {
     model: names(route.modelId),
     modelId: route.modelId,
     tier: route.tier === 'cheap' ? 'local' : 'cloud',
     ifUnsure: route.ifUnsure === undefined ? null : names(route.ifUnsure),
     reasonCode: reasonText(route.reason),
-    reason: reasonSentence(route.reason, names, formatUsd),
+    reason: reasonSentence(route.reason, names, formatUsd, t),
     score: route.score,
     threshold: route.threshold,
-    estimate: estimateText(route.expectedCostNanoUsd),
-    bound: boundText(route.boundNanoUsd),
-    latency: latencyText(route.expectedLatencyMs),
-    trace: traceWire(route, NOTHING_YET, names),
+    estimate: estimateText(route.expectedCostNanoUsd, t),
+    bound: boundText(route.boundNanoUsd, t),
+    latency: latencyText(route.expectedLatencyMs, t),
+    trace: traceWire(route, NOTHING_YET, names, t),
   };
 }
 
-export function traceWire(route: Route, outcome: RouteOutcome, names: Names): TraceWire {
+export function traceWire(
+  route: Route,
+  outcome: RouteOutcome,
+  names: Names,
+  t: Translate,
+): TraceWire {
   const { trace } = route;
   const chosen = trace.candidates.find(
     (plan) => plan.first === route.modelId && plan.ifUnsure === route.ifUnsure,
   );
   return {
-    task: trace.task,
+    task: t(trace.task),
     score: route.score,
     threshold: route.threshold,
-    parts: trace.parts.map(partWire),
-    candidates: trace.candidates.map((plan) => candidateWire(plan, chosen, names)),
-    wouldFlip: trace.flips,
-    findings: trace.findings.map(({ rule, where }) => `${rule} in ${where}`),
-    confidence: confidenceWire(outcome.confidence),
-    attempts: outcome.attempts.map((attempt) => attemptWire(attempt, names)),
-    estimateAgainstBill: estimateAgainstBill(route, outcome.attempts),
+    parts: trace.parts.map((part) => partWire(part, t)),
+    candidates: trace.candidates.map((plan) => candidateWire(plan, chosen, names, t)),
+    wouldFlip: trace.flips.map((flip) => retold(flip, t)),
+    findings: trace.findings.map(({ rule, where }) => t('{rule} in {where}', { rule, where })),
+    confidence: confidenceWire(outcome.confidence, t),
+    attempts: outcome.attempts.map((attempt) => attemptWire(attempt, names, t)),
+    estimateAgainstBill: estimateAgainstBill(route, outcome.attempts, t),
   };
 }
 
 /** A trace from the ledger. A refused prompt was never routed, so little is known of it. */
-export function storedTraceWire(stored: StoredRoute, names: Names): TraceWire {
+export function storedTraceWire(stored: StoredRoute, names: Names, t: Translate): TraceWire {
   const { record, trace } = stored;
   if (trace.route !== undefined) {
     const { confidence, attempts = [] } = trace;
-    return traceWire(trace.route, { confidence, attempts }, names);
+    return traceWire(trace.route, { confidence, attempts }, names, t);
   }
   return {
-    task: 'unknown',
+    task: t('unknown'),
     score: record.score,
     threshold: 0,
     parts: [],
-    candidates: (trace.candidates ?? []).map((plan) => candidateWire(plan, undefined, names)),
+    candidates: (trace.candidates ?? []).map((plan) => candidateWire(plan, undefined, names, t)),
     wouldFlip: [],
     findings: [],
-    confidence: confidenceWire(trace.confidence),
+    confidence: confidenceWire(trace.confidence, t),
     attempts: [],
     estimateAgainstBill: '',
   };
 }
 
-function partWire({ name, added, detail }: Part): PartWire {
-  return { name, added, detail };
+function partWire({ name, added, detail }: Part, t: Translate): PartWire {
+  return { name: retold(name, t), added, detail: retold(detail, t) };
 }
 
-function confidenceWire(confidence: Confidence | undefined): TraceWire['confidence'] {
+function confidenceWire(confidence: Confidence | undefined, t: Translate): TraceWire['confidence'] {
   if (confidence === undefined) return null;
   const { value, needed, parts } = confidence;
-  return { value, needed, parts: parts.map(partWire) };
+  return { value, needed, parts: parts.map((part) => partWire(part, t)) };
 }
 
 function candidateWire(
   plan: Candidate,
   chosen: Candidate | undefined,
   names: Names,
+  t: Translate,
 ): CandidateWire {
   return {
     label:
       plan.ifUnsure === undefined
         ? names(plan.first)
-        : `${names(plan.first)}, ${names(plan.ifUnsure)} if unsure`,
+        : t('{model}, {other} if unsure', {
+            model: names(plan.first),
+            other: names(plan.ifUnsure),
+          }),
     quality: plan.quality,
-    cost: estimateText(plan.expectedCostNanoUsd),
-    latency: latencyText(plan.expectedLatencyMs),
-    whyNot: plan === chosen ? '' : whyNot(plan, chosen, names),
+    cost: estimateText(plan.expectedCostNanoUsd, t),
+    latency: latencyText(plan.expectedLatencyMs, t),
+    whyNot: plan === chosen ? '' : whyNot(plan, chosen, names, t),
     chosen: plan === chosen,
   };
 }
 
-function whyNot(plan: Candidate, chosen: Candidate | undefined, names: Names): string {
+function whyNot(
+  plan: Candidate,
+  chosen: Candidate | undefined,
+  names: Names,
+  t: Translate,
+): string {
   const sentences = Object.values(plan.exclusions).map((reason) =>
-    reasonSentence(reason, names, formatUsd),
+    reasonSentence(reason, names, formatUsd, t),
   );
   if (sentences.length > 0) return sentences.join(' ');
   if (chosen === undefined) return '';
   return (plan.expectedCostNanoUsd ?? 0) > (chosen.expectedCostNanoUsd ?? 0)
-    ? 'Costs more, and the cheaper plan is good enough.'
-    : 'Not expected to be good enough.';
+    ? t('Costs more, and the cheaper plan is good enough.')
+    : t('Not expected to be good enough.');
 }
 
-function attemptWire(attempt: Attempt, names: Names): TraceWire['attempts'][number] {
+function attemptWire(attempt: Attempt, names: Names, t: Translate): TraceWire['attempts'][number] {
   const { failure, outcome } = attempt;
   return {
     model: names(attempt.modelId),
     outcome: failure === undefined ? outcome : `${outcome}: ${failure.code}`,
-    cost: billText(attempt),
+    cost: billText(attempt, t),
     priceRow: attempt.priceRowId ?? '',
     latency: formatSeconds(attempt.timing.latencyMs),
   };
 }
 
-function billText(attempt: Attempt): string {
+function billText(attempt: Attempt, t: Translate): string {
   // Only a call that had a price could be billed.
-  if (attempt.priceRowId === undefined) return 'free';
-  return `${attempt.costIsBound ? 'at most ' : ''}${formatUsd(attempt.costNanoUsd)}`;
+  if (attempt.priceRowId === undefined) return t('free');
+  const amount = formatUsd(attempt.costNanoUsd);
+  return attempt.costIsBound ? t('at most {amount}', { amount }) : amount;
 }
 
-function estimateAgainstBill(route: Route, attempts: readonly Attempt[]): string {
+function estimateAgainstBill(route: Route, attempts: readonly Attempt[], t: Translate): string {
   const paid = attempts.filter(({ priceRowId }) => priceRowId !== undefined);
-  if (paid.length === 0) return attempts.length === 0 ? '' : 'free';
+  if (paid.length === 0) return attempts.length === 0 ? '' : t('free');
   const estimate =
-    route.boundNanoUsd === undefined ? 'unknown' : `≤ ${formatUsd(route.boundNanoUsd)}`;
+    route.boundNanoUsd === undefined ? t('unknown') : `≤ ${formatUsd(route.boundNanoUsd)}`;
   const billed = paid.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0);
-  const atMost = paid.some(({ costIsBound }) => costIsBound) ? 'at most ' : '';
-  return `estimate ${estimate}, billed ${atMost}${formatUsd(billed)}`;
+  const facts = { estimate, billed: formatUsd(billed) };
+  return paid.some(({ costIsBound }) => costIsBound)
+    ? t('estimate {estimate}, billed at most {billed}', facts)
+    : t('estimate {estimate}, billed {billed}', facts);
 }

@@ -1,0 +1,136 @@
+/**
+ * Sentences that come ready-made from the depth (failures, the parts of a score, what the ledger kept) are English. Those of a
+ * known form are said again in the editor's language; any other stays as it is, which is better than no sentence.
+ */
+import type { Facts, Translate } from '../../core/translate.ts';
+
+/** Their forms, as the core and the models write them. */
+export const knownForms: readonly string[] = [
+  // Codes of failures, as a stored route without a reason tells them.
+  'bad request.',
+  'bad key.',
+  'quota exceeded.',
+  'rate limited.',
+  'provider unavailable.',
+  'timeout.',
+  'stream cut.',
+  'refusal.',
+  'context limit.',
+  'model missing.',
+  'model too big.',
+  'model crashed.',
+  'unknown model.',
+  'ledger unavailable.',
+  'duplicate request.',
+  'cancelled.',
+  'internal.',
+  // What would have changed a choice.
+  'no model had been forced',
+  'the score had been {side} {threshold} (it is {score})',
+  '{reason} had not stood against {model}',
+  'above',
+  'at or below',
+  // Parts of a score and of a confidence.
+  'base',
+  'task',
+  'length',
+  'context',
+  'mean-log-prob',
+  'low-log-prob',
+  'empty',
+  'refused',
+  'repeated',
+  'truncated',
+  'unbalanced',
+  'looks like {label} ({percent})',
+  '≈ {tokens} tokens, {times} times what is usual',
+  '≈ {tokens} tokens of {language} attached',
+  '≈ {tokens} tokens',
+  '{task}: not measured',
+  '{task}: as measured',
+  'fitted to {answers} answers',
+  'a judgement',
+  '{amount} per token',
+  'a tenth of the tokens below {amount}',
+  'no text',
+  'declines to answer',
+  '{percent} % repeats itself',
+  'cut by the output cap',
+  'brackets left open',
+  // Refusals.
+  'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
+  'the prompt is longer than any usable model can read; send less context',
+  'the price of the model is unknown; add a row to pricing.yaml',
+  'no usable model fits the cost limit of this request; raise it or let the local model answer',
+  'the cloud model needs an API key; set OPENAI_API_KEY or let the local model answer',
+  'the local model is not on this machine; download it',
+  'no model is available; see the model list for the cause',
+  'expected at least one enabled model that may answer, got none; check the registry and the forced model',
+  '{budget} does not cover {model}; raise it or let the local model answer',
+  '{budget} does not cover even a short answer of {model}; raise it',
+  "this month's budget",
+  "today's budget",
+  "this session's budget",
+  "this workspace's budget of the month",
+  // Failures of a call.
+  'the request was cancelled',
+  'the answer of {model} was cancelled',
+  'the download of {model} was cancelled',
+  'the answer stopped before its end; ask again',
+  'the answer of {host} broke off before its end; ask again',
+  'could not reach {host}; check the network and the base URL',
+  'could not reach {host} ({cause}); check the network and the base URL',
+  '{host} stayed silent for longer than is allowed; try again later',
+  'no API key for {host}; enter one, or set OPENAI_API_KEY',
+  'the model host {why}; ask again, it will be started anew',
+  'expected {needed} of memory for {model}, {free} are free; choose a smaller model or context window',
+  'expected a prompt of at most {limit} tokens for {model}, got {tokens}; shorten it or choose another model',
+  'far more',
+  'the ledger is closed, so nothing may be spent: {why}',
+  // Testing a key.
+  'The key works at {host}.',
+  '{host} refused the key (status {status}); enter another one',
+  '{host} gets too many requests just now; try again later',
+  'expected {host} to answer, {what}; check the base URL and the network',
+  'expected the list of models from {host}, got status {status}; check the base URL',
+  'expected an API key, there is none; enter one first',
+];
+
+interface Form {
+  readonly message: string;
+  readonly pattern: RegExp;
+}
+
+const exact = new Set(knownForms);
+
+/** Those with more fixed text first, so that the most particular form wins. */
+const forms: readonly Form[] = knownForms
+  .filter((message) => message.includes('{'))
+  .toSorted((one, other) => fixedLength(other) - fixedLength(one))
+  .map((message) => ({ message, pattern: patternOf(message) }));
+
+/** The sentence in the editor's language. Facts that are words of a known form are translated, too. */
+export function retold(sentence: string, t: Translate): string {
+  if (exact.has(sentence)) return t(sentence);
+  for (const { message, pattern } of forms) {
+    const found = pattern.exec(sentence)?.groups;
+    if (found === undefined) continue;
+    const facts: Facts = Object.fromEntries(
+      Object.entries(found).map(([name, value]) => [name, t(value)]),
+    );
+    return t(message, facts);
+  }
+  return t(sentence);
+}
+
+function fixedLength(message: string): number {
+  return message.replaceAll(/\{\w+\}/g, '').length;
+}
+
+function patternOf(message: string): RegExp {
+  const parts = message.split(/\{(\w+)\}/);
+  const source = parts.map((part, at) =>
+    at % 2 === 1 ? `(?<${part}>.+?)` : part.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'),
+  );
+  return new RegExp(`^${source.join('')}$`, 's');
+}

@@ -1,0 +1,95 @@
+/** The server speaks the editor's language: German where the client says so, English where nobody has translated. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { nanoUsd } from '../../server/src/core/price.ts';
+import { languageOf } from '../../server/src/lsp/language.ts';
+import { knownForms, retold } from '../../server/src/lsp/wire/retold.ts';
+import { askOf, openLsp } from './lspHarness.ts';
+
+const german = languageOf('de');
+
+test('a German editor gets its status, reasons and traces in German', async () => {
+  const lsp = await openLsp({ initializationOptions: { locale: 'de' } });
+  const asked = await lsp.request('costAwareRouter/answer', askOf('What is an inode?'));
+  assert.equal(asked.kind, 'answered');
+  if (asked.kind !== 'answered') return;
+  const { answer } = asked;
+  assert.match(answer.reason, /^Sieht einfach aus \(0\.\d\d von 0\.\d\d; .+\)\.$/);
+  assert.match(answer.line, /^lokal · .+ · kostenlos · .+ gespart · Sieht einfach aus/);
+  assert.match(answer.trace.wouldFlip.join(), /^der Wert hätte über 0\.\d\d gelegen/);
+
+  const status = await lsp.request('costAwareRouter/status', null);
+  assert.equal(status.lastReason, answer.reason);
+  assert.match(status.text, /^\$.+ · \$.+ gespart$/);
+  assert.equal(status.resetDate, '1. Dezember');
+  await lsp.close();
+});
+
+test('a used-up budget is said in German, too', async () => {
+  const lsp = await openLsp({ initializationOptions: { locale: 'de-AT' } });
+  const used = nanoUsd(20_000_000_000);
+  const budget = {
+    month: '2026-11',
+    limitNanoUsd: used,
+    spentNanoUsd: used,
+    heldNanoUsd: nanoUsd(0),
+  };
+  await lsp.status(({ text }) => text !== 'starting');
+  Object.assign(lsp.app, { budget: () => budget });
+  const status = await lsp.request('costAwareRouter/status', null);
+  assert.equal(status.text, 'nur lokal bis 1. Dez.');
+  const done = await lsp.request('costAwareRouter/clearHistory', { workspaceId: null });
+  assert.deepEqual(done, { kind: 'done', message: 'Der Verlauf ist gelöscht.' });
+  await lsp.close();
+});
+
+test('a language without translations, or none at all, is English', () => {
+  for (const locale of [undefined, '', 'C', 'fr', '../../de', 'de/../x']) {
+    const { t } = languageOf(locale);
+    assert.equal(t('saved {amount}', { amount: '$1.00' }), 'saved $1.00', String(locale));
+  }
+  for (const locale of ['de', 'de-CH', 'de_DE.UTF-8', 'DE']) {
+    const { t } = languageOf(locale);
+    assert.equal(t('saved {amount}', { amount: '$1.00' }), '$1.00 gespart', locale);
+  }
+});
+
+test('what comes ready-made from the depth is said again, and what is unknown stays', () => {
+  const { t } = german;
+  assert.equal(
+    retold("this month's budget does not cover gpt; raise it or let the local model answer", t),
+    'das Budget dieses Monats reicht nicht für gpt; hebe es an oder lass das lokale Modell antworten.',
+  );
+  assert.equal(
+    retold('could not reach example.org (ECONNREFUSED); check the network and the base URL', t),
+    'example.org ist nicht erreichbar (ECONNREFUSED); prüfe das Netz und die Basis-URL.',
+  );
+  assert.equal(
+    retold('looks like explaining code (81 %)', t),
+    'sieht nach „Erklären von Code“ aus (81 %)',
+  );
+  assert.equal(retold('nothing that is known', t), 'nothing that is known');
+});
+
+test('every known form with words of its own is one that a source still writes', () => {
+  const folders = ['core', 'models'].map((name) =>
+    resolve(import.meta.dirname, '../../server/src', name),
+  );
+  const sources = [...folders, resolve(import.meta.dirname, '../../server/src')]
+    .flatMap((folder) =>
+      readdirSync(folder)
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => readFileSync(join(folder, file), 'utf8')),
+    )
+    .join('\n');
+  const gone = knownForms
+    // A failure's code in words is made by the edge itself.
+    .filter((form) => !/^[a-z ]+\.$/.test(form))
+    .flatMap((form) => form.split(/\{\w+\}/))
+    // A fact in brackets is put together with its brackets.
+    .map((words) => words.replace(/^\)/, ''))
+    .filter((words) => /[a-z]{3}/i.test(words) && !sources.includes(words));
+  assert.deepEqual(gone, []);
+});
