@@ -2,7 +2,7 @@
  * Brings a local model's file into the data directory: the registry's sources in order, until one yields the right content.
  * The final name only ever appears by renaming a complete file whose sha256 was checked; each process works under names of its own.
  */
-import { rename, rm } from 'node:fs/promises';
+import { link, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, failure } from '../core/errors.ts';
 import type { LocalModel, ModelSource } from '../core/types.ts';
@@ -163,14 +163,32 @@ async function fetchInto(
   options.signal?.throwIfAborted();
   const final = downloadedPath(model, options);
   const stamp = stampOf(part);
-  // Another process may have been first and be using its copy, which some systems then do not let us replace.
-  const renamed = await rename(part, final).then(
-    () => true,
-    () => false,
-  );
-  if (!renamed) await rm(part, { force: true });
+  // Another process may have been first and be using its copy, so a good one is never replaced.
+  if (!(await placeAsNew(part, final))) {
+    const present = await verified(model, final, options, name);
+    if (present.kind === 'ready') {
+      await rm(part, { force: true });
+      return present;
+    }
+    const renamed = await rename(part, final).then(
+      () => true,
+      () => false,
+    );
+    if (!renamed) await rm(part, { force: true });
+  }
   if (stamp !== undefined && stampOf(final) === stamp) return { ...checked, path: final };
   return await verified(model, final, options, name);
+}
+
+/** Gives the file its final name unless a file has it. False also where the system has no hard links. */
+async function placeAsNew(part: string, final: string): Promise<boolean> {
+  try {
+    await link(part, final);
+  } catch {
+    return false;
+  }
+  await rm(part, { force: true });
+  return true;
 }
 
 async function verified(
