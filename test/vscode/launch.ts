@@ -58,8 +58,6 @@ const QUIET: SettingsJson = {
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'chat.disableAIFeatures': false,
   'workbench.editor.useModal': 'off',
-  'editor.autoClosingBrackets': 'never',
-  'editor.autoClosingQuotes': 'never',
   'editor.cursorBlinking': 'solid',
   'extensions.autoCheckUpdates': false,
   'extensions.autoUpdate': false,

@@ -130,12 +130,19 @@ export async function openWorkbench(
     },
     async setUser(name, value) {
       const settings: object = JSON.parse(readFileSync(server.userSettingsFile, 'utf8'));
-      // On the server the file is not watched, so it is changed as a person changes it.
+      const wanted = JSON.stringify({ ...settings, [name]: value });
+      writeFileSync(server.userSettingsFile, wanted);
+      // On the server the file is not watched, so the workbench itself has to save it: with a blank at its end.
       await palette('Preferences: Open User Settings (JSON)');
-      await page.locator('.monaco-editor.focused[data-uri$="/User/settings.json"]').waitFor();
-      await page.keyboard.press('Control+A');
-      await page.keyboard.insertText(JSON.stringify({ ...settings, [name]: value }));
-      await page.keyboard.press('Control+S');
+      const editor = page.locator('.monaco-editor.focused[data-uri$="/User/settings.json"]');
+      await editor.locator('.view-line', { hasText: name }).first().waitFor();
+      for (let attempt = 0; readFileSync(server.userSettingsFile, 'utf8') === wanted; attempt++) {
+        if (attempt === 10) throw new Error(`expected ${name} to be saved, got nothing`);
+        await page.keyboard.press('Control+End');
+        await page.keyboard.press('Space');
+        await page.keyboard.press('Control+S');
+        await page.waitForTimeout(500);
+      }
       await palette('View: Close Editor');
     },
     async shotThemes(name) {

@@ -52,14 +52,11 @@ describeInChromium('dashboard page', (harness) => {
       .first()
       .evaluate((element) => element.matches(':focus'));
 
-  const isInSight = (open: OpenPage, selector: string): Promise<boolean> =>
-    open.page
-      .locator(selector)
-      .first()
-      .evaluate((element) => {
-        const { top, bottom } = element.getBoundingClientRect();
-        return top < innerHeight && bottom > 0;
-      });
+  const isInSight = async (open: OpenPage, selector: string): Promise<boolean> => {
+    const box = await open.page.locator(selector).first().boundingBox();
+    const height = open.page.viewportSize()?.height ?? 0;
+    return box !== null && box.y < height && box.y + box.height > 0;
+  };
 
   test('shows the figures of the report as they came', async () => {
     await withPage(async (open) => {
