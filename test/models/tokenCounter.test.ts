@@ -87,7 +87,12 @@ test('a text that takes too long is bounded by its bytes, and the event loop goe
   // The stuck worker has been replaced: the next count is exact, not a quarter of its bytes.
   const text = 'hello hello hello hello hello hello hello';
   assert.notEqual(plain(text), Math.ceil(text.length / 4));
-  assert.equal(await quick.count(text), plain(text));
+  let counted = await quick.count(text);
+  // A busy machine may take longer than the deadline now and then; a stuck worker would, every time.
+  for (let again = 0; again < 20 && counted !== plain(text); again++) {
+    counted = await quick.count(text);
+  }
+  assert.equal(counted, plain(text));
 });
 
 test('a count past the deadline is estimated from the bytes', async (t) => {
