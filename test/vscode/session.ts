@@ -33,7 +33,7 @@ export type Step = (name: string, body: (session: EditorSession) => Promise<void
 export async function startProvider(): Promise<LLMock> {
   const provider = new LLMock({ port: 0, chunkSize: 8 });
   await provider.start();
-  const long = Array.from({ length: 200 }, (_, at) => `word${at}`).join(' ');
+  const long = Array.from({ length: 80 }, (_, at) => `word${at}`).join(' ');
   provider.onMessage(
     new RegExp(SLOWLY),
     { content: long, usage: CLOUD_USAGE },
