@@ -71,7 +71,14 @@ export function createAnswering(server: Server): Answering & vscode.Disposable {
               message: vscode.l10n.t('Cancelled.'),
               nextStep: null,
             }
-          : { kind: 'failed', code: 'server', message: messageOf(error), nextStep: 'show_log' };
+          : {
+              kind: 'failed',
+              code: 'server',
+              message: connectionLost(error)
+                ? vscode.l10n.t('The router stopped before the answer was complete.')
+                : messageOf(error),
+              nextStep: 'show_log',
+            };
       } finally {
         running.delete(params.requestId);
         source.dispose();
@@ -87,4 +94,10 @@ export function createAnswering(server: Server): Answering & vscode.Disposable {
       listening.dispose();
     },
   };
+}
+
+/** What LSP's own library says of a request whose server has gone: pending requests rejected, or connection inactive. */
+function connectionLost(error: unknown): boolean {
+  const codes: readonly unknown[] = [-32097, -32096];
+  return error instanceof Error && 'code' in error && codes.includes(error.code);
 }

@@ -50,7 +50,7 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
       live.meetWorkspace(params.workspaceId);
       status.meet(params);
       const { requestId } = params;
-      return await answer(
+      const result = await answer(
         app,
         params,
         {
@@ -61,6 +61,11 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
         },
         signal,
       );
+      if (result.kind === 'failed' && result.code === 'cancelled') {
+        // A cancelled cloud answer is read on until its bill is known; only then is the month what it will be.
+        void app.router.idle().then(() => status.changed());
+      }
+      return result;
     },
     async 'costAwareRouter/preview'(params) {
       const app = await live.get();

@@ -73,7 +73,7 @@ inEditor('money', {}, async (step) => {
         .waitFor();
       assert.doesNotMatch(await textOf(last.locator('.text')), /word79/);
       // Three answers at $0.0070; the third is read on in the background so that it settles at its bill.
-      await workbench.statusItem.filter({ hasText: '$0.02 / $20' }).waitFor({ timeout: 90_000 });
+      await workbench.statusItem.filter({ hasText: '$0.02 / $20' }).waitFor({ timeout: 30_000 });
     },
   );
 
