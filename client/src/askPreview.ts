@@ -1,5 +1,5 @@
 /** The lines under the question while it is typed: where it would go, for how much at most, and why. Pure. */
-import type { Destination, PreviewResult } from '../../server/src/protocol.ts';
+import type { Destination, PreviewResult, RouteWire } from '../../server/src/protocol.ts';
 import type { Translate } from './translate.ts';
 
 export interface PreviewItem {
@@ -33,7 +33,7 @@ export function previewItems(
         second('', context, t),
       ];
     case 'route': {
-      const { model, tier, estimate, latency, reason, ifUnsure, bound } = preview.route;
+      const { model, tier, estimate, latency, reason } = preview.route;
       const where = tier === 'local' ? t('local') : t('cloud');
       const time = latency === t('unknown') ? t('time unknown') : latency;
       return [
@@ -42,14 +42,16 @@ export function previewItems(
           description: '',
           detail: reason,
         },
-        second(
-          ifUnsure === null ? bound : t('if unsure: {0}, {1}', ifUnsure, bound),
-          preview.context || context,
-          t,
-        ),
+        second(boundText(preview.route, t), preview.context || context, t),
       ];
     }
   }
+}
+
+/** A plan whose bound is its estimate (a free one) need not say it twice. */
+function boundText({ ifUnsure, bound, estimate }: RouteWire, t: Translate): string {
+  if (ifUnsure !== null) return t('if unsure: {0}, {1}', ifUnsure, bound);
+  return bound === estimate ? '' : bound;
 }
 
 function second(description: string, context: string, t: Translate): PreviewItem {

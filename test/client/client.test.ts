@@ -176,3 +176,9 @@ test('settings that only the user may set are found in a workspace file, comment
   const file = '{ // "a.path": 1\n "a.budget": 500, /* "a.path": 2 */ "x": "// \\"a.path\\": 3" }';
   assert.deepEqual(settingsNamed(file, names), ['a.budget']);
 });
+
+test('a free plan says so once', () => {
+  const free = { ...route, ifUnsure: null, estimate: 'free', bound: 'free' };
+  const [, second] = previewItems({ kind: 'route', route: free, context: '' }, '', english);
+  assert.equal(second.description.trim(), '');
+});
