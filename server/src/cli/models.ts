@@ -1,7 +1,7 @@
 /** `models`: what may answer and what it costs, fetching a local model's file, and measuring its speed here. */
 import type { App } from '../compose.ts';
 import { type Failure, failure } from '../core/errors.ts';
-import type { SpeedSample } from '../core/ports.ts';
+import { sampleOfSpeed } from '../core/modelCall.ts';
 import type { LocalModel, MeasuredSpeed, Model, PriceRow } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
@@ -58,7 +58,7 @@ export async function probeModel(session: Session, given: string | undefined): P
     if (probed.kind === 'failed') {
       return await fail(io, probed.failure, downloadHint(probed.failure, id));
     }
-    app.ports.speeds.record(app.local.identity(found.model), sampleOf(probed.speed));
+    app.ports.speeds.record(app.local.identity(found.model), sampleOfSpeed(probed.speed));
     await writeLine(io.stdout, `${id}: ${describeSpeed(probed.speed)}`);
     return exitCodes.ok;
   });
@@ -161,18 +161,6 @@ function speedOf(app: App, model: Model): string {
 
 function describeSpeed(speed: MeasuredSpeed): string {
   return `reads ${speed.promptTokensPerSecond.toFixed(0)} tokens/s, writes ${speed.outputTokensPerSecond.toFixed(0)} tokens/s, first token after ${Math.round(speed.timeToFirstTokenMs)} ms`;
-}
-
-/** Speeds are kept as samples, so the measured rates are written as an answer that has them. */
-function sampleOf(speed: MeasuredSpeed): SpeedSample {
-  const outputTokens = 100;
-  const { timeToFirstTokenMs: firstTokenMs } = speed;
-  return {
-    inputTokens: Math.round((speed.promptTokensPerSecond * firstTokenMs) / 1000),
-    outputTokens,
-    firstTokenMs,
-    latencyMs: firstTokenMs + ((outputTokens - 1) / speed.outputTokensPerSecond) * 1000,
-  };
 }
 
 function megabytes(bytes: number): string {

@@ -1,10 +1,16 @@
 /** One prompt to one model: what a call yields, how it ends, and the calls that cost nothing. */
 import type { Attempt } from './answer.ts';
 import { type Failure, failure } from './errors.ts';
-import type { GenerationRequest, ModelEvent, RouterPorts, TokenLogProb } from './ports.ts';
+import type {
+  GenerationRequest,
+  ModelEvent,
+  RouterPorts,
+  SpeedSample,
+  TokenLogProb,
+} from './ports.ts';
 import { ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
-import type { FinishReason, Model, Timing, Usage } from './types.ts';
+import type { FinishReason, MeasuredSpeed, Model, Timing, Usage } from './types.ts';
 
 export const UNKNOWN_USAGE: Usage = {
   inputTokens: undefined,
@@ -137,4 +143,16 @@ export function noteSpeed(
     firstTokenMs: firstTokenMs - waitedMs,
     latencyMs: latencyMs - waitedMs,
   });
+}
+
+/** Speeds are kept as samples, so the measured rates are written as an answer that has them. */
+export function sampleOfSpeed(speed: MeasuredSpeed): SpeedSample {
+  const outputTokens = 100;
+  const { timeToFirstTokenMs: firstTokenMs } = speed;
+  return {
+    inputTokens: Math.round((speed.promptTokensPerSecond * firstTokenMs) / 1000),
+    outputTokens,
+    firstTokenMs,
+    latencyMs: firstTokenMs + ((outputTokens - 1) / speed.outputTokensPerSecond) * 1000,
+  };
 }

@@ -1,8 +1,8 @@
 /** Work on a local model that a person starts: fetching its file, and measuring it on this machine. */
 import type { App } from '../../compose.ts';
-import type { SpeedSample } from '../../core/ports.ts';
+import { sampleOfSpeed } from '../../core/modelCall.ts';
 import type { Translate } from '../../core/translate.ts';
-import type { LocalModel, MeasuredSpeed } from '../../core/types.ts';
+import type { LocalModel } from '../../core/types.ts';
 import type { DoneResult, DownloadProgress } from '../../protocol.ts';
 import { retold } from '../wire/retold.ts';
 
@@ -77,7 +77,7 @@ export async function probeModel(
   if (probed.kind === 'failed') {
     return { kind: 'failed', message: retold(probed.failure.message, t) };
   }
-  app.ports.speeds.record(app.local.identity(model), sampleOf(probed.speed));
+  app.ports.speeds.record(app.local.identity(model), sampleOfSpeed(probed.speed));
   const { promptTokensPerSecond, outputTokensPerSecond, timeToFirstTokenMs } = probed.speed;
   return {
     kind: 'done',
@@ -106,17 +106,5 @@ function notLocal(app: App, modelId: string, t: Translate): DoneResult {
       known: known.map(({ id }) => id).join(', '),
       model: modelId,
     }),
-  };
-}
-
-/** Speeds are kept as samples, so the measured rates are written as an answer that has them. */
-function sampleOf(speed: MeasuredSpeed): SpeedSample {
-  const outputTokens = 100;
-  const { timeToFirstTokenMs: firstTokenMs } = speed;
-  return {
-    inputTokens: Math.round((speed.promptTokensPerSecond * firstTokenMs) / 1000),
-    outputTokens,
-    firstTokenMs,
-    latencyMs: firstTokenMs + ((outputTokens - 1) / speed.outputTokensPerSecond) * 1000,
   };
 }
