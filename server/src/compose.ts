@@ -97,7 +97,7 @@ export interface App {
   ledgerProblem(): string | undefined;
   limits(scope?: BudgetScope): BudgetLimits;
   /** All budgets that hold for a session and a workspace; `tightest` says which one binds. */
-  budget(scope?: BudgetScope): BudgetState;
+  budget(scope?: BudgetScope): Promise<BudgetState>;
   readonly reports: AppReports;
   /** Rejects with a sentence when the ledger can't keep it. */
   recordOutcome(promptId: string, verdict: Verdict): Promise<void>;

@@ -40,12 +40,12 @@ describe('the composed program', () => {
   });
 
   test('a cloud answer is settled at the usage told, and the month shows it', async () => {
-    const before = real.app.router.spend();
+    const before = await real.app.router.spend();
     const answer = answerOf(await collect(real.app.router, promptOf('Plan it.', cloud)));
     assert.equal(answer.text, CLOUD_TEXT);
     // gpt-6-sol: 200 input tokens at 2 USD and 30 output tokens at 10 USD per million.
     assert.equal(answer.costNanoUsd, 700_000);
-    const spend = real.app.router.spend();
+    const spend = await real.app.router.spend();
     assert.equal(spend.budget.spentNanoUsd - before.budget.spentNanoUsd, 700_000);
     assert.equal(spend.budget.heldNanoUsd, 0);
   });

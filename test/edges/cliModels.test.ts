@@ -188,7 +188,7 @@ const report: SpendReport = {
   ],
 };
 
-const spending = { ledger: { spend: () => report } };
+const spending = { ledger: { spend: async () => report } };
 
 test('spend tells the month for people', async () => {
   const run = await cli(['spend'], { script: spending });
@@ -225,7 +225,7 @@ test('spend --json has dollars, and null where there is no limit', async () => {
   });
   const open = { ...report, budget: { ...report.budget, limitNanoUsd: undefined } };
   const unlimited = jsonOf(
-    await cli(['spend', '--json'], { script: { ledger: { spend: () => open } } }),
+    await cli(['spend', '--json'], { script: { ledger: { spend: async () => open } } }),
   );
   assert.deepEqual([unlimited['budget_usd'], unlimited['remaining_usd']], [null, null]);
 });

@@ -45,7 +45,7 @@ describe('while the program runs', () => {
       assert.deepEqual(app.configure(open), []);
       assert.equal(answerOf(await ask(`Plan it under ${name}.`)).text, CLOUD_TEXT);
     }
-    assert.equal(app.budget(HERE).narrower, undefined);
+    assert.equal((await app.budget(HERE)).narrower, undefined);
   });
 
   test('the key is used only for the base URL that it was given for', async () => {
@@ -126,16 +126,16 @@ describe('while the program runs', () => {
     const { app, dataDir } = real;
     const { promise, resolve } = Promise.withResolvers<void>();
     t.after(app.onLedgerChanged(resolve));
-    const before = app.reports.month().total.answers;
+    const before = (await app.reports.month()).total.answers;
     const other = await createApp({ dataDir, apiKey: TEST_KEY, baseUrl: url });
     t.after(() => other.close());
     const prompt = promptOf('What does the other window say?', cloud);
     answerOf(await collect(other.router, { ...prompt, id: 'from-the-other-window' }));
     await other.recordOutcome('from-the-other-window', 'up');
     await promise;
-    assert.equal(app.reports.month().total.answers, before + 1);
-    assert.equal(app.reports.month().verdicts.up, 1);
-    const trace = app.reports.trace('from-the-other-window');
+    assert.equal((await app.reports.month()).total.answers, before + 1);
+    assert.equal((await app.reports.month()).verdicts.up, 1);
+    const trace = await app.reports.trace('from-the-other-window');
     assert.deepEqual(trace?.verdicts, ['up']);
     assert.equal(trace?.trace.attempts?.[0]?.priceRowId?.startsWith('gpt-6-sol@'), true);
 
@@ -146,8 +146,13 @@ describe('while the program runs', () => {
       answer: CLOUD_TEXT,
       line: 'cloud',
     });
-    const { month } = app.reports.month().budget;
-    const found = app.reports.routes({ month, search: 'other window say', offset: 0, limit: 5 });
+    const { month } = (await app.reports.month()).budget;
+    const found = await app.reports.routes({
+      month,
+      search: 'other window say',
+      offset: 0,
+      limit: 5,
+    });
     assert.deepEqual(
       found.rows.map(({ promptId }) => promptId),
       ['from-the-other-window'],

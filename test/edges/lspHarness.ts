@@ -239,9 +239,9 @@ function scriptedApp(
     limits,
     budget: () => ports.ledger.budget(limits()),
     reports: {
-      month: () => monthOf(scripted, limits()),
-      routes: () => ({ total: 0, rows: [] }),
-      trace: () => undefined,
+      month: async () => await monthOf(scripted, limits()),
+      routes: async () => ({ total: 0, rows: [] }),
+      trace: async () => undefined,
       export: async (month, format) => `${month} as ${format}\n`,
     },
     async recordOutcome(promptId, verdict) {
@@ -262,10 +262,10 @@ function scriptedApp(
   };
 }
 
-function monthOf(
+async function monthOf(
   scripted: ReturnType<typeof scriptedRouter>,
   limits: { readonly monthlyNanoUsd: ReturnType<typeof nanoUsd> | undefined },
-): MonthReport {
+): Promise<MonthReport> {
   const sums = {
     answers: scripted.records.length + 1,
     costNanoUsd: nanoUsd(scripted.records.reduce((sum, one) => sum + one.costNanoUsd, 0)),
@@ -274,7 +274,7 @@ function monthOf(
     unknownSavings: 0,
   };
   return {
-    budget: scripted.ports.ledger.budget(limits),
+    budget: await scripted.ports.ledger.budget(limits),
     months: ['2026-11'],
     total: sums,
     days: [],

@@ -50,9 +50,10 @@ test('the budget with the least left binds, and says so', async (t) => {
   assert.equal(await spend(2, { sessionId: 's5' }), 'day');
   assert.equal(await spend(1, { sessionId: 's5' }), 'paid');
   assert.deepEqual(
-    ledger
-      .budget(LIMITS, { sessionId: 's5', workspaceId: 'w2' })
-      .narrower?.map((one) => [one.period, one.spentNanoUsd]),
+    (await ledger.budget(LIMITS, { sessionId: 's5', workspaceId: 'w2' })).narrower?.map((one) => [
+      one.period,
+      one.spentNanoUsd,
+    ]),
     [
       ['day', usd(3)],
       ['session', usd(1)],
@@ -79,7 +80,7 @@ test('a raised or lifted limit holds at once, for every window', async (t) => {
   assert.equal((await other.reserve(request('b', 0.5), daily(1))).kind, 'exhausted');
   assert.equal((await other.reserve(request('b', 0.5), daily(1.5))).kind, 'held');
   assert.equal((await ledger.reserve(request('c', 5), daily(undefined))).kind, 'held');
-  assert.deepEqual(other.budget(daily(2)).narrower?.[0]?.heldNanoUsd, usd(6.5));
+  assert.deepEqual((await other.budget(daily(2))).narrower?.[0]?.heldNanoUsd, usd(6.5));
 });
 
 test('holds of several windows never pass a narrower limit together', async (t) => {

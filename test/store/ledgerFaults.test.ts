@@ -76,7 +76,7 @@ test('a damaged ledger is set aside whole and stays closed until a person acts',
     await expectUnavailable(path, /was damaged and set aside/);
     renameSync(join(dirname(path), name), join(dirname(path), 'kept elsewhere'));
     const fresh = await openAt(path);
-    assert.equal(fresh.budget(ONE_DOLLAR).spentNanoUsd, 0);
+    assert.equal((await fresh.budget(ONE_DOLLAR)).spentNanoUsd, 0);
     await fresh.close();
   }
 });
@@ -135,7 +135,7 @@ test('what the mirror knows is still reported', async (t) => {
   const path = await usedLedger(t);
   rmSync(path);
   const opened = await openLedger({ path, clock: clockAt(NOVEMBER), newId: randomUUID });
-  assert.equal(opened.ledger.budget(ONE_DOLLAR).spentNanoUsd, usd(0.4));
+  assert.equal((await opened.ledger.budget(ONE_DOLLAR)).spentNanoUsd, usd(0.4));
 });
 
 test('a torn mirror does not close a sound ledger and is written anew', async (t) => {
@@ -180,7 +180,7 @@ test('a ledger locked by another program is waited for, then refused', async (t)
   const refused = await ledger.reserve(request('x', 0.1), ONE_DOLLAR);
   assert.match(refused.kind === 'unavailable' ? refused.why : '', /keeps it locked/);
   await assert.rejects(ledger.dispatch('x'), /keeps it locked/);
-  assert.equal(ledger.budget(ONE_DOLLAR).spentNanoUsd, usd(0.4));
+  assert.equal((await ledger.budget(ONE_DOLLAR)).spentNanoUsd, usd(0.4));
 
   const waiting = ledger.reserve(request('x', 0.1), ONE_DOLLAR);
   other.exec('COMMIT');
@@ -209,7 +209,7 @@ test('a write that the disk refuses is a reason, and what was booked stays', {
   const settled = reports.filter(({ kind }) => kind === 'settled').length;
   assert.ok(settled > 5, `${settled}`);
   const cut = [...ledger.events()].filter(({ kind }) => kind === 'settled_at_bound').length;
-  const { spentNanoUsd, heldNanoUsd } = ledger.budget(ONE_DOLLAR);
+  const { spentNanoUsd, heldNanoUsd } = await ledger.budget(ONE_DOLLAR);
   assert.equal(heldNanoUsd, 0);
   assert.equal(spentNanoUsd, usd(0.4) + settled * usd(0.0005) + cut * usd(0.001));
 });

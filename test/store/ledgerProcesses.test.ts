@@ -51,7 +51,7 @@ test('four processes that share one dollar make exactly ten calls of ten cents',
       10,
     );
     const ledger = await openAt(`${path}-${round}.sqlite`);
-    assert.equal(ledger.budget(ONE_DOLLAR).spentNanoUsd, usd(1));
+    assert.equal((await ledger.budget(ONE_DOLLAR)).spentNanoUsd, usd(1));
     assert.deepEqual(ledger.verify(), []);
     await ledger.close();
   }
@@ -63,18 +63,18 @@ test('holds of a living process stay; once it is killed the next opener ends the
   await reportOf(worker);
   const early = await openAt(path);
   t.after(() => early.close());
-  const balance = () => {
-    const { spentNanoUsd, heldNanoUsd } = early.budget(ONE_DOLLAR);
+  const balance = async () => {
+    const { spentNanoUsd, heldNanoUsd } = await early.budget(ONE_DOLLAR);
     return [spentNanoUsd, heldNanoUsd];
   };
-  assert.deepEqual(balance(), [0, usd(0.5)]);
+  assert.deepEqual(await balance(), [0, usd(0.5)]);
   assert.equal((await early.reserve(request('a', 0.6), ONE_DOLLAR)).kind, 'exhausted');
-  assert.deepEqual(balance(), [0, usd(0.5)]);
+  assert.deepEqual(await balance(), [0, usd(0.5)]);
 
   await killed(worker);
   const next = await openAt(path);
   t.after(() => next.close());
-  assert.deepEqual(balance(), [usd(0.3), 0]);
+  assert.deepEqual(await balance(), [usd(0.3), 0]);
   const ends = [...next.events()].slice(-2).map(({ kind, reservationId }) => [reservationId, kind]);
   assert.deepEqual(Object.fromEntries(ends), { 'only held': 'voided', sent: 'settled_at_bound' });
   assert.deepEqual(next.verify(), []);
@@ -90,7 +90,7 @@ test('a process that needs the room ends the holds of a dead one by itself', asy
   assert.equal((await ledger.reserve(request('a', 0.7), ONE_DOLLAR)).kind, 'exhausted');
   await killed(worker);
   assert.equal((await ledger.reserve(request('a', 0.7), ONE_DOLLAR)).kind, 'held');
-  const { spentNanoUsd, heldNanoUsd } = ledger.budget(ONE_DOLLAR);
+  const { spentNanoUsd, heldNanoUsd } = await ledger.budget(ONE_DOLLAR);
   assert.deepEqual([spentNanoUsd, heldNanoUsd], [usd(0.3), usd(0.7)]);
 });
 
@@ -113,7 +113,7 @@ test('a process killed at any moment loses nothing that it had settled', async (
   const ledger = await openAt(path);
   t.after(() => ledger.close());
   assert.deepEqual(ledger.verify(), []);
-  assert.equal(ledger.budget(ONE_DOLLAR).heldNanoUsd, 0);
+  assert.equal((await ledger.budget(ONE_DOLLAR)).heldNanoUsd, 0);
   const booked = new Set(
     [...ledger.events()].flatMap(({ kind, reservationId }) =>
       kind === 'settled' && reservationId !== null ? [reservationId] : [],

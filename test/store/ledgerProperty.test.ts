@@ -182,7 +182,7 @@ async function live(path: string, steps: readonly Step[]): Promise<void> {
       }
     }
     const limit = nanoUsd(1000);
-    const state = ledger.budget(
+    const state = await ledger.budget(
       {
         monthlyNanoUsd: undefined,
         dailyNanoUsd: limit,

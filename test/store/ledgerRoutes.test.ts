@@ -46,8 +46,8 @@ test('a month is summed by day, model, task, place and reason, unknown savings a
   await ledger.reserve(request('r', 0.5), LIMITS);
   await ledger.dispatch('r');
   await ledger.settle('r', bill(0.25));
-  const report = ledger.reports.month(LIMITS, '2026-11');
-  assert.deepEqual(report.budget, ledger.budget(LIMITS));
+  const report = await ledger.reports.month(LIMITS, '2026-11');
+  assert.deepEqual(report.budget, await ledger.budget(LIMITS));
   assert.deepEqual(report.months, ['2026-11', '2026-10']);
   assert.deepEqual(report.total, {
     answers: 4,
@@ -84,15 +84,15 @@ test('a month is summed by day, model, task, place and reason, unknown savings a
     ['prompt_complexity_high', 3, 7000],
     ['budget_exhausted', 1, 1000],
   ]);
-  const october = ledger.reports.month(LIMITS, '2026-10');
+  const october = await ledger.reports.month(LIMITS, '2026-10');
   assert.deepEqual([october.total.answers, october.budget.spentNanoUsd], [1, 0]);
-  assert.equal(ledger.reports.month(LIMITS, '2020-01').total.answers, 0);
+  assert.equal((await ledger.reports.month(LIMITS, '2020-01')).total.answers, 0);
 });
 
 test('the sums are those of the spend report', async (t) => {
   const { ledger } = await november(t);
-  const spend = ledger.spend(LIMITS);
-  const { total, budget } = ledger.reports.month(LIMITS);
+  const spend = await ledger.spend(LIMITS);
+  const { total, budget } = await ledger.reports.month(LIMITS);
   assert.deepEqual(
     [spend.budget, spend.answers, spend.savedNanoUsd, spend.unknownSavings],
     [budget, total.answers, total.savedNanoUsd, total.unknownSavings],
@@ -123,7 +123,7 @@ test('routes come newest first, by page, filter and search', async (t) => {
     [{ search: ' ' }, 4, 'edcb'],
   ];
   for (const [query, total, ids] of rows) {
-    const page = ledger.reports.routes({ month: '2026-11', offset: 0, limit: 10, ...query });
+    const page = await ledger.reports.routes({ month: '2026-11', offset: 0, limit: 10, ...query });
     const got = page.rows.map(({ promptId }) => promptId).join('');
     assert.deepEqual([page.total, got], [total, ids], JSON.stringify(query));
   }
@@ -131,7 +131,7 @@ test('routes come newest first, by page, filter and search', async (t) => {
 
 test('a row and a trace say what was recorded, and no more', async (t) => {
   const { ledger } = await november(t);
-  const { rows } = ledger.reports.routes({ month: '2026-11', offset: 2, limit: 1 });
+  const { rows } = await ledger.reports.routes({ month: '2026-11', offset: 2, limit: 1 });
   assert.deepEqual(rows, [
     {
       promptId: 'c',
@@ -154,10 +154,10 @@ test('a row and a trace say what was recorded, and no more', async (t) => {
       workspaceId: undefined,
     },
   ]);
-  const found = ledger.reports.trace('c');
+  const found = await ledger.reports.trace('c');
   assert.equal(found?.trace.route?.trace.task, 'explain');
   assert.equal(found?.record.promptId, 'c');
-  assert.equal(ledger.reports.trace('nobody'), undefined);
+  assert.equal(await ledger.reports.trace('nobody'), undefined);
 });
 
 test('a verdict is kept once, counted by month and shown with its route', async (t) => {
@@ -171,9 +171,9 @@ test('a verdict is kept once, counted by month and shown with its route', async 
     ['nobody', 'down'],
   ] as const;
   for (const [promptId, verdict] of given) await ledger.judge(promptId, verdict);
-  const { verdicts } = ledger.reports.month(LIMITS, '2026-11');
+  const { verdicts } = await ledger.reports.month(LIMITS, '2026-11');
   assert.deepEqual([verdicts.up, verdicts.kept, verdicts.down, verdicts.dismissed], [2, 1, 0, 0]);
-  assert.deepEqual(ledger.reports.trace('c')?.verdicts, ['up', 'kept']);
+  assert.deepEqual((await ledger.reports.trace('c'))?.verdicts, ['up', 'kept']);
 });
 
 test('an export has every row, oldest first, and runs no formula', async (t) => {
@@ -208,6 +208,6 @@ test('a listener is told of what another window wrote, and not of its own', asyn
   await other.record(routed('theirs', NOVEMBER, { task: 'math', ...local }));
   await promise;
   assert.equal(told, 1);
-  assert.equal(ledger.reports.month(LIMITS).total.answers, 6);
+  assert.equal((await ledger.reports.month(LIMITS)).total.answers, 6);
   stop();
 });

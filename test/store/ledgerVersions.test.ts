@@ -24,7 +24,7 @@ test('money of the first version counts by month and by day, and the chain still
   db.close();
   const ledger = await openAt(path);
   assert.deepEqual(ledger.verify(), []);
-  const state = ledger.budget(DAY(1));
+  const state = await ledger.budget(DAY(1));
   assert.equal(state.spentNanoUsd, usd(0.375));
   const [day] = state.narrower ?? [];
   assert.deepEqual(day, {
@@ -47,7 +47,7 @@ test('answers of the first version are in the reports', async (t) => {
   db.close();
   const ledger = await openAt(path);
   t.after(() => ledger.close());
-  const { total, byTask, byModel } = ledger.reports.month(NONE, '2026-11');
+  const { total, byTask, byModel } = await ledger.reports.month(NONE, '2026-11');
   assert.deepEqual(
     [total.answers, total.costNanoUsd, total.savedNanoUsd, total.unknownSavings],
     [3, 1000, 500, 2],
@@ -58,7 +58,7 @@ test('answers of the first version are in the reports', async (t) => {
     'none',
     'small',
   ]);
-  const { rows } = ledger.reports.routes({ month: '2026-11', offset: 0, limit: 10 });
+  const { rows } = await ledger.reports.routes({ month: '2026-11', offset: 0, limit: 10 });
   assert.deepEqual(
     rows.map(({ promptId, reasonCode }) => [promptId, reasonCode]),
     [
@@ -85,7 +85,7 @@ test('a process of the first version that still has the file open keeps the new 
   const ledger = await openAt(path);
   const asked = request('before', 0, { boundNanoUsd: nanoUsd(500), sessionId: 's' });
   assert.deepEqual(await ledger.reserve(asked, NONE), { kind: 'held' });
-  const before = ledger.reports.month(NONE, '2026-11').total.answers;
+  const before = (await ledger.reports.month(NONE, '2026-11')).total.answers;
   insert.run('after');
   end.run('before');
   end.run('after');
@@ -93,7 +93,7 @@ test('a process of the first version that still has the file open keeps the new 
   month.run();
   db.exec(`UPDATE balances SET held_nano_usd = 0 WHERE scope = 'month'`);
   const session = { ...NONE, sessionNanoUsd: usd(1) };
-  const [counted] = ledger.budget(session, { sessionId: 's' }).narrower ?? [];
+  const [counted] = (await ledger.budget(session, { sessionId: 's' })).narrower ?? [];
   assert.deepEqual([counted?.spentNanoUsd, counted?.heldNanoUsd], [300, 0]);
   record.run(
     JSON.stringify({
@@ -112,11 +112,11 @@ test('a process of the first version that still has the file open keeps the new 
       trace: '{}',
     }),
   );
-  assert.equal(ledger.reports.month(NONE, '2026-11').total.answers, before + 1);
+  assert.equal((await ledger.reports.month(NONE, '2026-11')).total.answers, before + 1);
   await ledger.close();
   // The short check holds every counter against the sum of its reservations.
   const again = await openAt(path);
-  assert.equal(again.budget(NONE).heldNanoUsd, 0);
+  assert.equal((await again.budget(NONE)).heldNanoUsd, 0);
   await again.close();
 });
 

@@ -212,7 +212,7 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
     return next.state;
   };
   const ledger: Ledger = {
-    budget,
+    budget: async (limits) => budget(limits),
     async reserve({ id, boundNanoUsd }, limits) {
       const state = budget(limits);
       if (!fits(state, boundNanoUsd)) return { kind: 'exhausted', state };
@@ -229,15 +229,15 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
     async record(answer) {
       records.push(answer);
     },
-    spend: (limits) => ({
+    spend: async (limits) => ({
       budget: budget(limits),
       answers: records.length,
       savedNanoUsd: 0,
       unknownSavings: 0,
       rows: [],
     }),
-    frozen: () => false,
-    answered: (promptId) => records.some((record) => record.promptId === promptId),
+    frozenModels: async () => new Set(),
+    answered: async (promptId) => records.some((record) => record.promptId === promptId),
     ...script.ledger,
   };
 

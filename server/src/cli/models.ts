@@ -13,11 +13,12 @@ export async function listModels(session: Session): Promise<number> {
   const { io } = session;
   return await withApp(session, async (app) => {
     const { models, defaults } = app.catalogue.registry();
+    const frozen = await app.ports.ledger.frozenModels();
     const rows = models.map((model) => [
       model.id,
       model.tier,
       model.provider,
-      stateOf(app, model),
+      stateOf(app, model, frozen.has(model.id)),
       priceOf(model, app.catalogue.price(model.id, app.ports.clock.now())),
       speedOf(app, model),
     ]);
@@ -119,10 +120,10 @@ function downloadHint(failed: Failure, id: string): string | undefined {
   return failed.code === 'model_missing' ? `cost-aware-router models download ${id}` : undefined;
 }
 
-function stateOf(app: App, model: Model): string {
+function stateOf(app: App, model: Model, frozen: boolean): string {
   if (!model.enabled) return 'disabled';
   const cloud = model.provider !== 'local';
-  if (cloud && app.ports.ledger.frozen(model.id)) return 'frozen';
+  if (cloud && frozen) return 'frozen';
   const state = (cloud ? app.ports.cloud : app.ports.local).availability(model);
   switch (state.kind) {
     case 'ready':

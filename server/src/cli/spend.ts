@@ -17,7 +17,7 @@ export async function spend(session: Session, flags: SpendFlags): Promise<number
   return await withApp(session, async (app) => {
     const registry = app.catalogue.registry();
     const baseline = app.settings().baseline ?? registry.defaults.baseline;
-    const report = app.router.spend();
+    const report = await app.router.spend();
     await writeLine(
       io.stdout,
       flags.json === true

@@ -55,7 +55,8 @@ export function createDecide(options: RouterOptions): Decide {
     const limits: BudgetLimits = assumeAvailable
       ? { monthlyNanoUsd: undefined }
       : limitsOf(settings, scope);
-    const budget = ports.ledger.budget(limits, scope);
+    const budget = await ports.ledger.budget(limits, scope);
+    const frozen = await ports.ledger.frozenModels();
     const features = featuresOf(prompt);
     const scores = new Map<string, Score>();
     const scoreOf = (model: Model): Score => {
@@ -84,7 +85,9 @@ export function createDecide(options: RouterOptions): Decide {
       failed?: ReadonlyMap<string, string>,
     ): ModelEstimate => ({
       model,
-      availability: assumeAvailable ? { kind: 'ready' } : availabilityOf(model, ports, failed),
+      availability: assumeAvailable
+        ? { kind: 'ready' }
+        : availabilityOf(model, ports, failed, frozen),
       score: scoreOf(model).value,
       inputTokens,
       inputBound,
@@ -218,10 +221,11 @@ function availabilityOf(
   model: Model,
   ports: RouterPorts,
   failed: ReadonlyMap<string, string> | undefined,
+  frozen: ReadonlySet<string>,
 ): Availability {
   const why = failed?.get(model.id);
   if (why !== undefined) return { kind: 'unavailable', why };
-  if (model.provider !== 'local' && ports.ledger.frozen(model.id)) {
+  if (model.provider !== 'local' && frozen.has(model.id)) {
     return { kind: 'unavailable', why: 'frozen: a bill of this model passed its bound' };
   }
   return portOf(model, ports).availability(model);

@@ -217,7 +217,7 @@ export interface SpendReport {
 
 /** Money. Every method is durable when it returns. A ledger that can't be trusted answers `unavailable` and closes the cloud tier. */
 export interface Ledger {
-  budget(limits: BudgetLimits, scope?: BudgetScope): BudgetState;
+  budget(limits: BudgetLimits, scope?: BudgetScope): Promise<BudgetState>;
   /** Checks every limit and holds the bound in one transaction. */
   reserve(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
   /** Marks that the call is about to leave; must be durable before the first byte does. */
@@ -226,10 +226,10 @@ export interface Ledger {
   settle(reservationId: string, settlement: Settlement): Promise<NanoUsd>;
   record(answer: AnswerRecord): Promise<void>;
   /** Whether a prompt of this id has been recorded; an id is answered once. */
-  answered(promptId: string): boolean;
-  spend(limits: BudgetLimits): SpendReport;
-  /** A model whose bill once passed its bound is frozen until a person lifts it. */
-  frozen(modelId: string): boolean;
+  answered(promptId: string): Promise<boolean>;
+  spend(limits: BudgetLimits): Promise<SpendReport>;
+  /** Models whose bill once passed its bound; each is frozen until a person lifts it. */
+  frozenModels(): Promise<ReadonlySet<string>>;
 }
 
 // The cache ------------------------------------------------------------------------------------------------------

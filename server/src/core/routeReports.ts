@@ -101,9 +101,9 @@ export type ExportFormat = 'csv' | 'jsonl';
 /** The past of a ledger. Every method reads; one that nothing has changed for answers from memory. */
 export interface RouteReports {
   /** @param month the current one when absent */
-  month(limits: BudgetLimits, month?: string): MonthReport;
-  routes(query: RoutesQuery): RoutePage;
-  trace(promptId: string): StoredRoute | undefined;
+  month(limits: BudgetLimits, month?: string): Promise<MonthReport>;
+  routes(query: RoutesQuery): Promise<RoutePage>;
+  trace(promptId: string): Promise<StoredRoute | undefined>;
   /** A month's rows, oldest first; traces are left out. */
   export(month: string, format: ExportFormat): Promise<string>;
 }

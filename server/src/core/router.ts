@@ -19,7 +19,7 @@ export interface Router {
   /** Answers. Ends with exactly one `answer-end` or `answer-failed`, soon after `signal` aborts too. */
   answer(prompt: Prompt, signal: AbortSignal): AsyncGenerator<RouterEvent, void>;
   /** This month's money, under the limits of the settings in force. */
-  spend(): SpendReport;
+  spend(): Promise<SpendReport>;
   /** Resolves when cancelled streams are settled; await it before the process ends. */
   idle(): Promise<void>;
 }
@@ -44,15 +44,14 @@ export function createRouter(options: RouterOptions): Router {
   return {
     decide: async (prompt, decideOptions) => (await decide(prompt, decideOptions)).decision,
     async *answer(prompt, signal) {
-      if (inFlight.has(prompt.id) || ports.ledger.answered(prompt.id)) {
-        const message = `expected a new request id, got ${prompt.id}, which was used before`;
-        const repeated = failure('duplicate_request', message);
-        yield failedEvent(repeated, undefined);
+      if (inFlight.has(prompt.id)) {
+        yield usedBefore(prompt.id);
         return;
       }
       inFlight.add(prompt.id);
       try {
-        yield* answerOnce(prompt, signal);
+        if (await ports.ledger.answered(prompt.id)) yield usedBefore(prompt.id);
+        else yield* answerOnce(prompt, signal);
       } finally {
         inFlight.delete(prompt.id);
       }
@@ -78,6 +77,11 @@ export function createRouter(options: RouterOptions): Router {
     yield { type: 'route-decided', route: decided.decision.route };
     yield* answerRouted(decided, decided.decision.route, deps, startedMs, signal);
   }
+}
+
+function usedBefore(promptId: string): RouterEvent {
+  const message = `expected a new request id, got ${promptId}, which was used before`;
+  return failedEvent(failure('duplicate_request', message), undefined);
 }
 
 /** A prompt that was turned away before any model was asked. */

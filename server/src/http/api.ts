@@ -128,8 +128,10 @@ export function createApi(deps: ApiDeps): Api {
     if (decision.kind === 'refused') return refuse(refusalOf(decision));
     return Response.json(legacyReplyOf(decision.route, prompt));
   });
-  app.openapi(routes.spend, () => Response.json(spendOf(router.spend(), roles().baseline)));
-  app.openapi(routes.models, () => Response.json(modelsOf(ports, roles())));
+  app.openapi(routes.spend, async () =>
+    Response.json(spendOf(await router.spend(), roles().baseline)),
+  );
+  app.openapi(routes.models, async () => Response.json(await modelsOf(ports, roles())));
   app.openapi(routes.health, () => Response.json({ status: 'ok', version: deps.version }));
   app.openapi(routes.openapi, () => Response.json(description()));
   app.openapi(routes.docs, () => docsPage(description()));

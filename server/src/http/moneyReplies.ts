@@ -137,16 +137,22 @@ type ModelPorts = Pick<
 >;
 export type Roles = Registry['defaults'];
 
-export function modelsOf(ports: ModelPorts, roles: Roles): z.infer<typeof modelsReply> {
+export async function modelsOf(
+  ports: ModelPorts,
+  roles: Roles,
+): Promise<z.infer<typeof modelsReply>> {
+  const frozen = await ports.ledger.frozenModels();
   return {
-    models: ports.catalogue.registry().models.map((model) => modelOf(model, ports)),
+    models: ports.catalogue
+      .registry()
+      .models.map((model) => modelOf(model, ports, frozen.has(model.id))),
     roles: { ...roles },
   };
 }
 
-function modelOf(model: Model, ports: ModelPorts) {
+function modelOf(model: Model, ports: ModelPorts, isFrozen: boolean) {
   const port = model.provider === 'local' ? ports.local : ports.cloud;
-  const frozen = model.provider !== 'local' && ports.ledger.frozen(model.id);
+  const frozen = model.provider !== 'local' && isFrozen;
   const availability = port.availability(model);
   const row = ports.catalogue.price(model.id, ports.clock.now());
   const measured = ports.speeds.get(port.identity(model));

@@ -24,8 +24,12 @@ import { budgetMoney, dayText, moneyOf, savedText } from './wire/texts.ts';
 /** No page is longer, whatever a client asks for. */
 const MAX_ROWS = 500;
 
-export function reportWire(app: App, month: string | undefined, language: Language): ReportWire {
-  const report = app.reports.month(month);
+export async function reportWire(
+  app: App,
+  month: string | undefined,
+  language: Language,
+): Promise<ReportWire> {
+  const report = await app.reports.month(month);
   const { budget, total } = report;
   const { t } = language;
   const names = labelOf(app.catalogue.registry());
@@ -48,16 +52,20 @@ export function reportWire(app: App, month: string | undefined, language: Langua
     byModel: report.byModel.map((row) => groupWire(modelName(row.modelId, names, t), row, t)),
     byTask: report.byTask.map((row) => groupWire(t(row.task), row, t)),
     pricesAsOf: pricesAsOf(app, language),
-    models: modelCards(app, t),
+    models: await modelCards(app, t),
   };
 }
 
-export function routesPage(app: App, params: RoutesParams, language: Language): RoutesPage {
+export async function routesPage(
+  app: App,
+  params: RoutesParams,
+  language: Language,
+): Promise<RoutesPage> {
   const offset = Math.max(0, Math.trunc(params.offset));
   const limit = Math.min(MAX_ROWS, Math.max(0, Math.trunc(params.limit)));
-  const month = params.month ?? app.budget().month;
+  const month = params.month ?? (await app.budget()).month;
   const { served, modelId, reason, search } = params;
-  const found = app.reports.routes({
+  const found = await app.reports.routes({
     month,
     ...(served === undefined ? {} : { served }),
     ...(modelId === undefined ? {} : { modelId }),
@@ -75,8 +83,12 @@ export function routesPage(app: App, params: RoutesParams, language: Language): 
   };
 }
 
-export function routeTrace(app: App, promptId: string, t: Translate): TraceWire | null {
-  const stored = app.reports.trace(promptId);
+export async function routeTrace(
+  app: App,
+  promptId: string,
+  t: Translate,
+): Promise<TraceWire | null> {
+  const stored = await app.reports.trace(promptId);
   if (stored === undefined) return null;
   return storedTraceWire(stored, labelOf(app.catalogue.registry()), t);
 }

@@ -20,9 +20,13 @@ export interface StatusInput {
   readonly notices: readonly string[];
 }
 
-export function statusOf(app: App, input: StatusInput, language: Language): StatusWire {
-  const report = app.reports.month();
-  const budget = app.budget(input.scope);
+export async function statusOf(
+  app: App,
+  input: StatusInput,
+  language: Language,
+): Promise<StatusWire> {
+  const report = await app.reports.month();
+  const budget = await app.budget(input.scope);
   const missing = missingOf(app, language);
   const level = levelOf(app, budget);
   const { limitNanoUsd } = budget;
@@ -45,7 +49,7 @@ export function statusOf(app: App, input: StatusInput, language: Language): Stat
     budget: limitNanoUsd === undefined ? null : budgetMoney(limitNanoUsd),
     resetDate: dayText(resetDate(budget.month), language.tag),
     pricesAsOf: pricesAsOf(app, language),
-    lastReason: input.lastReason ?? lastRecorded(app, budget.month, language),
+    lastReason: input.lastReason ?? (await lastRecorded(app, budget.month, language)),
     missing,
     notices: input.notices.map((notice) => retold(notice, language.t)),
   };
@@ -189,8 +193,9 @@ function isReady(app: App, model: Model): boolean {
   return port.availability(model).kind === 'ready';
 }
 
-function lastRecorded(app: App, month: string, { t }: Language): string {
-  const [last] = app.reports.routes({ month, offset: 0, limit: 1 }).rows;
+async function lastRecorded(app: App, month: string, { t }: Language): Promise<string> {
+  const { rows } = await app.reports.routes({ month, offset: 0, limit: 1 });
+  const [last] = rows;
   if (last === undefined) return '';
   return sentenceOfText(last.reason, labelOf(app.catalogue.registry()), t);
 }

@@ -7,7 +7,7 @@ import type { LiveApp } from './liveApp.ts';
 import { statusOf, statusWithoutApp } from './status.ts';
 
 export interface StatusFeed {
-  now(): StatusWire;
+  now(): Promise<StatusWire>;
   /** Something may have changed. Several changes at once make one message. */
   changed(): void;
   /** Whose session and workspace the budgets are to be told for. */
@@ -36,8 +36,9 @@ export function createStatusFeed(options: StatusFeedOptions): StatusFeed {
   let lastReason: string | undefined;
   let sent = '';
   let gathering: NodeJS.Timeout | undefined;
+  let pushing = Promise.resolve();
 
-  function now(): StatusWire {
+  async function now(): Promise<StatusWire> {
     const state = live.state();
     const notices = live.notices();
     const language = options.language();
@@ -46,13 +47,12 @@ export function createStatusFeed(options: StatusFeedOptions): StatusFeed {
     }
     const [newest] = [...running.values()].filter((one) => one !== null).reverse();
     const input = { scope, running: newest ?? null, lastReason, notices };
-    return statusOf(state.app, input, language);
+    return await statusOf(state.app, input, language);
   }
 
-  function push(): void {
-    gathering = undefined;
+  async function push(): Promise<void> {
     try {
-      const status = now();
+      const status = await now();
       const text = JSON.stringify(status);
       if (text === sent) return;
       sent = text;
@@ -65,7 +65,11 @@ export function createStatusFeed(options: StatusFeedOptions): StatusFeed {
   }
 
   function changed(): void {
-    gathering ??= setTimeout(push, GATHER_MS);
+    gathering ??= setTimeout(() => {
+      gathering = undefined;
+      // One after the other, so that an older reading is never sent after a newer one.
+      pushing = pushing.then(push);
+    }, GATHER_MS);
   }
 
   const clockwork = setInterval(changed, LOOK_AGAIN_MS);

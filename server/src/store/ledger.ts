@@ -159,7 +159,7 @@ export function closedLedger({ why, clock, spentNanoUsd = {} }: ClosedLedgerFact
     };
   }
   return {
-    budget,
+    budget: async (limits) => budget(limits),
     reserve: async () => ({ kind: 'unavailable', why }),
     dispatch: async () => {
       throw new LedgerUnavailableError(why);
@@ -168,8 +168,8 @@ export function closedLedger({ why, clock, spentNanoUsd = {} }: ClosedLedgerFact
       throw new LedgerUnavailableError(why);
     },
     record: async () => {},
-    spend: (limits) => ({ budget: budget(limits), ...NO_ANSWERS }),
-    frozen: () => false,
-    answered: () => false,
+    spend: async (limits) => ({ budget: budget(limits), ...NO_ANSWERS }),
+    frozenModels: async () => new Set(),
+    answered: async () => false,
   };
 }

@@ -149,7 +149,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   }
 
   const reports: RouteReports = {
-    month(limits, month) {
+    async month(limits, month) {
       const now = budget({ monthlyNanoUsd: limits.monthlyNanoUsd });
       const state =
         month === undefined || month === now.month
@@ -157,8 +157,8 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
           : { ...now, month, ...monthBalanceOf(month) };
       return { budget: state, ...reportOf(state.month) };
     },
-    routes: (query) => pageOf(query),
-    trace: (promptId) => routes.find(promptId),
+    routes: async (query) => pageOf(query),
+    trace: async (promptId) => routes.find(promptId),
     async export(month, format) {
       let text = exportHead(format);
       for (const page of routes.pages(month)) {
@@ -215,9 +215,9 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   }
 
   return {
-    budget,
-    frozen: (modelId) => frozenNow('').has(modelId),
-    answered(promptId) {
+    budget: async (limits, scope) => budget(limits, scope),
+    frozenModels: async () => frozenNow(''),
+    async answered(promptId) {
       try {
         return answers.has(promptId);
       } catch (error) {
@@ -226,7 +226,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
         return false;
       }
     },
-    spend(limits) {
+    async spend(limits) {
       const state = budget(limits);
       return { budget: state, ...sumsOf(state.month) };
     },

@@ -279,22 +279,25 @@ function verdictCounts(counts: ReadonlyMap<string, number>): Readonly<Record<Ver
 
 /** What a dashboard shows of a ledger that can't be read: the budget, and no routes. */
 export function closedReports(
-  budget: () => BudgetState,
-): Pick<RouteReports, 'routes' | 'trace' | 'export'> & { month(): MonthReport } {
+  budget: () => Promise<BudgetState>,
+): Pick<RouteReports, 'routes' | 'trace' | 'export'> & { month(): Promise<MonthReport> } {
   return {
-    month: () => ({
-      budget: budget(),
-      months: [budget().month],
-      total: NO_SUMS,
-      days: [],
-      byModel: [],
-      byTask: [],
-      byServed: [],
-      byReason: [],
-      verdicts: verdictCounts(new Map()),
-    }),
-    routes: () => ({ total: 0, rows: [] }),
-    trace: () => undefined,
+    async month() {
+      const state = await budget();
+      return {
+        budget: state,
+        months: [state.month],
+        total: NO_SUMS,
+        days: [],
+        byModel: [],
+        byTask: [],
+        byServed: [],
+        byReason: [],
+        verdicts: verdictCounts(new Map()),
+      };
+    },
+    routes: async () => ({ total: 0, rows: [] }),
+    trace: async () => undefined,
     export: async (_month, format) => exportHead(format),
   };
 }

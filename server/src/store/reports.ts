@@ -14,9 +14,9 @@ import { closedReports } from './ledgerRoutes.ts';
 /** The past, under the limits in force. Traces and rows are the ledger's own; prompts come from the history where it is on. */
 export interface AppReports {
   /** @param month `2026-11`; the current one when absent */
-  month(month?: string): MonthReport;
-  routes(query: Omit<RoutesQuery, 'alsoPromptIds'>): RoutePage;
-  trace(promptId: string): StoredRoute | undefined;
+  month(month?: string): Promise<MonthReport>;
+  routes(query: Omit<RoutesQuery, 'alsoPromptIds'>): Promise<RoutePage>;
+  trace(promptId: string): Promise<StoredRoute | undefined>;
   export(month: string, format: ExportFormat): Promise<string>;
 }
 
@@ -30,10 +30,10 @@ export function openReports(
   const { reports } = opened.ledger;
   return {
     month: (month) => reports.month(limits(), month),
-    routes(query) {
+    async routes(query) {
       const { search = '' } = query;
       const alsoPromptIds = search.trim() === '' ? [] : history.find(search.trim());
-      return reports.routes({ ...query, alsoPromptIds });
+      return await reports.routes({ ...query, alsoPromptIds });
     },
     trace: reports.trace,
     export: reports.export,

@@ -6,15 +6,16 @@ import type { ModelWire } from '../../protocol.ts';
 import { retold } from '../wire/retold.ts';
 import { rolesOf } from './roles.ts';
 
-export function modelCards(app: App, t: Translate): ModelWire[] {
+export async function modelCards(app: App, t: Translate): Promise<ModelWire[]> {
   const roles = rolesOf(app);
+  const frozen = await app.ports.ledger.frozenModels();
   return app.catalogue.registry().models.map((model) => ({
     id: model.id,
     label: model.label,
     tier: model.tier === 'cheap' ? 'local' : 'cloud',
     provider: model.provider,
     enabled: model.enabled,
-    ...stateOf(app, model, t),
+    ...stateOf(app, model, frozen.has(model.id), t),
     sizeBytes: model.provider === 'local' ? model.file.sizeBytes : null,
     price: priceText(app, model, t),
     speed: speedText(app, model, t),
@@ -24,10 +25,15 @@ export function modelCards(app: App, t: Translate): ModelWire[] {
   }));
 }
 
-function stateOf(app: App, model: Model, t: Translate): Pick<ModelWire, 'state' | 'detail'> {
+function stateOf(
+  app: App,
+  model: Model,
+  frozen: boolean,
+  t: Translate,
+): Pick<ModelWire, 'state' | 'detail'> {
   const cloud = model.provider !== 'local';
   if (!model.enabled) return { state: 'unavailable', detail: t('Not enabled in the registry.') };
-  if (cloud && app.ports.ledger.frozen(model.id)) {
+  if (cloud && frozen) {
     return { state: 'unavailable', detail: t('Frozen: a bill passed the bound it was held at.') };
   }
   const availability = (cloud ? app.ports.cloud : app.ports.local).availability(model);
