@@ -123,7 +123,7 @@ function examine(db: DatabaseSync, deps: LedgerDeps, newId: NewId): Distrust | u
   return inSnapshot(db, () => {
     const [finding] = checkAtOpening(db, sha256);
     if (finding !== undefined) return { why: finding, damaged: true };
-    const why = whyNotMirrored(files, before, mirrorOf(openBook(db, sha256)));
+    const why = whyNotMirrored(files, before, mirrorOf(openBook(db, sha256, () => false)));
     return why === undefined ? undefined : { why, damaged: false };
   });
 }

@@ -5,29 +5,21 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fits, isOpen } from '../core/budget.ts';
-import type {
-  BudgetLimits,
-  BudgetScope,
-  BudgetState,
-  Clock,
-  Ledger,
-  ReservationRequest,
-  ReserveResult,
-  Settlement,
-} from '../core/ports.ts';
+import { type Balances, balancesAt, stateUnder } from '../core/budgetsInForce.ts';
+import type { LedgerEvent } from '../core/ledgerAudit.ts';
+import { dispatchIn, endHoldsIn, reserveIn, settleIn, unfreezeIn } from '../core/ledgerRules.ts';
+import type { BudgetLimits, BudgetScope, BudgetState, Clock, Ledger } from '../core/ports.ts';
 import { exportHead, exportLines } from '../core/routeExport.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import { type Book, openBook } from './ledgerBook.ts';
-import { type Balances, balancesAt, stateUnder } from './ledgerBudgets.ts';
 import { checkFully } from './ledgerCheck.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, type Mirror, writeMirror } from './ledgerMirror.ts';
-import { openOwners } from './ledgerOwners.ts';
+import { enterOwner } from './ledgerOwners.ts';
 import { openAnswers, type StoredAnswer } from './ledgerReports.ts';
 import { openRoutes } from './ledgerRoutes.ts';
-import { eventsFrom, type LedgerEvent } from './ledgerRows.ts';
-import type { OwnerLock } from './ownerLock.ts';
+import { eventsFrom } from './ledgerRows.ts';
+import { isOwnerGone, type OwnerLock } from './ownerLock.ts';
 import { faultOf, fileId, inSnapshot, inTransaction, patiently } from './sqliteFile.ts';
 import { integer } from './sqliteRows.ts';
 
@@ -65,16 +57,12 @@ const HOUR_MS = 3_600_000;
 export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<LedgerFile> {
   const { files, clock, ownerId, sha256 } = deps;
   const patience = { limitMs: deps.busyRetryMs, sleep: deps.sleep, random: deps.random };
-  const { book, answers, routes, owners } = await patiently(patience, () =>
+  const { book, answers, routes } = await patiently(patience, () =>
     // Preparing a statement reads the schema, for which the file may be busy too.
     inSnapshot(db, () => {
-      const opened = openBook(db, sha256);
-      return {
-        book: opened,
-        answers: openAnswers(db),
-        routes: openRoutes(db),
-        owners: openOwners(db, opened, files.owners),
-      };
+      const isGone = (owner: string) => isOwnerGone(files.owners, owner);
+      const opened = openBook(db, sha256, isGone);
+      return { book: opened, answers: openAnswers(db), routes: openRoutes(db) };
     }),
   );
   const openedFile = fileId(files.ledger)?.id;
@@ -135,7 +123,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   const frozenNow = remembered((_: '') => book.frozenModels());
   const sumsOf = remembered((month: string) => answers.sums(month));
   const reportOf = remembered((month: string) => routes.month(month));
-  const monthBalanceOf = remembered((month: string) => book.balance(month));
+  const monthBalanceOf = remembered((month: string) => book.balance('month', month));
   const pageOf = remembered(routes.routes);
 
   /** Budgets change with the day and the month, so a reading holds within one hour. */
@@ -170,27 +158,6 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     },
   };
 
-  function tryReserve(request: ReservationRequest, limits: BudgetLimits): ReserveResult {
-    const earlier = book.find(request.id);
-    // Its dispatch can only happen once, so the first result may be told again.
-    if (earlier !== undefined) return { kind: isSame(earlier, request) ? 'held' : 'conflict' };
-    if (book.frozenModels().has(request.modelId)) {
-      const why = `model ${request.modelId} is frozen because a bill passed its bound; unfreeze it to use it again`;
-      return { kind: 'unavailable', why };
-    }
-    const atMs = clock.now();
-    const before = balancesAt(book, atMs, request);
-    if (!fits(stateUnder(limits, before), request.boundNanoUsd)) {
-      // Holds of a process that died since may be what fills the budget.
-      owners.resolveDead(entry());
-      const state = stateUnder(limits, balancesAt(book, atMs, request));
-      if (!fits(state, request.boundNanoUsd)) return { kind: 'exhausted', state };
-    }
-    const { month, day } = before;
-    book.reserve(request, { month, day }, entry());
-    return { kind: 'held' };
-  }
-
   const lock = await enter();
   mirror();
 
@@ -200,7 +167,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     try {
       return await write(() => {
         entered?.release();
-        entered = owners.enter(entry());
+        entered = enterOwner(book, files.owners, entry());
         // The first readings, taken where no other process can keep the file busy.
         const { month } = balances({});
         sumsOf(month);
@@ -235,7 +202,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       try {
         const why = moved();
         if (why !== undefined) return { kind: 'unavailable', why };
-        return await write(() => tryReserve(request, limits));
+        return await write(() => reserveIn(book, request, limits, entry()));
       } catch (error) {
         return { kind: 'unavailable', why: unavailable(error) };
       }
@@ -244,17 +211,16 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     async dispatch(reservationId) {
       const why = moved();
       if (why !== undefined) throw new LedgerUnavailableError(why);
-      await writeOrThrow(() => book.advance(reservationId, { kind: 'dispatched' }, {}, entry()));
+      await writeOrThrow(() => dispatchIn(book, reservationId, entry()));
     },
 
     async settle(reservationId, settlement) {
-      const state = await writeOrThrow(
-        () => book.advance(reservationId, settlement, detailsOf(settlement), entry()),
+      const bookedNanoUsd = await writeOrThrow(
+        () => settleIn(book, reservationId, settlement, entry()),
         deps.busyRetryMs * SETTLE_PATIENCE,
       );
-      if (isOpen(state)) throw new Error(`expected reservation ${reservationId} to have ended`);
-      if (state.bookedNanoUsd > 0) mirror();
-      return state.bookedNanoUsd;
+      if (bookedNanoUsd > 0) mirror();
+      return bookedNanoUsd;
     },
 
     async record(answer) {
@@ -289,14 +255,14 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     },
 
     async unfreeze(modelId) {
-      await writeOrThrow(() => book.unfreeze(modelId, entry()));
+      await writeOrThrow(() => unfreezeIn(book, modelId, entry()));
     },
 
     async close() {
       if (!db.isOpen) return;
       for (const stop of stops) stop();
       try {
-        await write(() => owners.leave(entry()));
+        await write(() => endHoldsIn(book, ownerId, 'the ledger was closed', entry()));
         mirror();
       } catch (error) {
         // Then the next opener finds this owner gone and ends its reservations in the same way.
@@ -329,22 +295,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   }
 }
 
-export function mirrorOf(book: Book): Mirror {
+export function mirrorOf(book: Pick<Book, 'ledgerId' | 'months'>): Mirror {
   const spent = [...book.months()].map(([month, balance]) => [month, balance.spentNanoUsd]);
   return { version: 1, ledgerId: book.ledgerId, spentNanoUsd: Object.fromEntries(spent) };
-}
-
-function isSame(earlier: ReservationRequest, request: ReservationRequest): boolean {
-  return (
-    earlier.fingerprint === request.fingerprint &&
-    earlier.promptId === request.promptId &&
-    earlier.modelId === request.modelId &&
-    earlier.priceRowId === request.priceRowId &&
-    earlier.boundNanoUsd === request.boundNanoUsd
-  );
-}
-
-/** What an event keeps of a settlement beside its kind and amount. */
-function detailsOf(settlement: Settlement): Readonly<Record<string, unknown>> {
-  return settlement.kind === 'settled' ? { usage: settlement.usage } : { why: settlement.why };
 }

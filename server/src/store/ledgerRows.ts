@@ -1,44 +1,9 @@
-/** Rows of the ledger as values: what a reservation and an event are, how they are read, and what is hashed of an event. */
+/** Rows of the ledger as values. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Balance, ReservationState } from '../core/budget.ts';
-import type { ReservationRequest } from '../core/ports.ts';
-import type { NanoUsd } from '../core/types.ts';
+import type { LedgerEvent } from '../core/ledgerAudit.ts';
+import type { Reservation } from '../core/ledgerRules.ts';
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
-
-export interface Reservation extends ReservationRequest {
-  /** UTC month and day whose budgets it counts against, fixed when it was reserved. */
-  readonly month: string;
-  /** `undefined` for one made by a program that knew no days. */
-  readonly day: string | undefined;
-  readonly owner: string;
-  readonly state: ReservationState;
-}
-
-export interface LedgerEvent {
-  readonly seq: number;
-  readonly kind: ReservationState['kind'] | 'unfrozen';
-  readonly reservationId: string | null;
-  readonly atMs: number;
-  /** The process that wrote it; for the holds of a dead process, the one that resolved them. */
-  readonly owner: string;
-  /** The bound until the reservation ends, then what was booked. */
-  readonly amountNanoUsd: NanoUsd;
-  /** JSON: model, price row and month of a reservation, usage of a settlement, why something was voided. */
-  readonly details: string;
-  readonly hash: string;
-}
-
-/** The first event is chained to the ledger's id, each further one to the hash before it. */
-export function eventHash(
-  sha256: (text: string) => string,
-  previous: string,
-  event: Omit<LedgerEvent, 'hash'>,
-): string {
-  const { seq, kind, reservationId, atMs, owner, amountNanoUsd, details } = event;
-  return sha256(
-    JSON.stringify([previous, seq, kind, reservationId, atMs, owner, amountNanoUsd, details]),
-  );
-}
 
 function eventFrom(row: Row): LedgerEvent {
   const kind = text(row, 'kind');
