@@ -128,6 +128,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
       trace: notScripted,
       export: notScripted,
     },
+    ledgerEvents: notScripted,
     recordOutcome: notScripted,
     onLedgerChanged: notScripted,
     explanations: {

@@ -244,6 +244,7 @@ function scriptedApp(
       trace: () => undefined,
       export: async (month, format) => `${month} as ${format}\n`,
     },
+    ledgerEvents: () => [],
     async recordOutcome(promptId, verdict) {
       kept.outcomes.push(`${promptId} ${verdict}`);
     },
