@@ -133,6 +133,10 @@ test('the bill decides which end a reservation has', async () => {
   const rows = [
     [says('done'), 'settled'],
     [says('done', { usage: untold }), 'settled_at_bound'],
+    [says('done', { usage: { unpriced: 'audio_tokens' } }), 'settled_at_bound'],
+    // The scripted prices have none for writing the provider's cache.
+    [says('done', { usage: { cacheWriteTokens: 1 } }), 'settled_at_bound'],
+    [says('done', { usage: { reasoningTokens: 51 } }), 'settled_at_bound'],
     [fails(billedNothing), 'voided'],
     [fails(billedUnknown), 'settled_at_bound'],
     // More than the bound can only come from a provider that ignores its own cap; the truth is recorded all the same.
