@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import { abilityProblem } from './core/ability.ts';
-import type { AccountEvent } from './core/accountEntries.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { type Failure, failure } from './core/errors.ts';
@@ -100,8 +99,6 @@ export interface App {
   /** All budgets that hold for a session and a workspace; `tightest` says which one binds. */
   budget(scope?: BudgetScope): BudgetState;
   readonly reports: AppReports;
-  /** Every event of the ledger, in order; throws with a sentence when the ledger can't be read. */
-  ledgerEvents(): Iterable<AccountEvent> | AsyncIterable<AccountEvent>;
   /** Rejects with a sentence when the ledger can't keep it. */
   recordOutcome(promptId: string, verdict: Verdict): Promise<void>;
   /** Told within half a second when another process has written the ledger. Returns how to stop it. */
@@ -241,10 +238,6 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     limits,
     budget: (scope) => opened.ledger.budget(limits(scope), scope),
     reports: openReports(opened, limits, history),
-    ledgerEvents() {
-      if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
-      return opened.ledger.events();
-    },
     async recordOutcome(promptId, verdict) {
       if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
       await opened.ledger.judge(promptId, verdict);

@@ -127,8 +127,8 @@ function scriptedApp(script: Script, onClose: () => void): App {
       routes: notScripted,
       trace: notScripted,
       export: notScripted,
+      events: notScripted,
     },
-    ledgerEvents: notScripted,
     recordOutcome: notScripted,
     onLedgerChanged: notScripted,
     explanations: {

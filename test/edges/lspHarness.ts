@@ -243,8 +243,8 @@ function scriptedApp(
       routes: () => ({ total: 0, rows: [] }),
       trace: () => undefined,
       export: async (month, format) => `${month} as ${format}\n`,
+      events: () => [],
     },
-    ledgerEvents: () => [],
     async recordOutcome(promptId, verdict) {
       kept.outcomes.push(`${promptId} ${verdict}`);
     },

@@ -34,6 +34,6 @@ export async function accountedApp(t: TestContext, startsAt: string): Promise<Ac
     ledger,
     clock,
     path,
-    app: (scripted) => ({ ...scripted, reports, ledgerEvents: () => ledger.events() }),
+    app: (scripted) => ({ ...scripted, reports }),
   };
 }

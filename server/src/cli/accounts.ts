@@ -43,7 +43,7 @@ export async function readEntries(
   wanted: (month: string) => boolean,
 ): Promise<readonly AccountEntry[]> {
   const reader = createEntryReader(wanted);
-  for await (const event of app.ledgerEvents()) reader.take(event);
+  for await (const event of app.reports.events()) reader.take(event);
   return reader.entries();
 }
 
