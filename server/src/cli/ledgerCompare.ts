@@ -102,8 +102,8 @@ const WORDS: Readonly<Record<Agreement, string>> = {
 };
 
 function comparisonText(compared: Comparison): string {
-  const head = ['day', 'model', 'of', 'ours', 'theirs', 'ours - theirs', ''];
-  const rows = [...compared.rows, { day: 'total', model: '', ...compared.total }].flatMap(figures);
+  const head = ['day', 'model', 'calls', 'input tokens', 'cached', 'output tokens', 'cost', ''];
+  const rows = [...compared.rows, { day: 'total', model: '', ...compared.total }].map(cells);
   const { atBoundCalls, atBoundNanoUsd } = compared.total.ours;
   const notes = [
     ...(compared.openCalls > 0
@@ -123,7 +123,14 @@ function comparisonText(compared: Comparison): string {
         ]
       : []),
   ];
-  return [table(head, rows), '', verdict(compared.agreement), ...notes].join('\n');
+  return [
+    'ours - theirs = difference',
+    '',
+    table(head, rows),
+    '',
+    verdict(compared.agreement),
+    ...notes,
+  ].join('\n');
 }
 
 function verdict(agreement: Agreement): string {
@@ -141,27 +148,25 @@ function calls(count: number): string {
   return count === 1 ? '1 call is' : `${count} calls are`;
 }
 
-/** One line a figure that the export holds. */
-function figures(row: ComparedRow): readonly (readonly string[])[] {
-  const { ours, theirs } = row;
+function cells({ day, model, ours, theirs, agreement }: ComparedRow): readonly string[] {
   const usd = (nano: number) => `$${exactUsd(nano)}`.replace('$-', '-$');
   const plain = (count: number) => `${count}`;
-  const all = [
-    ['calls', ours.calls, theirs.calls, plain],
-    ['input tokens', ours.inputTokens, theirs.inputTokens, plain],
-    ['cached input', ours.cachedInputTokens, theirs.cachedInputTokens, plain],
-    ['output tokens', ours.outputTokens, theirs.outputTokens, plain],
-    ['cost', ours.costNanoUsd, theirs.costNanoUsd, usd],
-  ] as const;
-  return all.map(([what, our, their, show], index) => [
-    index === 0 ? row.day : '',
-    index === 0 ? (row.model ?? 'all models') : '',
-    what,
-    show(our),
-    their === undefined ? 'not told' : show(their),
-    their === undefined ? '' : show(our - their),
-    index === 0 ? WORDS[row.agreement] : '',
-  ]);
+  return [
+    day,
+    model ?? 'all models',
+    beside(ours.calls, theirs.calls, plain),
+    beside(ours.inputTokens, theirs.inputTokens, plain),
+    beside(ours.cachedInputTokens, theirs.cachedInputTokens, plain),
+    beside(ours.outputTokens, theirs.outputTokens, plain),
+    beside(ours.costNanoUsd, theirs.costNanoUsd, usd),
+    WORDS[agreement],
+  ];
+}
+
+/** `2 - 3 = -1`; ours alone where the export does not tell the figure. */
+function beside(ours: number, theirs: number | undefined, show: (value: number) => string): string {
+  if (theirs === undefined) return `${show(ours)} (ours)`;
+  return `${show(ours)} - ${show(theirs)} = ${show(ours - theirs)}`;
 }
 
 function comparisonJson(compared: Comparison): Record<string, unknown> {
