@@ -221,6 +221,34 @@ test('a month without anything is a statement too, and a month that is none is r
   assert.equal((await cli(['statement', '--month', '2026-13'], { app })).code, 2);
 });
 
+test('a ledger that changes between the readings is read again, and in the end refused', async (t) => {
+  for (const [changes, code] of [
+    [1, 0],
+    [4, 0],
+    [5, 4],
+  ] as const) {
+    const accounted = await accountedApp(t, LATE_NOVEMBER);
+    await call(accounted, 'open', BIG, 5_000, undefined);
+    let readings = 0;
+    async function* eventsWhileOthersWrite() {
+      const events = [...accounted.ledger.events()];
+      yield* events;
+      if (++readings > changes) return;
+      // The counter moves after the events have been read.
+      await call(accounted, `late ${readings}`, BIG, 5_000, billed(1_000));
+    }
+    const run = await cli(['statement', '--format', 'json'], {
+      app(scripted) {
+        const app = accounted.app(scripted);
+        return { ...app, reports: { ...app.reports, events: eventsWhileOthersWrite } };
+      },
+    });
+    assert.equal(run.code, code, run.stderr);
+    if (code === 0) assert.equal(jsonOf(run)['total_usd'], `0.00000${changes}000`);
+    else assert.match(run.stderr, /expected a ledger at rest/);
+  }
+});
+
 test('a closed ledger has no statement', async () => {
   const run = await cli(['statement'], {
     app: (scripted) => ({ ...scripted, ledgerProblem: () => 'the ledger is damaged' }),
