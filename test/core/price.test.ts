@@ -3,6 +3,8 @@
  * and the two promises that a budget rests on: a bill never passes its bound, a lowered cap never passes its limit.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { calcPrice, findProvider } from '@pydantic/genai-prices';
 import fc from 'fast-check';
@@ -14,35 +16,46 @@ import {
   nanoUsd,
   nanoUsdFromDollars,
   outputCapWithin,
+  ratesFor,
 } from '../../server/src/core/price.ts';
 import type { PriceRow, Rates, Usage } from '../../server/src/core/types.ts';
-import { listed, lookUpBundled } from '../../server/src/models/genaiPrices.ts';
+import { type ListedPrice, listed } from '../../server/src/models/genaiPrices.ts';
+import { parsePricing, rowInForce } from '../../server/src/models/pricing.ts';
+import { parseRegistry } from '../../server/src/models/registry.ts';
 
-/** Untiered, tiered, with and without cache rates. */
-const API_MODELS = [
-  'gpt-5.4-mini',
-  'gpt-5.4',
-  'gpt-5.4-pro',
-  'gpt-6-luna',
-  'gpt-6-sol',
-  'gpt-5.6-sol',
-];
+const provider = findProvider({ providerId: 'openai' }) ?? assert.fail('no provider openai');
+const DAY = '2026-11-23';
 
-function rowOf(apiModel: string): PriceRow {
-  const listing = listed(lookUpBundled(apiModel));
-  const price = listing.kind === 'listed' ? listing.prices.at(-1) : undefined;
-  assert.ok(price, apiModel);
-  const { base, tiers } = price;
-  const day = '2026-11-23';
-  return {
-    id: `${apiModel}@${day}`,
-    model: apiModel,
-    effectiveFrom: day,
-    source: 's',
-    checkedAt: day,
-    base,
-    tiers,
-  };
+/** Every model of OpenAI whose price a row can hold, and which the reference finds by its own id (a `ft:` family it does not). */
+const LISTED = provider.models.flatMap((info) => {
+  if (calcPrice({ input_tokens: 1 }, info.id, { provider })?.model.id !== info.id) return [];
+  const listing = listed(info);
+  const price =
+    listing.kind === 'listed'
+      ? listing.prices.findLast(({ startDate }) => (startDate ?? '') <= DAY)
+      : undefined;
+  return price === undefined ? [] : [{ apiModel: info.id, row: rowOf(info.id, price) }];
+});
+
+/** The shipped rows, as they stand in the file. */
+const SHIPPED = shippedRows();
+
+function rowOf(model: string, { base, tiers }: ListedPrice): PriceRow {
+  const id = `${model}@${DAY}`;
+  return { id, model, effectiveFrom: DAY, source: 's', checkedAt: DAY, base, tiers };
+}
+
+function shippedRows(): readonly { readonly apiModel: string; readonly row: PriceRow }[] {
+  const read = (name: string) =>
+    readFileSync(join(import.meta.dirname, '../../models', name), 'utf8');
+  const prices = parsePricing('pricing.yaml', read('pricing.yaml'));
+  const registry = parseRegistry('registry.yaml', read('registry.yaml'));
+  assert.ok(prices.kind === 'ok' && registry.kind === 'ok');
+  return registry.value.models.flatMap((model) => {
+    if (model.provider !== 'openai') return [];
+    const row = rowInForce(prices.value, model.id, DAY) ?? assert.fail(model.id);
+    return [{ apiModel: model.apiModel, row }];
+  });
 }
 
 /** Token counts of every size, and those on either side of the tiers' edge. */
@@ -81,35 +94,104 @@ function usageOf({ input, cached, written, output }: Counts): Usage {
   };
 }
 
-for (const apiModel of API_MODELS) {
-  test(`${apiModel}: bills as the reference does, rounded up to a nano-dollar`, () => {
-    const row = rowOf(apiModel);
-    const provider = findProvider({ providerId: 'openai' });
-    assert.ok(provider);
+/**
+ * The bill of the reference in whole pico-dollars. Rates are whole pico-dollars per token, so every true bill is whole too;
+ * the reference adds doubles, whose error stays far below the half that rounding back needs. `undefined` where it refuses.
+ */
+function referencePico(apiModel: string, usage: Record<string, number>): bigint | undefined {
+  let reference: ReturnType<typeof calcPrice>;
+  try {
+    reference = calcPrice(usage, apiModel, { provider, timestamp: new Date(`${DAY}T00:00:00Z`) });
+  } catch (error) {
+    assert.match(String(error), /Invalid usage data/);
+    return undefined;
+  }
+  assert.equal(reference?.model.id, apiModel);
+  const pico = reference.total_price * 1e12;
+  assert.ok(Math.abs(pico - Math.round(pico)) < 0.25, `${pico} is no whole amount`);
+  return BigInt(Math.round(pico));
+}
+
+/** Up to the next whole nano-dollar, which is the one way in which the router departs from the reference. */
+function roundedUp(pico: bigint): number {
+  return Number((pico + 999n) / 1000n);
+}
+
+function referenceUsage({ input, cached, written, output }: Counts): Record<string, number> {
+  return {
+    input_tokens: input,
+    cache_read_tokens: cached,
+    cache_write_tokens: written,
+    output_tokens: output,
+  };
+}
+
+describe('against the reference', () => {
+  test('the shipped rows and most of what the source lists are compared', () => {
+    assert.ok(SHIPPED.length >= 3, `${SHIPPED.length}`);
+    assert.ok(LISTED.length >= 60, `${LISTED.length}`);
+  });
+
+  for (const { apiModel, row } of SHIPPED) {
+    test(`${apiModel} as shipped: no difference but rounding up, cached and written tokens included`, () => {
+      fc.assert(
+        fc.property(counts, (used) => {
+          const pico = referencePico(apiModel, referenceUsage(used)) ?? assert.fail('refused');
+          assert.equal(costOf(row, usageOf(used)), roundedUp(pico));
+        }),
+        { numRuns: 5_000 },
+      );
+    });
+  }
+
+  test('every listed model: no difference but rounding up, and unpriced writes', () => {
     fc.assert(
-      fc.property(counts, ({ input, cached, written, output }) => {
-        const reference = calcPrice(
-          {
-            input_tokens: input,
-            ...(row.base.cachedInputPicoUsd !== undefined && { cache_read_tokens: cached }),
-            ...(row.base.cacheWritePicoUsd !== undefined && { cache_write_tokens: written }),
-            output_tokens: output,
-          },
-          apiModel,
-          { provider },
-        );
-        assert.ok(reference);
-        const nano = costOf(row, usageOf({ input, cached, written, output }));
-        assert.ok(nano !== undefined);
-        // The reference adds doubles; a thousandth of a nano-dollar is far above its error here.
-        const expected = reference.total_price * 1e9;
-        const slack = 1e-3;
-        assert.ok(nano >= expected - slack, `${nano} is less than ${expected}`);
-        assert.ok(nano < expected + 1 + slack, `${nano} is more than ${expected} rounded up`);
+      fc.property(fc.constantFrom(...LISTED), counts, ({ apiModel, row }, used) => {
+        const pico = referencePico(apiModel, referenceUsage(used)) ?? assert.fail('refused');
+        const ours = costOf(row, usageOf(used));
+        if (used.written > 0 && ratesFor(row, used.input).cacheWritePicoUsd === undefined) {
+          // The reference takes a write without a price for plain input; the router says that it does not know.
+          assert.equal(ours, undefined);
+          const plain = costOf(row, usageOf({ ...used, written: 0 }));
+          assert.equal(plain, roundedUp(pico));
+        } else {
+          assert.equal(ours, roundedUp(pico));
+        }
       }),
+      { numRuns: 10_000 },
     );
   });
-}
+
+  test('both refuse parts that are more than their whole', () => {
+    const cachePriced = LISTED.filter(
+      ({ row }) =>
+        row.base.cachedInputPicoUsd !== undefined && row.base.cacheWritePicoUsd !== undefined,
+    );
+    assert.ok(cachePriced.length >= 5);
+    const nearTheWhole = fc
+      .record({
+        input: fc.nat({ max: 300_000 }),
+        output: tokens,
+        cached: fc.nat({ max: 300_000 }),
+        off: fc.integer({ min: -3, max: 3 }),
+      })
+      .map(({ input, output, cached, off }) => ({
+        input,
+        output,
+        cached,
+        written: Math.max(0, input - cached + off),
+      }));
+    fc.assert(
+      fc.property(fc.constantFrom(...cachePriced), nearTheWhole, ({ apiModel, row }, used) => {
+        const pico = referencePico(apiModel, referenceUsage(used));
+        const ours = costOf(row, usageOf(used));
+        assert.equal(ours, pico === undefined ? undefined : roundedUp(pico));
+        assert.equal(ours === undefined, used.cached + used.written > used.input);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
 
 // Properties over any row --------------------------------------------------------------------------------------------
 
@@ -139,6 +221,12 @@ const row: fc.Arbitrary<PriceRow> = fc
     tiers: tiers.toSorted((a, b) => a.aboveInputTokens - b.aboveInputTokens),
   }));
 
+/** The same counts without written tokens where the row has no price for them: their bill would be unknown. */
+function priced(price: PriceRow, used: Counts): Counts {
+  const { cacheWritePicoUsd } = ratesFor(price, used.input);
+  return cacheWritePicoUsd === undefined ? { ...used, written: 0 } : used;
+}
+
 describe('for any prices', () => {
   test('a bill within the counts never passes its bound', () => {
     fc.assert(
@@ -148,7 +236,7 @@ describe('for any prices', () => {
         fc.nat({ max: 5_000 }),
         fc.nat({ max: 5_000 }),
         (price, used, moreInput, moreOutput) => {
-          const bill = costOf(price, usageOf(used));
+          const bill = costOf(price, usageOf(priced(price, used)));
           assert.ok(bill !== undefined);
           assert.ok(bill <= costBound(price, used.input + moreInput, used.output + moreOutput));
         },
@@ -180,12 +268,14 @@ describe('for any prices', () => {
     );
   });
 
-  test('untold counts leave the bill unknown, never zero', () => {
+  test('what is untold or has no price leaves the bill unknown, never zero', () => {
     fc.assert(
       fc.property(row, counts, (price, used) => {
-        const usage = usageOf(used);
+        const usage = usageOf(priced(price, used));
+        assert.ok(costOf(price, usage) !== undefined);
         assert.equal(costOf(price, { ...usage, inputTokens: undefined }), undefined);
         assert.equal(costOf(price, { ...usage, outputTokens: undefined }), undefined);
+        assert.equal(costOf(price, { ...usage, unpriced: 'audio_tokens' }), undefined);
         // Untold parts are billed as plain input.
         const plain = costOf(price, {
           ...usage,
@@ -193,6 +283,16 @@ describe('for any prices', () => {
           cacheWriteTokens: undefined,
         });
         assert.equal(plain, costOf(price, usageOf({ ...used, cached: 0, written: 0 })));
+      }),
+    );
+  });
+
+  test('reasoning is part of the output: it changes no bill, and more of it than output is unknown', () => {
+    fc.assert(
+      fc.property(row, counts, fc.nat(), (price, used, reasoning) => {
+        const usage = usageOf(priced(price, used));
+        const bill = costOf(price, { ...usage, reasoningTokens: reasoning });
+        assert.equal(bill, reasoning > used.output ? undefined : costOf(price, usage));
       }),
     );
   });

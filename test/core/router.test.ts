@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../server/src/core/errors.ts';
-import type { SpeedSample } from '../../server/src/core/ports.ts';
-import { nanoUsdFromDollars } from '../../server/src/core/price.ts';
+import type { Settlement, SpeedSample } from '../../server/src/core/ports.ts';
+import { nanoUsd, nanoUsdFromDollars } from '../../server/src/core/price.ts';
 import { reasonText } from '../../server/src/core/reason.ts';
 import {
   answerOf,
@@ -133,6 +133,10 @@ test('the bill decides which end a reservation has', async () => {
   const rows = [
     [says('done'), 'settled'],
     [says('done', { usage: untold }), 'settled_at_bound'],
+    [says('done', { usage: { unpriced: 'audio_tokens' } }), 'settled_at_bound'],
+    // The scripted prices have none for writing the provider's cache.
+    [says('done', { usage: { cacheWriteTokens: 1 } }), 'settled_at_bound'],
+    [says('done', { usage: { reasoningTokens: 51 } }), 'settled_at_bound'],
     [fails(billedNothing), 'voided'],
     [fails(billedUnknown), 'settled_at_bound'],
     // More than the bound can only come from a provider that ignores its own cap; the truth is recorded all the same.
@@ -143,6 +147,28 @@ test('the bill decides which end a reservation has', async () => {
     const { router, reservations } = scriptedRouter({ answers: { [BIG]: [answer] } });
     await collect(router, promptOf('Why?', forced));
     assert.deepEqual(states(reservations), [end]);
+  }
+});
+
+test('a bill that is unknown is kept with why it is', async () => {
+  const rows = [
+    [{ outputTokens: undefined }, 'usage_untold'],
+    [{ unpriced: 'audio_tokens' }, 'unpriced_audio_tokens'],
+    [{ cachedInputTokens: 101 }, 'usage_not_priceable'],
+  ] as const;
+  for (const [usage, why] of rows) {
+    const ends: Settlement[] = [];
+    const { router } = scriptedRouter({
+      answers: { [BIG]: [says('done', { usage })] },
+      ledger: {
+        async settle(_id, settlement) {
+          ends.push(settlement);
+          return nanoUsd(1);
+        },
+      },
+    });
+    await collect(router, promptOf('Why?', { forceModel: { tier: 'escalation' } }));
+    assert.deepEqual(ends, [{ kind: 'settled_at_bound', why }]);
   }
 });
 

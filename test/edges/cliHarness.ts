@@ -127,6 +127,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
       routes: notScripted,
       trace: notScripted,
       export: notScripted,
+      events: notScripted,
     },
     recordOutcome: notScripted,
     onLedgerChanged: notScripted,

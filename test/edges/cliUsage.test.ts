@@ -12,7 +12,18 @@ import { cli } from './cliHarness.ts';
 test('help names every command and exit code, and is no mistake', async () => {
   const run = await cli(['--help']);
   assert.equal(run.code, 0);
-  for (const word of ['demo', 'ask', 'route', 'serve', 'spend', 'models', 'cache', '130']) {
+  for (const word of [
+    'demo',
+    'ask',
+    'route',
+    'serve',
+    'spend',
+    'statement',
+    'ledger',
+    'models',
+    'cache',
+    '130',
+  ]) {
     assert.match(run.stdout, new RegExp(`\\b${word}\\b`));
   }
   assert.equal((await cli(['--version'])).stdout, '1.2.3\n');
@@ -49,6 +60,12 @@ const mistakes: readonly (readonly [argv: readonly string[], said: RegExp])[] = 
   [['models', 'download', 'cloud-big'], /got cloud-big, which runs at its provider/],
   [['--monthly-budget-usd', 'lots', 'spend'], /an amount in USD such as 20, or none/],
   [['--threads', '0', 'spend'], /between 1 and 256/],
+  [['statement', '--month', 'May'], /a month such as 2026-11/],
+  [['statement', '--format', 'pdf'], /text, csv, json/],
+  [['statement', '--watts', 'many', '--usd-per-kwh', '0.3'], /watts such as 65/],
+  [['statement', '--watts', '65'], /expected both --watts and --usd-per-kwh/],
+  [['ledger', 'compare'], /required option '--usage/],
+  [['ledger', 'compare', '--usage', 'no-such-file'], /readable file, got no-such-file \(ENOENT\)/],
 ];
 
 for (const [argv, said] of mistakes) {
@@ -186,7 +203,10 @@ test('every failure has the exit code that the documentation gives its kind', ()
 
 test('docs/CLI.md names every command, flag, variable and exit code', async () => {
   const documented = readFileSync(join(repositoryRoot, 'docs', 'CLI.md'), 'utf8');
-  const commands = ['demo', 'ask', 'route', 'serve', 'spend', 'models', 'models list'];
+  const commands = [
+    ...['demo', 'ask', 'route', 'serve', 'spend', 'statement', 'ledger', 'ledger compare'],
+    ...['models', 'models list'],
+  ];
   const helps = await Promise.all(commands.map((name) => cli([...name.split(' '), '--help'])));
   const help = [(await cli(['--help'])).stdout, ...helps.map(({ stdout }) => stdout)].join('\n');
   const words = new Set([

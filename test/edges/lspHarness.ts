@@ -243,6 +243,7 @@ function scriptedApp(
       routes: async () => ({ total: 0, rows: [] }),
       trace: async () => undefined,
       export: async (month, format) => `${month} as ${format}\n`,
+      events: () => [],
     },
     async recordOutcome(promptId, verdict) {
       kept.outcomes.push(`${promptId} ${verdict}`);

@@ -466,6 +466,73 @@ describe('on the wire', () => {
       { finish: 'stop', usage: USAGE_UNTOLD },
     ],
   ];
+  const tell = (response: object, usage: object = {}): readonly unknown[] => [
+    delta('a'),
+    completed({ status: 'completed', ...response, usage: { ...RESPONSE_USAGE, ...usage } }),
+  ];
+  const tellChat = (usage: object, more: object = {}): readonly unknown[] => [
+    { ...chunk('a', 'stop'), ...more },
+    { choices: [], usage: { ...CHAT_USAGE, ...usage } },
+    '[DONE]',
+  ];
+  const input = (more: object) => ({
+    input_tokens_details: { ...RESPONSE_USAGE.input_tokens_details, ...more },
+  });
+  /** What a provider may bill beyond the counts that a price row holds; `undefined` is nothing. */
+  const features: readonly (readonly [
+    CloudModel['provider'],
+    readonly unknown[],
+    unpriced: string | undefined,
+  ])[] = [
+    ['openai', tell({ service_tier: 'default' }, { total_tokens: 130 }), undefined],
+    [
+      'openai',
+      tell({ service_tier: null, tool_usage: { web_search: { num_requests: 0 } } }),
+      undefined,
+    ],
+    ['openai', tell({}, input({ cache_write_tokens_details: { ttl_30m_tokens: 16 } })), undefined],
+    ['openai', tell({ service_tier: 'priority' }), 'service_tier_priority'],
+    ['openai', tell({ service_tier: 'flex' }), 'service_tier_flex'],
+    ['openai', tell({ service_tier: 'a tier\nwith words' }), 'service_tier_unknown'],
+    ['openai', tell({ tool_usage: { web_search: { num_requests: 1 } } }), 'num_requests'],
+    [
+      'openai',
+      tell({}, input({ cache_write_tokens_details: { ttl_12h_tokens: 16 } })),
+      'ttl_12h_tokens',
+    ],
+    ['openai', tell({}, input({ audio_tokens: 3 })), 'audio_tokens'],
+    ['openai', tell({}, { total_tokens: 131 }), 'further_tokens'],
+    [
+      'openai-compatible',
+      tellChat({ total_tokens: 130 }, { service_tier: 'on_demand' }),
+      undefined,
+    ],
+    [
+      'openai-compatible',
+      tellChat({ completion_tokens_details: { rejected_prediction_tokens: 4, text_tokens: 9 } }),
+      undefined,
+    ],
+    ['openai-compatible', tellChat({}, { service_tier: 'priority' }), 'service_tier_priority'],
+    [
+      'openai-compatible',
+      tellChat({ completion_tokens_details: { audio_tokens: 4 } }),
+      'audio_tokens',
+    ],
+    ['openai-compatible', tellChat({ prompt_tokens_details: { image_tokens: 4 } }), 'image_tokens'],
+    // Reasoning that is not among the completion's tokens.
+    ['openai-compatible', tellChat({ total_tokens: 142 }), 'further_tokens'],
+  ];
+  for (const [provider, events, unpriced] of features) {
+    const told = JSON.stringify(events.slice(1).concat(events[0]));
+    test(`${provider}: unpriced is ${unpriced ?? 'nothing'} in ${told}`, async () => {
+      const { final } = await served(stream(...events), (baseUrl) =>
+        ask({ model: cloudModel(provider, { baseUrl }) }),
+      );
+      assert.ok(final.type === 'end');
+      assert.equal(final.usage.unpriced, unpriced);
+    });
+  }
+
   for (const [name, provider, events, expected] of ends) {
     test(`${provider}: ${name}`, async () => {
       const { text, final } = await served(stream(...events), (baseUrl) =>

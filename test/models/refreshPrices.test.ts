@@ -154,6 +154,14 @@ test('tiers by input length are taken over, also where rates have different ones
   ]);
 });
 
+test('a row that says that a cache write costs what input costs is the price of a source without one', (t) => {
+  const listed = { 'api-big': { input_mtok: 2, output_mtok: 10 } };
+  const said = FILE.replace('    output: 10', '    cache_write: 2\n    output: 10');
+  assert.deepEqual(check(t, listed, [model('big')], { file: said }).lines, ['big: unchanged']);
+  const dearer = FILE.replace('    output: 10', '    cache_write: 2.5\n    output: 10');
+  assert.match(check(t, listed, [model('big')], { file: dearer }).lines[0] ?? '', /^big from/);
+});
+
 test('hand-written rows, other providers and what the source cannot price are left alone', (t) => {
   const time = { type: 'time_of_date', start_time: '00:00', end_time: '08:00' } as const;
   const listed = {
@@ -161,18 +169,20 @@ test('hand-written rows, other providers and what the source cannot price are le
     'api-elsewhere': { input_mtok: 9, output_mtok: 9 },
     'api-images': { input_mtok: 1 },
     'api-fine': { input_mtok: 0.00000001, output_mtok: 1 },
+    'api-counted': { input_mtok: 1, output_mtok: 1, requests_kcount: 5 },
     'api-nightly': [{ constraint: time, prices: { input_mtok: 1, output_mtok: 1 } }],
   };
   const models = [
     model('mine'),
     model('elsewhere', 'openai-compatible'),
-    ...['images', 'fine', 'nightly', 'unheard'].map((id) => model(id)),
+    ...['images', 'fine', 'counted', 'nightly', 'unheard'].map((id) => model(id)),
   ];
   const { lines, text } = check(t, listed, models);
   assert.deepEqual(lines, [
     'mine: left alone, its price comes from my contract',
     'images: listed without an exact price for input and output',
     'fine: listed without an exact price for input and output',
+    'counted: priced by requests_kcount too, which is not supported',
     'nightly: priced by the time of day, which is not supported',
     'unheard: not known to the price source',
   ]);

@@ -7,6 +7,8 @@ export const exitCodes = {
   usage: 2,
   refused: 3,
   unavailable: 4,
+  /** Two records of the same money differ. */
+  differs: 5,
   cancelled: 130,
 } as const;
 
@@ -17,6 +19,7 @@ Exit codes:
   2    wrong usage or bad input
   3    refused by a limit: cost, budget, privacy or context
   4    a model, its provider or the ledger is not available (no key, no file, an outage)
+  5    two records of money differ (statement, ledger compare)
   130  cancelled`;
 
 export function exitCodeOf(code: FailureCode): number {

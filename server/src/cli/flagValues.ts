@@ -34,6 +34,19 @@ export function threads(value: string): number {
   return wholeNumber(value, 'a number of threads between 1 and 256', 1, 256);
 }
 
+/** A UTC month. */
+export function month(value: string): string {
+  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(value)) {
+    throw new InvalidArgumentError('Expected a month such as 2026-11.');
+  }
+  return value;
+}
+
+/** Whole milliwatts; finer is beyond any meter. */
+export function milliwatts(value: string): number {
+  return Math.round(decimal(value, 'watts such as 65', 0, 1_000_000) * 1000);
+}
+
 function decimal(value: string, expected: string, least: number, most: number): number {
   // `Number` alone would take an empty text for 0 and read hexadecimal.
   const number = /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : Number.NaN;

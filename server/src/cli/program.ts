@@ -2,12 +2,23 @@
 import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
 import { exitCodesHelp } from './exitCodes.ts';
-import { milliseconds, port, share, threads, usd, usdOrNone } from './flagValues.ts';
+import {
+  milliseconds,
+  milliwatts,
+  month,
+  port,
+  share,
+  threads,
+  usd,
+  usdOrNone,
+} from './flagValues.ts';
 import { type CliIo, widthOf } from './io.ts';
+import type { CompareFlags } from './ledgerCompare.ts';
 import type { RouteFlags } from './route.ts';
 import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
 import type { SpendFlags } from './spend.ts';
+import type { StatementFlags } from './statement.ts';
 
 /** @param ends told of the exit code of the command that was called */
 export function createProgram(io: CliIo, ends: (code: number) => void): Command {
@@ -101,6 +112,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       run(async (session) => (await import('./spend.ts')).spend(session, flags)),
     );
 
+  addAccounts(program, run);
   addModels(program, run);
   program
     .command('cache')
@@ -109,6 +121,41 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     .description('forget all kept answers')
     .action(() => run(async (session) => (await import('./cacheClear.ts')).cacheClear(session)));
   return program;
+}
+
+function addAccounts(
+  program: Command,
+  run: (command: (session: Session) => Promise<number>) => Promise<void>,
+): void {
+  program
+    .command('statement')
+    .description("a month's account, held against the ledger to the nano-dollar")
+    .option('--month <month>', 'a UTC month such as 2026-11; the current one when left out', month)
+    .addOption(
+      new Option('--format <format>', 'how to print it')
+        .choices(['text', 'csv', 'json'])
+        .default('text'),
+    )
+    .option('--watts <watts>', 'what this machine draws while a local model answers', milliwatts)
+    .option('--usd-per-kwh <usd>', 'the price of electricity', usd)
+    .action((flags: StatementFlags) =>
+      run(async (session) => (await import('./statement.ts')).statement(session, flags)),
+    );
+  program
+    .command('ledger')
+    .description('the record of all money')
+    .command('compare')
+    .description("hold our record against OpenAI's own, given as a file")
+    .requiredOption(
+      '--usage <file>',
+      'replies of /v1/organization/costs or usage/completions, or a CSV of the usage page',
+    )
+    .option('--project <id>', 'only their rows of this project')
+    .option('--api-key-id <id>', 'only their rows of this key')
+    .option('--json', 'print one JSON object')
+    .action((flags: CompareFlags) =>
+      run(async (session) => (await import('./ledgerCompare.ts')).ledgerCompare(session, flags)),
+    );
 }
 
 function addModels(

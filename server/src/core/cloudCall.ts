@@ -31,7 +31,7 @@ import type {
 import { costBound, costOf, outputCapWithin } from './price.ts';
 import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
-import type { Model, NanoUsd, PriceRow } from './types.ts';
+import type { Model, NanoUsd, PriceRow, Usage } from './types.ts';
 
 export interface CloudCall {
   readonly promptId: string;
@@ -272,7 +272,7 @@ async function* attempt(
   }
 }
 
-/** Void only what is proved unbilled; an answer whose usage nobody told is booked at its bound, never at zero. */
+/** Void only what is proved unbilled; an answer whose bill can't be worked out is booked at its bound, never at zero. */
 function settlementOf(last: FinalEvent, price: PriceRow): Settlement {
   if (last.type === 'failed') {
     return last.failure.billing === 'nothing'
@@ -281,8 +281,16 @@ function settlementOf(last: FinalEvent, price: PriceRow): Settlement {
   }
   const costNanoUsd = costOf(price, last.usage);
   return costNanoUsd === undefined
-    ? { kind: 'settled_at_bound', why: 'usage_untold' }
+    ? { kind: 'settled_at_bound', why: whyUnknown(last.usage) }
     : { kind: 'settled', costNanoUsd, usage: last.usage };
+}
+
+function whyUnknown({ inputTokens, outputTokens, unpriced }: Usage): string {
+  if (unpriced !== undefined) return `unpriced_${unpriced}`;
+  // Told, and still without a bill: its parts don't add up, or the cache was written and has no price.
+  return inputTokens === undefined || outputTokens === undefined
+    ? 'usage_untold'
+    : 'usage_not_priceable';
 }
 
 async function drain(

@@ -47,17 +47,21 @@ export function ratesFor(row: PriceRow, inputTokens: number): Rates {
 }
 
 /**
- * What the provider bills for a usage, or `undefined` when the usage leaves a billed count open.
- * Cached and cache-written tokens are parts of `inputTokens` (OpenAI's convention); reasoning is part of `outputTokens`.
+ * What the provider bills for a usage, or `undefined` when the usage leaves the bill open: a count untold, parts that are
+ * more than their whole, or a feature without a price. Cached and cache-written tokens are parts of `inputTokens`
+ * (OpenAI's convention); reasoning is part of `outputTokens`.
  */
 export function costOf(row: PriceRow, usage: Usage): NanoUsd | undefined {
-  const { inputTokens, outputTokens } = usage;
+  const { inputTokens, outputTokens, reasoningTokens = 0 } = usage;
+  const { cachedInputTokens: cached = 0, cacheWriteTokens: written = 0 } = usage;
   if (inputTokens === undefined || outputTokens === undefined) return undefined;
+  if (usage.unpriced !== undefined) return undefined;
+  if (cached + written > inputTokens || reasoningTokens > outputTokens) return undefined;
   const rates = ratesFor(row, inputTokens);
-  const cached = Math.min(usage.cachedInputTokens ?? 0, inputTokens);
-  const written = Math.min(usage.cacheWriteTokens ?? 0, inputTokens - cached);
+  if (written > 0 && rates.cacheWritePicoUsd === undefined) return undefined;
   return product([
     [inputTokens - cached - written, rates.inputPicoUsd],
+    // Reading a cache is nowhere dearer than reading anew.
     [cached, rates.cachedInputPicoUsd ?? rates.inputPicoUsd],
     [written, rates.cacheWritePicoUsd ?? rates.inputPicoUsd],
     [outputTokens, rates.outputPicoUsd],

@@ -135,7 +135,7 @@ export interface Rates {
   readonly inputPicoUsd: number;
   /** Absent: the provider grants no discount, so cached input costs `inputPicoUsd`. */
   readonly cachedInputPicoUsd?: number;
-  /** Absent: writing the provider's prompt cache costs nothing beyond input. */
+  /** Absent: nobody has said what a write costs, so a bill with written tokens is unknown. Free of a fee is `inputPicoUsd`. */
   readonly cacheWritePicoUsd?: number;
   readonly outputPicoUsd: number;
 }
@@ -167,6 +167,8 @@ export interface Usage {
   readonly outputTokens: number | undefined;
   /** Part of `outputTokens` that was spent on reasoning. */
   readonly reasoningTokens: number | undefined;
+  /** Something billed that no price row can hold, such as `audio_tokens`; absent when there is no such thing. */
+  readonly unpriced?: string;
 }
 
 /** Why a model stopped. `length`: the output cap cut it. `refusal`: the provider declined. */

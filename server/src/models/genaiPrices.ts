@@ -22,6 +22,27 @@ export interface ListedPrice {
   readonly tiers: PriceRow['tiers'];
 }
 
+const RATES: readonly string[] = [
+  'input_mtok',
+  'cache_read_mtok',
+  'cache_write_mtok',
+  'output_mtok',
+];
+
+/** Prices of features that a call never asks for; a bill that has them all the same is taken as unknown. */
+const NEVER_ASKED: readonly string[] = [
+  'web_searches_kcount',
+  'storage_searches_kcount',
+  'input_audio_mtok',
+  'cache_audio_read_mtok',
+  'output_audio_mtok',
+  'input_image_mtok',
+  'cache_image_read_mtok',
+  'output_image_mtok',
+  'audio_hours',
+  'input_audio_hours',
+];
+
 export type Listing =
   | { readonly kind: 'listed'; readonly prices: readonly ListedPrice[] }
   | { readonly kind: 'not_listed'; readonly why: string };
@@ -39,6 +60,12 @@ export function listed(info: ModelInfo | undefined): Listing {
   const entries = Array.isArray(info.prices) ? info.prices : [{ prices: info.prices }];
   const prices: ListedPrice[] = [];
   for (const { constraint, prices: figures } of entries) {
+    const other = Object.keys(figures).find(
+      (key) => !RATES.includes(key) && !NEVER_ASKED.includes(key),
+    );
+    if (other !== undefined) {
+      return { kind: 'not_listed', why: `priced by ${other} too, which is not supported` };
+    }
     if (constraint?.type === 'time_of_date') {
       return { kind: 'not_listed', why: 'priced by the time of day, which is not supported' };
     }

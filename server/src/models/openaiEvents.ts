@@ -5,11 +5,7 @@
  */
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions';
 import type { CompletionUsage } from 'openai/resources/completions';
-import type {
-  Response,
-  ResponseStreamEvent,
-  ResponseUsage,
-} from 'openai/resources/responses/responses';
+import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses';
 import type { Failure } from '../core/errors.ts';
 import type { ModelEvent } from '../core/ports.ts';
 import type { FinishReason, Usage } from '../core/types.ts';
@@ -48,7 +44,7 @@ export function createResponsesReader(
           ended = {
             type: 'end',
             finish: refused ? 'refusal' : responseFinish(event.response),
-            usage: responseUsage(event.response.usage),
+            usage: responseUsage(event.response),
           };
           return '';
         case 'response.failed':
@@ -70,10 +66,12 @@ export function createChatReader(): AnswerReader<ChatCompletionChunk> {
   let refused = false;
   let finish: FinishReason | undefined;
   let usage: CompletionUsage | undefined;
+  let tier: ChatCompletionChunk['service_tier'];
   return {
     read(chunk) {
       // The usage comes in a chunk of its own after the finish reason; some servers repeat it in every chunk.
       usage = chunk.usage ?? usage;
+      tier = chunk.service_tier ?? tier;
       const choice = chunk.choices?.[0];
       if (choice === undefined) return '';
       finish = chatFinish(choice.finish_reason) ?? finish;
@@ -83,7 +81,7 @@ export function createChatReader(): AnswerReader<ChatCompletionChunk> {
     },
     ended() {
       if (finish === undefined) return undefined;
-      return { type: 'end', finish: refused ? 'refusal' : finish, usage: chatUsage(usage) };
+      return { type: 'end', finish: refused ? 'refusal' : finish, usage: chatUsage(usage, tier) };
     },
     // The stream closes with its `[DONE]`; until then the usage may still come.
     complete: () => false,
@@ -103,24 +101,79 @@ function chatFinish(
   return reason === 'length' ? 'length' : 'stop';
 }
 
-function responseUsage(usage: ResponseUsage | undefined): Usage {
+function responseUsage({ usage, service_tier: tier, tool_usage: tools }: Response): Usage {
   return {
     inputTokens: count(usage?.input_tokens),
     cachedInputTokens: count(usage?.input_tokens_details?.cached_tokens),
     cacheWriteTokens: count(usage?.input_tokens_details?.cache_write_tokens),
     outputTokens: count(usage?.output_tokens),
     reasoningTokens: count(usage?.output_tokens_details?.reasoning_tokens),
+    ...unpriced([
+      ...unpricedTier(tier, (name) => name !== 'default'),
+      ...unpricedParts(tools, []),
+      ...unpricedParts(usage?.input_tokens_details, INPUT_PARTS),
+      ...unpricedParts(usage?.output_tokens_details, OUTPUT_PARTS),
+      ...unpricedRest(usage?.total_tokens, usage?.input_tokens, usage?.output_tokens),
+    ]),
   };
 }
 
-function chatUsage(usage: CompletionUsage | undefined): Usage {
+function chatUsage(usage: CompletionUsage | undefined, tier: unknown): Usage {
   return {
     inputTokens: count(usage?.prompt_tokens),
     cachedInputTokens: count(usage?.prompt_tokens_details?.cached_tokens),
     cacheWriteTokens: count(usage?.prompt_tokens_details?.cache_write_tokens),
     outputTokens: count(usage?.completion_tokens),
     reasoningTokens: count(usage?.completion_tokens_details?.reasoning_tokens),
+    ...unpriced([
+      ...unpricedTier(tier, (name) => DEARER_TIERS.has(name)),
+      ...unpricedParts(usage?.prompt_tokens_details, INPUT_PARTS),
+      ...unpricedParts(usage?.completion_tokens_details, OUTPUT_PARTS),
+      ...unpricedRest(usage?.total_tokens, usage?.prompt_tokens, usage?.completion_tokens),
+    ]),
   };
+}
+
+/** Parts of the counts that a price row can hold, or that cost what their whole costs. */
+const INPUT_PARTS = ['cached_tokens', 'cache_write_tokens', 'text_tokens', 'ttl_30m_tokens'];
+const OUTPUT_PARTS = [
+  'reasoning_tokens',
+  'text_tokens',
+  'accepted_prediction_tokens',
+  'rejected_prediction_tokens',
+];
+
+/** OpenAI's names. Compatible servers call their usual tier as they like, so only these are taken for another price. */
+const DEARER_TIERS = new Set(['priority', 'fast', 'ultrafast', 'flex', 'scale', 'batch']);
+
+function unpriced([first]: readonly string[]): Pick<Usage, 'unpriced'> {
+  return first === undefined ? {} : { unpriced: first };
+}
+
+function unpricedTier(tier: unknown, isOther: (name: string) => boolean): readonly string[] {
+  return typeof tier === 'string' && isOther(tier) ? [`service_tier_${plainName(tier)}`] : [];
+}
+
+/** Names of the figures above zero that are not among `priced`; a provider may add new ones any day. */
+function unpricedParts(parts: unknown, priced: readonly string[]): readonly string[] {
+  if (typeof parts !== 'object' || parts === null) return [];
+  return Object.entries(parts).flatMap(([name, value]) => {
+    if (priced.includes(name)) return [];
+    if (typeof value === 'number') return value > 0 ? [plainName(name)] : [];
+    return unpricedParts(value, priced);
+  });
+}
+
+/** Some servers leave reasoning out of the output; then only the total tells that there is more to pay. */
+function unpricedRest(total: unknown, input: unknown, output: unknown): readonly string[] {
+  const [all, read, written] = [count(total), count(input), count(output)];
+  if (all === undefined || read === undefined || written === undefined) return [];
+  return all > read + written ? ['further_tokens'] : [];
+}
+
+/** It is kept in the ledger, so it shall be a name and nothing else. */
+function plainName(name: string): string {
+  return /^\w{1,40}$/.test(name) ? name : 'unknown';
 }
 
 /** The types promise numbers, the wire does not: anything but a count is as good as untold. */

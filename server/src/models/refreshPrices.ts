@@ -127,7 +127,13 @@ function sameFigures(a: Figures, b: Figures): boolean {
 }
 
 function figuresOf({ base, tiers }: Figures): unknown {
-  return [rateLine(base), tiers.map((tier) => [tier.aboveInputTokens, rateLine(tier.rates)])];
+  const line = (rates: Rates) => rateLine(withWrites(rates));
+  return [line(base), tiers.map((tier) => [tier.aboveInputTokens, line(tier.rates)])];
+}
+
+/** The source says nothing where a cache write has no fee; a row that says so is the same price. */
+function withWrites(rates: Rates): Rates {
+  return { ...rates, cacheWritePicoUsd: rates.cacheWritePicoUsd ?? rates.inputPicoUsd };
 }
 
 /** The rates in the file's own names and units; absent ones are left out. */

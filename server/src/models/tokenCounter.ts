@@ -24,9 +24,6 @@ export interface DisposableTokenCounter extends TokenCounter {
 const TOKENS_PER_MESSAGE = 8;
 const TOKENS_PER_REQUEST = 16;
 
-/** Headroom where the provider has not said which encoding a new model uses. */
-const UNKNOWN_ENCODING = 1.25;
-
 const BYTES_PER_TOKEN = 4;
 
 export function createTokenCounter(options: TokenCounterOptions): DisposableTokenCounter {
@@ -49,12 +46,11 @@ export function createTokenCounter(options: TokenCounterOptions): DisposableToke
   };
 
   async function boundOf(model: Model, texts: readonly string[], bytes: number): Promise<number> {
-    // Only OpenAI's encodings are at hand; of any other model nothing but its bytes is sure.
+    // Only OpenAI's encodings are at hand; of any other model, or one whose encoding nobody has said, nothing but its
+    // bytes is sure: the same text may have twice the tokens in another encoding.
     if (model.provider !== 'openai') return bytes;
     const counted = await worker.count({ texts, apiModel: model.apiModel });
-    if (counted === undefined || counted.encoding === 'other') return bytes;
-    const factor = counted.encoding === 'same' ? 1 : UNKNOWN_ENCODING;
-    return Math.min(bytes, Math.ceil(counted.tokens * factor));
+    return counted?.encoding === 'same' ? Math.min(bytes, counted.tokens) : bytes;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Reports as an edge asks for them: under the limits in force, with what the history knows of prompts, whatever the ledger's state. */
+import type { AccountEvent } from '../core/accountEntries.ts';
 import type { BudgetLimits } from '../core/ports.ts';
 import type {
   ExportFormat,
@@ -9,6 +10,7 @@ import type {
 } from '../core/routeReports.ts';
 import type { History } from './history.ts';
 import type { OpenedLedger } from './ledger.ts';
+import { LedgerUnavailableError } from './ledgerFaults.ts';
 import { closedReports } from './ledgerRoutes.ts';
 
 /** The past, under the limits in force. Traces and rows are the ledger's own; prompts come from the history where it is on. */
@@ -18,6 +20,8 @@ export interface AppReports {
   routes(query: Omit<RoutesQuery, 'alsoPromptIds'>): Promise<RoutePage>;
   trace(promptId: string): Promise<StoredRoute | undefined>;
   export(month: string, format: ExportFormat): Promise<string>;
+  /** Every event of the ledger in order; throws with a sentence when the ledger can't be trusted. */
+  events(): Iterable<AccountEvent> | AsyncIterable<AccountEvent>;
 }
 
 /** A ledger that can't be trusted shows its budget and no routes. */
@@ -26,7 +30,14 @@ export function openReports(
   limits: () => BudgetLimits,
   history: History,
 ): AppReports {
-  if (opened.kind === 'unavailable') return closedReports(() => opened.ledger.budget(limits()));
+  if (opened.kind === 'unavailable') {
+    return {
+      ...closedReports(() => opened.ledger.budget(limits())),
+      events() {
+        throw new LedgerUnavailableError(opened.why);
+      },
+    };
+  }
   const { reports } = opened.ledger;
   return {
     month: (month) => reports.month(limits(), month),
@@ -37,5 +48,6 @@ export function openReports(
     },
     trace: reports.trace,
     export: reports.export,
+    events: () => opened.ledger.events(),
   };
 }
