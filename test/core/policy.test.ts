@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BIG, LOCAL, MINI, promptOf, scriptedRouter } from '../support/scriptedPorts.ts';
+import {
+  BIG,
+  LOCAL,
+  MINI,
+  promptOf,
+  type Script,
+  scriptedRouter,
+} from '../support/scriptedPorts.ts';
 import { hard, missing, noKey, rows, usd } from './policyRows.ts';
 
 for (const row of rows) {
@@ -54,6 +61,22 @@ test('no_api_key says what the answer would have cost', async () => {
   assert.equal(decision.route.wanted, BIG);
   assert.equal(decision.route.reason.facts.wanted, BIG);
   assert.ok((decision.route.reason.facts.wouldCostNanoUsd ?? 0) > 0);
+});
+
+test('what would have changed the choice is only what could have', async () => {
+  const flipsOf = async (script: Script, constraints = {}) => {
+    const decision = await scriptedRouter(script).router.decide(promptOf('Why?', constraints));
+    return decision.kind === 'routed' ? decision.route.trace.flips : [];
+  };
+  const easy = { scores: { [LOCAL]: 0.2 } };
+  assert.match((await flipsOf(easy)).join(), /^the score had been above 0\.\d\d \(it is 0\.20\)$/);
+  assert.match((await flipsOf(hard)).join(), /^the score had been at or below/);
+  const withoutKey = `no_api_key had not stood against ${BIG}`;
+  assert.deepEqual(await flipsOf({ ...easy, availability: noKey }), [withoutKey]);
+  assert.deepEqual(await flipsOf({ ...hard, availability: noKey }), [withoutKey]);
+  assert.deepEqual(await flipsOf(easy, { privacy: 'local-only' }), [
+    `privacy_floor had not stood against ${BIG}`,
+  ]);
 });
 
 test('bulk scoring judges the prompt alone', async () => {

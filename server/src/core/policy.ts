@@ -264,18 +264,30 @@ function flipsOf(
 ): string[] {
   const flips: string[] = [];
   const score = comparedScore(input);
-  if (input.cheap !== undefined && chosen.first === wanted) {
-    const side = chosen.first === input.cheap?.model.id ? 'above' : 'at or below';
+  const elsewhere = candidates.filter((candidate) => candidate.first !== chosen.first);
+  if (input.cheap !== undefined && chosen.first === wanted && elsewhere.some(mayAnswer)) {
+    const side = chosen.first === input.cheap.model.id ? 'above' : 'at or below';
     flips.push(`the score had been ${side} ${threshold.toFixed(2)} (it is ${score.toFixed(2)})`);
   }
-  if (chosen.first !== wanted) {
-    const first = candidates.find((candidate) => candidate.first === wanted);
+  const stoodAgainst =
+    chosen.first === wanted && chosen.ifUnsure === undefined ? input.escalationId : wanted;
+  const kept = candidates.find(
+    ({ first, ifUnsure }) => first === stoodAgainst && ifUnsure === undefined,
+  );
+  if (stoodAgainst !== chosen.first) {
     for (const layer of layers) {
-      const exclusion = first?.exclusions[layer];
-      if (exclusion !== undefined) flips.push(`${exclusion.code} had not stood against ${wanted}`);
+      const exclusion = kept?.exclusions[layer];
+      if (exclusion !== undefined) {
+        flips.push(`${exclusion.code} had not stood against ${stoodAgainst}`);
+      }
     }
   }
   return flips;
+}
+
+/** Lateness alone turns nobody away. */
+function mayAnswer(candidate: Candidate): boolean {
+  return layers.every((layer) => layer === 'latency' || candidate.exclusions[layer] === undefined);
 }
 
 /** One sentence each: what was expected, what came, what to do. */
