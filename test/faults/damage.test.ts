@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { openLedger } from '../../server/src/store/ledger.ts';
 import { LedgerUnavailableError } from '../../server/src/store/ledgerFaults.ts';
@@ -165,3 +166,53 @@ test('bit-flipped and torn main files', async (t) => {
   ];
   await tryAll(t, ledgers, MAIN_DAMAGES, times({ short: 32, full: 300 }), false);
 });
+
+test('a schema that this program can not work with is damage, said in a sentence', async (t) => {
+  const provider = await startProvider(t, randomFrom(SEED));
+  const worn = await wearLedger(t, provider, 5, 'closed');
+  const rows: readonly [what: string, damage: (path: string) => void, why: RegExp][] = [
+    [
+      'an unknown format of the schema',
+      (path) => {
+        const bytes = readFileSync(path);
+        bytes.writeUInt8(bytes.readUInt8(47) ^ 16, 47);
+        writeFileSync(path, bytes);
+      },
+      /it is damaged \(unsupported file format\); put a backup in its place$/,
+    ],
+    [
+      'a column of another name',
+      (path) => renameInSchema(path, 'reservations', 'fingerprint TEXT', 'fingerprins TEXT'),
+      /it is damaged \(table reservations has no column named fingerprint\); put a backup/,
+    ],
+  ];
+  for (const [what, damage, why] of rows) {
+    const path = join(copyOf(t, worn.folder), 'ledger.sqlite');
+    damage(path);
+    const opened = await openLedger({ path, clock: clockAt(NOVEMBER), newId: randomUUID });
+    assert.ok(opened.kind === 'unavailable', what);
+    assert.match(opened.why, why);
+  }
+
+  // SQL takes a capital for its small letter, so that all statements compile and only the rows are strange.
+  const path = join(copyOf(t, worn.folder), 'ledger.sqlite');
+  renameInSchema(path, 'reservations', 'fingerprint TEXT', 'fingerprinT TEXT');
+  const opened = await openLedger({ path, clock: clockAt(NOVEMBER), newId: randomUUID });
+  assert.ok(opened.kind === 'open');
+  assert.equal((await opened.ledger.reserve(request('next', 0.1), NO_LIMIT)).kind, 'held');
+  await assert.rejects(opened.ledger.dispatch('next'), {
+    name: 'LedgerUnavailableError',
+    message: /it is damaged; restart, and it will be set aside$/,
+  });
+  const reply = await opened.ledger.reserve(request('later', 0.1), NO_LIMIT);
+  assert.ok(reply.kind === 'unavailable' && /is damaged/.test(reply.why));
+  await opened.ledger.close();
+});
+
+function renameInSchema(path: string, table: string, from: string, to: string): void {
+  const db = new DatabaseSync(path, { defensive: false });
+  db.exec('PRAGMA writable_schema = ON');
+  const sql = db.prepare('UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = ?');
+  assert.equal(sql.run(from, to, table).changes, 1);
+  db.close();
+}
