@@ -18,6 +18,8 @@ export interface WornLedger {
   /** All that was spent, after each of its events that booked something. */
   readonly spentSteps: readonly number[];
   readonly spent: number;
+  /** What is spent once an opening has booked what the dead process held. */
+  readonly spentOnceOpened: number;
   readonly walBytes: number;
 }
 
@@ -55,10 +57,11 @@ async function truthOf(t: TestContext, folder: string) {
   const ledger = await openAt(join(copyOf(t, folder), 'ledger.sqlite'));
   assert.deepEqual(ledger.verify(), []);
   const ends = [...ledger.events()].filter(isMeant);
+  const { spentNanoUsd } = await ledger.budget({ monthlyNanoUsd: undefined });
   await ledger.close();
   let spent = 0;
   const spentSteps = ends.map(({ amountNanoUsd }) => (spent += amountNanoUsd));
-  return { settlements: settlementsOf(ends), spentSteps, spent };
+  return { settlements: settlementsOf(ends), spentSteps, spent, spentOnceOpened: spentNanoUsd };
 }
 
 /** What the dead process booked itself; the opening books its open holds afterwards. */
