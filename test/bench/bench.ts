@@ -1,6 +1,7 @@
 /**
  * What the router adds: microseconds per decision, and local tokens per second through the whole router beside
- * node-llama-cpp called bare, in the same run. Prints ratios; asserts nothing, because machines differ.
+ * node-llama-cpp called bare, in the same run; then what reports and the ledger take. `npm run bench -- ledger` runs the
+ * ledger's part alone. Prints ratios; asserts nothing, because machines differ.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,8 @@ import { createApp } from '../../server/src/compose.ts';
 import { generationRequest } from '../../server/src/core/request.ts';
 import type { Prompt } from '../../server/src/core/types.ts';
 import { ensureSmolLm2, testModelsDir } from '../support/localModel.ts';
+import { median, quantile } from './figures.ts';
+import { benchLedger } from './ledgerCalls.ts';
 import { benchReports } from './routeReports.ts';
 
 const THREADS = 1;
@@ -33,13 +36,9 @@ function promptOf(id: string, text: string): Prompt {
   };
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+if (process.argv[2] === 'ledger') {
+  await benchLedger();
+  process.exit();
 }
 
 const dataDir = mkdtempSync(join(tmpdir(), 'router-bench-'));
@@ -54,6 +53,7 @@ try {
   await benchDecisions();
   await benchTokens();
   await benchReports(100_000);
+  await benchLedger();
 } finally {
   await app.close();
   rmSync(dataDir, { recursive: true, force: true });

@@ -1,14 +1,12 @@
 /** A process of its own on a shared ledger. The first argument is the ledger's path, the second what to do with it. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openLedger } from '../../server/src/store/ledger.ts';
 import { LedgerUnavailableError } from '../../server/src/store/ledgerFaults.ts';
 import { bill, clockAt, NOVEMBER, ONE_DOLLAR, request } from './ledgerFixture.ts';
 
 export type WorkerReport =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'accepted'; readonly count: number; readonly longestBlockMs: number }
   | { readonly kind: 'settled'; readonly id: string }
   | { readonly kind: 'unavailable'; readonly why: string };
 
@@ -23,26 +21,6 @@ if (opened.kind === 'unavailable') throw new Error(opened.why);
 const { ledger } = opened;
 
 switch (task) {
-  case 'hammer': {
-    const started = once(process, 'message');
-    report({ kind: 'ready' });
-    await started;
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    delay.enable();
-    const tries = Array.from({ length: 8 }, async () => {
-      const id = randomUUID();
-      if ((await ledger.reserve(request(id, 0.1), ONE_DOLLAR)).kind !== 'held') return false;
-      await ledger.dispatch(id);
-      await ledger.settle(id, bill(0.1));
-      return true;
-    });
-    const accepted = (await Promise.all(tries)).filter(Boolean).length;
-    delay.disable();
-    await ledger.close();
-    report({ kind: 'accepted', count: accepted, longestBlockMs: delay.max / 1e6 });
-    process.disconnect();
-    break;
-  }
   case 'hold': {
     await ledger.reserve(request('only held', 0.2), ONE_DOLLAR);
     await ledger.reserve(request('sent', 0.3), ONE_DOLLAR);

@@ -13,7 +13,7 @@ import { ZERO_USD } from '../core/price.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { openBook } from './ledgerBook.ts';
 import { checkAtOpening } from './ledgerCheck.ts';
-import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
+import { LedgerUnavailableError, whyNotOpened } from './ledgerFaults.ts';
 import { type LedgerDeps, type LedgerFile, mirrorOf, startLedger } from './ledgerFile.ts';
 import {
   type LedgerFiles,
@@ -81,7 +81,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     why = distrust.damaged ? setAsideIfUnused(distrust.why) : distrust.why;
   } catch (error) {
     if (db?.isOpen === true) db.close();
-    const fault = whyUnavailable(error, files.ledger);
+    const fault = whyNotOpened(error, files.ledger);
     if (fault === undefined) throw error;
     why = faultOf(error) === 'damaged' ? setAsideIfUnused(fault) : fault;
   }

@@ -1,5 +1,5 @@
 /** Faults of the ledger's storage as sentences: what was expected, what came, what to do. */
-import { faultOf } from './sqliteFile.ts';
+import { faultOf, isStatementRefused } from './sqliteFile.ts';
 
 /** Thrown by a write that has no result to say it with. What was not written is still held at its bound. */
 export class LedgerUnavailableError extends Error {
@@ -27,6 +27,14 @@ export function whyUnavailable(error: unknown, path: string): string | undefined
         ? `expected to use the ledger ${path}, got "${error.message}"; check its folder and disk`
         : undefined;
   }
+}
+
+/** Like `whyUnavailable`, for the opening: a file whose tables no longer fit this program's own statements is damaged. */
+export function whyNotOpened(error: unknown, path: string): string | undefined {
+  const why = whyUnavailable(error, path);
+  if (why !== undefined || !isStatementRefused(error)) return why;
+  // Not set aside: were it a defect of this program, a sound ledger would be moved away.
+  return `expected the tables of a ledger in ${path}, but it is damaged (${messageOf(error)}); put a backup in its place`;
 }
 
 function messageOf(error: unknown): string {

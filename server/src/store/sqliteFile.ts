@@ -5,7 +5,7 @@
  */
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { text } from './sqliteRows.ts';
+import { text, UnreadableRowError } from './sqliteRows.ts';
 
 /** What SQLite's error says about the file; `undefined` for an error that is no fault of storage. */
 export type SqliteFault = 'busy' | 'damaged' | 'full' | 'read_only' | 'io';
@@ -28,9 +28,16 @@ const FAULTS: Readonly<Record<number, SqliteFault>> = {
 const SUFFIXES = ['-wal', '-shm', '-journal', ''] as const;
 
 export function faultOf(error: unknown): SqliteFault | undefined {
+  if (error instanceof UnreadableRowError) return 'damaged';
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   // The low byte is the primary code; the rest only refines it.
   return typeof error.errcode === 'number' ? FAULTS[error.errcode & 0xff] : undefined;
+}
+
+/** SQLite can't compile a statement, or not even the file's own schema. The statements of this program are fixed. */
+export function isStatementRefused(error: unknown): boolean {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+  return typeof code === 'number' && (code & 0xff) === 1;
 }
 
 /** `FULL` survives a power cut with every commit, `NORMAL` without the last ones. */

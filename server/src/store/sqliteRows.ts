@@ -5,9 +5,14 @@ import type { NanoUsd } from '../core/types.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
+export class UnreadableRowError extends TypeError {
+  override readonly name = 'UnreadableRowError';
+}
+
 export function text(row: Row | undefined, column: string): string {
   const value = row?.[column];
-  if (typeof value !== 'string') throw new TypeError(`expected text in ${column}, got ${value}`);
+  if (typeof value !== 'string')
+    throw new UnreadableRowError(`expected text in ${column}, got ${value}`);
   return value;
 }
 
@@ -19,7 +24,7 @@ export function optionalText(row: Row | undefined, column: string): string | und
 export function integer(row: Row | undefined, column: string): number {
   const value = row?.[column];
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-  throw new TypeError(`expected a whole number in ${column}, got ${value}`);
+  throw new UnreadableRowError(`expected a whole number in ${column}, got ${value}`);
 }
 
 export function amount(row: Row | undefined, column: string): NanoUsd {
