@@ -17,6 +17,7 @@ const commands = {
   test: () => [[node, ['scripts/test.mjs', ...args]]],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
+  'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
   check: () => [
     [bin('biome'), ['ci', '--colors=off', '.']],
     [bin('tsc'), ['--noEmit']],
