@@ -12,10 +12,11 @@ let mostTaken = 0;
 for (const planted of plantedBugs) {
   test(`planted: ${planted.name}`, async (t) => {
     for (let seed = 1; seed <= MOST_SEEDS; seed++) {
-      const { findings } = await simulate({ seed, steps: STEPS, planted });
-      if (findings.length === 0) continue;
+      const { findings } = await simulate({ seed, steps: STEPS, planted, toTheEnd: true });
+      const harm = findings.find((finding) => finding.includes(planted.harm));
+      if (harm === undefined) continue;
       mostTaken = Math.max(mostTaken, seed);
-      t.diagnostic(`found in seed ${seed}: ${findings[0]}`);
+      t.diagnostic(`found in seed ${seed}: ${harm}`);
       return;
     }
     assert.fail(`expected the planted bug to be found in ${MOST_SEEDS} seeds, it was not`);

@@ -2,13 +2,15 @@
 import { fits, isOpen } from '../../server/src/core/budget.ts';
 import { type LedgerTx, settleIn } from '../../server/src/core/ledgerRules.ts';
 import type { BudgetLimits, Ledger, ModelEvent, ModelPort } from '../../server/src/core/ports.ts';
-import { costOf } from '../../server/src/core/price.ts';
+import { costOf, ZERO_USD } from '../../server/src/core/price.ts';
 import type { Rules } from './memoryLedger.ts';
 import type { Life } from './scheduler.ts';
 import { prices, type World } from './world.ts';
 
 export interface PlantedBug {
   readonly name: string;
+  /** Words of a finding that says what it does harm to; any other finding is not enough. */
+  readonly harm: string;
   readonly rules?: Partial<Rules>;
   readonly ledger?: (inner: Ledger, world: World, life: Life) => Ledger;
   readonly cloud?: (inner: ModelPort, world: World) => ModelPort;
@@ -36,6 +38,7 @@ function retelling(change: (event: ModelEvent) => ModelEvent): PlantedBug['cloud
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the check and the hold are two transactions',
+    harm: 'its largest limit was',
     ledger: (inner) => ({
       ...inner,
       async reserve(request, limits) {
@@ -47,6 +50,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a crash voids what was dispatched',
+    harm: 'was voided and the provider billed',
     rules: {
       resolveDeadIn(tx, entry) {
         for (const owner of tx.deadOwners()) {
@@ -61,6 +65,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'an abort settles at the tokens received',
+    harm: 'spent and held, the bill is',
     cloud: generating(
       (generate) =>
         async function* (model, request, signal) {
@@ -77,6 +82,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'the SDK retries on its own, under the same reservation',
+    harm: 'its largest limit was',
     cloud: generating(
       (generate) =>
         async function* (model, request, signal) {
@@ -92,6 +98,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'the call carries no output cap',
+    harm: 'its largest limit was',
     cloud: generating(
       (generate) => (model, request, signal) =>
         generate(model, { ...request, maxOutputTokens: model.maxOutputTokens }, signal),
@@ -99,6 +106,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a settlement over the limit is refused',
+    harm: 'is still held',
     ledger(inner) {
       let newest: BudgetLimits = { monthlyNanoUsd: undefined };
       return {
@@ -122,6 +130,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'dispatched is committed after the first byte',
+    harm: 'was voided and the provider billed',
     ledger: (inner, { scheduler }, life) => ({
       ...inner,
       async dispatch(id) {
@@ -134,10 +143,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a dispatch that failed is ignored',
+    harm: 'was voided and the provider billed',
     ledger: (inner) => ({ ...inner, dispatch: (id) => inner.dispatch(id).catch(() => undefined) }),
   },
   {
     name: 'a retry shares the reservation of the first attempt',
+    harm: 'spent and held, the bill is',
     ledger(inner) {
       const first = new Map<string, string>();
       const idOf = new Map<string, string>();
@@ -153,19 +164,20 @@ export const plantedBugs: readonly PlantedBug[] = [
           return result;
         },
         dispatch: (id) => inner.dispatch(idOf.get(id) ?? id).catch(() => undefined),
-        settle: async (id, settlement) =>
-          settlement.kind === 'voided'
-            ? (0 as Awaited<ReturnType<Ledger['settle']>>)
-            : inner.settle(idOf.get(id) ?? id, settlement),
+        // The first end stands; what the retry costs is nobody's.
+        settle: (id, settlement) =>
+          inner.settle(idOf.get(id) ?? id, settlement).catch(() => ZERO_USD),
       };
     },
   },
   {
     name: 'months and days follow the clock back',
+    harm: 'was opened',
     rules: { tx: (tx): LedgerTx => ({ ...tx, latest: () => undefined }) },
   },
   {
     name: 'a settlement without an answer is taken back',
+    harm: 'spent and held, the bill is',
     ledger: (inner) => ({
       ...inner,
       settle: (id, settlement) =>
@@ -174,6 +186,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'what should be booked at its bound is voided',
+    harm: 'its largest limit was',
     rules: {
       settleIn(tx, id, settlement, entry) {
         const state = tx.find(id)?.state;
@@ -186,10 +199,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'what a failed transaction wrote stays',
+    harm: 'its events sum to',
     rules: { atomic: false },
   },
   {
     name: 'an end is booked without letting go of the hold',
+    harm: 'its events sum to',
     rules: {
       tx: (tx): LedgerTx => ({
         ...tx,
@@ -199,6 +214,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a failure of unknown billing is taken as unbilled',
+    harm: 'was voided and the provider billed',
     cloud: retelling((event) =>
       event.type === 'failed'
         ? { ...event, failure: { ...event.failure, billing: 'nothing' } }
@@ -207,6 +223,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a usage that nobody told is taken as zero',
+    harm: 'spent and held, the bill is',
     cloud: retelling((event) =>
       event.type === 'end' && event.usage.outputTokens === undefined
         ? { ...event, usage: { ...event.usage, outputTokens: 0 } }
@@ -215,6 +232,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'cached input is taken as free',
+    harm: 'spent and held, the bill is',
     rules: {
       settleIn(tx, id, settlement, entry) {
         if (settlement.kind !== 'settled') return settleIn(tx, id, settlement, entry);
@@ -232,14 +250,17 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'the bound counts half of the input',
+    harm: 'was told to cost',
     inputBound: (bound) => Math.floor(bound / 2),
   },
   {
     name: 'a changed limit is not heard of',
+    harm: 'not in force since it began',
     deafToLimits: true,
   },
   {
     name: 'a frozen model may be used',
+    harm: 'holds money for a frozen model',
     rules: { tx: (tx): LedgerTx => ({ ...tx, isFrozen: () => false }) },
     ledger: (inner) => ({ ...inner, frozenModels: async () => new Set() }),
   },

@@ -44,7 +44,8 @@ test('a seed replays step by step, and another one goes another way', async () =
 });
 
 test('both stores are driven alike: a seed without a full disk takes the same steps on each', async () => {
-  const run = (store: 'memory' | 'sqlite') => simulate({ seed: 3, steps: 150, traced: true, store });
+  const run = (store: 'memory' | 'sqlite') =>
+    simulate({ seed: 3, steps: 150, traced: true, store });
   const [memory, sqlite] = [await run('memory'), await run('sqlite')];
   assert.equal(memory.faults['disk full'], undefined);
   assert.deepEqual(sqlite, memory);

@@ -18,6 +18,8 @@ export interface SimulationOptions {
   /** @default 'memory' */
   readonly store?: 'memory' | 'sqlite';
   readonly planted?: PlantedBug;
+  /** Goes on after something was found. @default false */
+  readonly toTheEnd?: boolean;
   /** Keeps a line of every step. @default false */
   readonly traced?: boolean;
 }
@@ -39,7 +41,7 @@ const DAY_MS = 86_400_000;
 const SETTLED_WITHIN_MS = 20 * 60_000;
 
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, steps, store = 'memory', planted, traced = false } = options;
+  const { seed, steps, store = 'memory', planted, traced = false, toTheEnd = false } = options;
   const random = randomOf(seed);
   const trace: string[] = [];
   const scheduler = createScheduler(random, (line) => note(line));
@@ -77,8 +79,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 
   const names = ['A', 'B', 'C', 'D'].slice(0, random.whole(2, 4));
   for (const name of names) start(name);
-  for (; taken < steps && oracle.findings.length === 0; taken++) await faultyStep();
-  if (oracle.findings.length === 0) await settleAll();
+  const goesOn = () => toTheEnd || oracle.findings.length === 0;
+  for (; taken < steps && goesOn(); taken++) await faultyStep();
+  if (goesOn()) await settleAll().catch(threw);
   ledger.dispose();
   faults.count('delay', scheduler.faultCounts.delay);
   faults.count('reorder', scheduler.faultCounts.reorder);
@@ -93,9 +96,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     trace,
   };
 
+  function threw(error: unknown): void {
+    oracle.find(`threw ${error instanceof Error ? error.stack : error}`);
+  }
+
   function start(name: string): void {
     const life: Life = { name: `${name}${world.newId(name).slice(1)}`, alive: true };
-    void boot();
+    void boot().catch(threw);
 
     async function boot(): Promise<void> {
       const process = await startProcess(world, life, limits);
