@@ -3,7 +3,7 @@ import { limitsOf } from '../../server/src/core/budget.ts';
 import type { BudgetLimits, ReservationRequest } from '../../server/src/core/ports.ts';
 import { type Settings, settingsSchema } from '../../server/src/core/schema.ts';
 import type { Life } from './scheduler.ts';
-import type { Limits } from './world.ts';
+import type { Limits } from './workload.ts';
 
 export interface LimitsHeard {
   hears(life: Life, limits: Limits): void;

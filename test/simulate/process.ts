@@ -10,22 +10,15 @@ import type {
 import { createRouter, type Router } from '../../server/src/core/router.ts';
 import { type Settings, settingsSchema } from '../../server/src/core/schema.ts';
 import { LedgerUnavailableError } from '../../server/src/store/ledgerFaults.ts';
-import { LOCAL, MINI } from '../support/scriptedPorts.ts';
+import { BIG, LOCAL, MINI, registry } from '../support/scriptedPorts.ts';
 import { gateConfidence, scorerOf } from '../support/scriptedScores.ts';
 import type { WriteFault } from './faults.ts';
 import { sha256 } from './memoryStore.ts';
 import { providerPort } from './provider.ts';
 import type { Life } from './scheduler.ts';
 import type { SimulatedLedger } from './sharedLedger.ts';
-import {
-  BIG,
-  baseSettings,
-  inputTokensOf,
-  type Limits,
-  prices,
-  registry,
-  type World,
-} from './world.ts';
+import { baseSettings, type Limits } from './workload.ts';
+import { inputTokensOf, prices, type World } from './world.ts';
 
 export interface VirtualProcess {
   readonly life: Life;

@@ -9,7 +9,8 @@ import { type RunningPrompt, startProcess, type VirtualProcess } from './process
 import { randomOf } from './random.ts';
 import { createScheduler, type Life, quiet } from './scheduler.ts';
 import { createSqliteLedger } from './sqliteLedger.ts';
-import { drawLimits, type Limits, SESSIONS, WORKSPACES, type World } from './world.ts';
+import { drawLimits, drawPrompt, type Limits } from './workload.ts';
+import type { World } from './world.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -80,8 +81,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const names = ['A', 'B', 'C', 'D'].slice(0, random.whole(2, 4));
   for (const name of names) start(name);
   const goesOn = () => toTheEnd || oracle.findings.length === 0;
+  // A rejection that nobody waits for would end a real program.
+  process.on('unhandledRejection', threw);
   for (; taken < steps && goesOn(); taken++) await faultyStep();
   if (goesOn()) await settleAll().catch(threw);
+  process.off('unhandledRejection', threw);
   ledger.dispose();
   faults.count('delay', scheduler.faultCounts.delay);
   faults.count('reorder', scheduler.faultCounts.reorder);
@@ -105,9 +109,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     void boot().catch(threw);
 
     async function boot(): Promise<void> {
-      const process = await startProcess(world, life, limits);
-      if (process !== undefined) {
-        running.set(name, process);
+      const started = await startProcess(world, life, limits);
+      if (started !== undefined) {
+        running.set(name, started);
         return;
       }
       await scheduler.point(life, 'could not open the ledger', 5_000);
@@ -233,25 +237,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 
   function newPrompt(): Prompt {
-    const id = world.newId('p');
-    const length = random.pick([0, 20, 120]);
-    const cap = random.chance(0.2) ? { maxOutputTokens: random.whole(10, 120) } : {};
-    const cost = random.chance(0.2) ? { maxCostNanoUsd: random.whole(1, 30) * 1_000_000 } : {};
-    const force = random.weighed([
-      [6, { forceModel: { tier: 'escalation' as const } }],
-      [2, { forceModel: { id: 'cloud-mini' } }],
-      [4, {}],
-    ]);
-    const prompt: Prompt = {
-      id,
-      text: `#${id} ${'why '.repeat(length / 4)}`,
-      context: [],
-      history: [],
-      constraints: { ...cap, ...force, ...cost } as Prompt['constraints'],
-      ...(random.chance(0.7) ? { sessionId: random.pick(SESSIONS) } : {}),
-      ...(random.chance(0.7) ? { workspaceId: random.pick(WORKSPACES) } : {}),
-      useCache: random.chance(0.3),
-    };
+    const prompt = drawPrompt(random, world.newId('p'));
     prompts.push(prompt);
     return prompt;
   }
