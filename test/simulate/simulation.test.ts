@@ -43,10 +43,16 @@ test('a seed replays step by step, and another one goes another way', async () =
   assert.notDeepEqual(other.trace, once.trace);
 });
 
-test('both stores are driven alike: a seed without a full disk takes the same steps on each', async () => {
-  const run = (store: 'memory' | 'sqlite') =>
-    simulate({ seed: 3, steps: 150, traced: true, store });
-  const [memory, sqlite] = [await run('memory'), await run('sqlite')];
-  assert.equal(memory.faults['disk full'], undefined);
-  assert.deepEqual(sqlite, memory);
+test('both stores are driven alike: seeds without a full disk take the same steps on each', async (t) => {
+  let compared = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const memory = await simulate({ seed, steps: 150, traced: true });
+    // What fits on a full disk is another matter in memory than in a file.
+    if (memory.faults['disk full'] !== undefined) continue;
+    const sqlite = await simulate({ seed, steps: 150, traced: true, store: 'sqlite' });
+    assert.deepEqual(sqlite, memory);
+    compared += 1;
+  }
+  t.diagnostic(`${compared} seeds compared`);
+  assert.ok(compared >= 4);
 });
