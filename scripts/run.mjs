@@ -16,6 +16,7 @@ const commands = {
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
+  simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
   check: () => [

@@ -202,7 +202,7 @@ async function* attempt(
   const stopped = AbortSignal.any([signal, left.signal]);
   const stream = ports.cloud.generate(call.model, held.request, stopped)[Symbol.asyncIterator]();
   const abort = aborted(signal);
-  let pending = stream.next();
+  let pending = nextOf(stream);
   let final: FinalEvent | undefined;
   try {
     while (final === undefined) {
@@ -213,7 +213,7 @@ async function* attempt(
       if (event.type === 'end' || event.type === 'failed') {
         final = event;
       } else {
-        pending = stream.next();
+        pending = nextOf(stream);
         yield event;
       }
     }
@@ -291,6 +291,13 @@ function whyUnknown({ inputTokens, outputTokens, unpriced }: Usage): string {
   return inputTokens === undefined || outputTokens === undefined
     ? 'usage_untold'
     : 'usage_not_priceable';
+}
+
+/** A stream that throws while its reader is busy must not end the program as an unhandled rejection; it is awaited later. */
+function nextOf(stream: AsyncIterator<ModelEvent>): Promise<IteratorResult<ModelEvent>> {
+  const pending = stream.next();
+  pending.catch(() => {});
+  return pending;
 }
 
 async function drain(
