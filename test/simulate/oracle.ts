@@ -129,8 +129,8 @@ export function createOracle(ledger: SharedLedger): Oracle {
     limitsHeard,
     asks(request, limits, life) {
       limitsAsked.set(request.id, limits);
-      if (!limitsHeard.wereInForce(life, request, limits)) {
-        find(`${request.promptId} asks under limits that were not in force since it began`);
+      if (!limitsHeard.areInForce(life, request, limits)) {
+        find(`${request.promptId} asks under limits that are not in force any more`);
       }
     },
     held({ id, promptId }, life) {

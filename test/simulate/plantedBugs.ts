@@ -255,7 +255,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a changed limit is not heard of',
-    harm: 'not in force since it began',
+    harm: 'not in force any more',
     deafToLimits: true,
   },
   {

@@ -247,7 +247,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const key = world.newId(prompt.id);
     const run: RunningPrompt = { abort: new AbortController(), leaves: false };
     process.prompts.set(key, run);
-    oracle.limitsHeard.begins(process.life, prompt.id);
     note(() => `${process.life.name}: is asked ${prompt.id}`);
     void read(process, prompt, run)
       .catch((error) => {

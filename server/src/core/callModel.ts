@@ -57,7 +57,7 @@ function open(run: Run, model: Model, route: Route): AsyncGenerator<CallEvent, C
       model,
       request,
       price,
-      limits: decided.limits,
+      limitsNow: decided.limitsNow,
       scope: scopeOf(prompt),
       maxCostNanoUsd: left,
     },

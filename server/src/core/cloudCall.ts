@@ -38,7 +38,8 @@ export interface CloudCall {
   readonly model: Model;
   readonly request: GenerationRequest;
   readonly price: PriceRow;
-  readonly limits: BudgetLimits;
+  /** Asked anew for every reservation, so that a lowered budget reaches a retry too. */
+  readonly limitsNow: () => BudgetLimits;
   /** Whose budgets it counts against, beside the user's own. */
   readonly scope: BudgetScope;
   /** What this prompt may still cost. */
@@ -121,7 +122,7 @@ async function reserve(
       boundNanoUsd: costBound(price, inputBound, cap),
       fingerprint: ports.sha256(JSON.stringify([ports.cloud.identity(model), capped])),
     };
-    const result = await ports.ledger.reserve(reservation, call.limits);
+    const result = await ports.ledger.reserve(reservation, call.limitsNow());
     switch (result.kind) {
       case 'held':
         return { kind: 'held', reservation, request: capped };

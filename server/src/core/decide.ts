@@ -34,7 +34,8 @@ export interface Decided {
   readonly decision: Decision;
   readonly registry: Registry;
   readonly settings: Settings;
-  readonly limits: BudgetLimits;
+  /** The budgets in force now; a prompt under way heeds those that were changed since it was decided. */
+  readonly limitsNow: () => BudgetLimits;
   /** Decides again as if these models could not answer. */
   without(failed: ReadonlyMap<string, string>): Decision;
 }
@@ -176,7 +177,7 @@ export function createDecide(options: RouterOptions): Decide {
       decision: decisionOf(result),
       registry,
       settings,
-      limits,
+      limitsNow: () => limitsOf(options.settings(), scope),
       without: (failed) => decisionOf(choosePlan(inputFor(bound, findings, failed))),
     };
   };
