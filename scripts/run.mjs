@@ -19,6 +19,17 @@ const commands = {
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
+  // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones.
+  prove: () => [
+    [node, ['test/simulate/simulate.ts', '--seeds', '10000']],
+    [node, ['test/simulate/simulate.ts', '--store', 'sqlite', '--seeds', '300']],
+    [
+      node,
+      ['scripts/test.mjs', 'test/simulate/', 'test/faults/', 'test/store/', 'test/core/price'],
+      root,
+      { COST_AWARE_ROUTER_PROOF: 'full' },
+    ],
+  ],
   check: () => [
     [bin('biome'), ['ci', '--colors=off', '.']],
     [bin('tsc'), ['--noEmit']],
@@ -37,13 +48,13 @@ if (command === undefined) {
 ensureBundles();
 
 const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
-for (const [program, programArgs, cwd] of command()) {
-  const status = await start(program, programArgs, cwd ?? root);
+for (const [program, programArgs, cwd, moreEnv] of command()) {
+  const status = await start(program, programArgs, cwd ?? root, { ...env, ...moreEnv });
   if (status !== 0) process.exit(status);
 }
 
-function start(program, programArgs, cwd) {
-  const child = spawn(program, programArgs, { cwd, env, stdio: 'inherit' });
+function start(program, programArgs, cwd, childEnv) {
+  const child = spawn(program, programArgs, { cwd, env: childEnv, stdio: 'inherit' });
   // The child shares the terminal and gets Ctrl-C itself; this process waits for how it ends.
   const ignore = () => {};
   process.on('SIGINT', ignore);

@@ -41,7 +41,7 @@ async function runFiles(paths, concurrency) {
     files: paths.map((file) => join(root, file)),
     cwd: root,
     concurrency,
-    timeout: 300_000,
+    timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_200_000 : 300_000,
   });
   // A test that only holds others counts through them; it is told after them.
   const nestings = new Map();
