@@ -130,7 +130,11 @@ test('after any damage a rebuild opens the ledger again with at least what was s
     ['the newest events', (path) => change(path, `${UNGUARDED} DELETE FROM events WHERE seq > 15`)],
     [
       'a reservation',
-      (path) => change(path, `${UNGUARDED} UPDATE reservations SET booked_nano_usd = 5 WHERE booked_nano_usd > 5`),
+      (path) =>
+        change(
+          path,
+          `${UNGUARDED} UPDATE reservations SET booked_nano_usd = 5 WHERE booked_nano_usd > 5`,
+        ),
     ],
     ['half of the file', (path) => truncateSync(path, 4096 * 8)],
     ['all of it', (path) => rmSync(path)],

@@ -11,6 +11,7 @@ import { monthOf } from '../core/budget.ts';
 import type { BudgetLimits, BudgetState, Clock, Ledger, NewId } from '../core/ports.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { NanoUsd } from '../core/types.ts';
+import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerDeps, type LedgerFile, startLedger } from './ledgerFile.ts';
 import { ledgerFiles, REBUILD, readMirror, setAside, whyNotStartAnew } from './ledgerMirror.ts';
@@ -18,11 +19,13 @@ import { NO_ANSWERS } from './ledgerReports.ts';
 import { examine } from './ledgerTrust.ts';
 import { isAnyOwnerAlive } from './ownerLock.ts';
 import { faultOf, fileId, openSqlite, patiently } from './sqliteFile.ts';
+import { integer } from './sqliteRows.ts';
 
 export interface OpenLedgerOptions {
   /** The database, `ledger.sqlite` in the data folder; its mirror and owner locks lie beside it. */
   readonly path: string;
-  readonly clock: Clock;
+  /** A `LedgerClock` in the program: a plain clock is believed whatever it says. */
+  readonly clock: Clock & Partial<LedgerClock>;
   /** Its ids must never repeat, also not between processes. */
   readonly newId: NewId;
   readonly sha256?: (text: string) => string;
@@ -61,7 +64,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     );
     db = opened;
     const distrust = await patiently(patience, () => examine(opened, deps, options.newId));
-    if (distrust === undefined) return { kind: 'open', ledger: await startLedger(opened, deps) };
+    if (distrust === undefined) {
+      const newestMs = await patiently(patience, () => newestEntryMs(opened));
+      options.clock.begin?.(newestMs);
+      return { kind: 'open', ledger: await startLedger(opened, deps) };
+    }
     db.close();
     why = distrust.damaged ? setAsideIfUnused(distrust.why) : distrust.why;
   } catch (error) {
@@ -91,6 +98,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
       return `${what} and could not be set aside (${error instanceof Error ? error.message : error})`;
     }
   }
+}
+
+function newestEntryMs(db: DatabaseSync): number | undefined {
+  const row = db.prepare('SELECT at_ms FROM events ORDER BY seq DESC LIMIT 1').get();
+  return row && integer(row, 'at_ms');
 }
 
 export interface ClosedLedgerFacts {

@@ -21,6 +21,7 @@ import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { openBook } from './ledgerBook.ts';
 import { checkFully } from './ledgerCheck.ts';
+import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
 import { enterOwner } from './ledgerOwners.ts';
@@ -50,7 +51,7 @@ export interface LedgerFile extends Ledger {
 
 export interface LedgerDeps {
   readonly files: LedgerFiles;
-  readonly clock: Clock;
+  readonly clock: Clock & Partial<LedgerClock>;
   readonly ownerId: string;
   readonly sha256: (text: string) => string;
   /** Longest sum of waits for a locked file. A settlement, whose money is spent already, waits longer. */
@@ -234,7 +235,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
 
     async reserve(request, limits) {
       try {
-        const why = moved();
+        const why = moved() ?? clock.closedWhy?.();
         if (why !== undefined) return { kind: 'unavailable', why };
         const result = await write(() => reserveIn(book, request, limits, entry()));
         unsettled.retry();
