@@ -17,6 +17,7 @@ import { type LedgerDeps, type LedgerFile, startLedger } from './ledgerFile.ts';
 import { ledgerFiles, REBUILD, readMirror, setAside, whyNotStartAnew } from './ledgerMirror.ts';
 import { NO_ANSWERS } from './ledgerReports.ts';
 import { examine } from './ledgerTrust.ts';
+import { type DiskFacts, diskFactsOf, networkKind, whyNotOn } from './networkDisk.ts';
 import { isAnyOwnerAlive } from './ownerLock.ts';
 import { faultOf, fileId, openSqlite, patiently } from './sqliteFile.ts';
 import { integer } from './sqliteRows.ts';
@@ -33,6 +34,8 @@ export interface OpenLedgerOptions {
   readonly busyRetryMs?: number;
   readonly sleep?: (ms: number) => Promise<void>;
   readonly random?: () => number;
+  /** What is known of the disk that a folder lies on. @default asks the system */
+  readonly diskFacts?: (folder: string) => DiskFacts;
 }
 
 export type OpenedLedger =
@@ -55,6 +58,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
   let why: string;
   try {
     mkdirSync(dirname(files.ledger), { recursive: true, mode: 0o700 });
+    const folder = dirname(files.ledger);
+    const remote = whyNotOn(folder, networkKind((options.diskFacts ?? diskFactsOf)(folder)));
+    if (remote !== undefined) return unavailable(remote);
     const size = fileId(files.ledger)?.size ?? 0;
     const missing = size === 0 ? whyNotStartAnew(files) : undefined;
     if (missing !== undefined) return unavailable(missing);
