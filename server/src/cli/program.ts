@@ -4,6 +4,7 @@ import type { AskFlags } from './ask.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import { milliseconds, port, share, threads, usd, usdOrNone } from './flagValues.ts';
 import { type CliIo, widthOf } from './io.ts';
+import { addLedger } from './ledgerCommands.ts';
 import type { RouteFlags } from './route.ts';
 import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
@@ -101,6 +102,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       run(async (session) => (await import('./spend.ts')).spend(session, flags)),
     );
 
+  addLedger(program, run);
   addModels(program, run);
   program
     .command('cache')

@@ -2,7 +2,8 @@
 import { dollars } from './price.ts';
 import type { ExportFormat, RouteRow } from './routeReports.ts';
 
-type Cell = string | number | undefined;
+/** What is unknown is an empty cell. */
+export type Cell = string | number | undefined;
 
 const COLUMNS: readonly (readonly [name: string, cell: (row: RouteRow) => Cell])[] = [
   ['time', (row) => new Date(row.atMs).toISOString()],
@@ -37,7 +38,7 @@ export function exportLines(rows: readonly RouteRow[], format: ExportFormat): st
 }
 
 function csvLine(row: RouteRow): string {
-  return `${COLUMNS.map(([, cell]) => csvCell(cell(row))).join(',')}\r\n`;
+  return csvRow(COLUMNS.map(([, cell]) => cell(row)));
 }
 
 function jsonLine(row: RouteRow): string {
@@ -45,10 +46,16 @@ function jsonLine(row: RouteRow): string {
   return `${JSON.stringify(Object.fromEntries(fields))}\n`;
 }
 
+/** One line of CSV with its end, safe to open in a spreadsheet. */
+export function csvRow(cells: readonly Cell[]): string {
+  return `${cells.map(csvCell).join(',')}\r\n`;
+}
+
 function csvCell(cell: Cell): string {
   if (cell === undefined) return '';
   if (typeof cell === 'number') return String(cell);
-  // A spreadsheet takes text that begins so for a formula and would run it.
-  const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+  // A spreadsheet takes text that begins so for a formula and would run it; an amount below zero is only a number.
+  const isNumber = /^-?\d+(\.\d+)?$/.test(cell);
+  const safe = !isNumber && /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

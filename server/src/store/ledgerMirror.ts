@@ -21,7 +21,7 @@ import { fileId, renameDatabase } from './sqliteFile.ts';
 
 const amounts = z.record(z.string(), z.int().nonnegative().transform(nanoUsd));
 
-/** Each month's spend, which is all that the first version of this program kept. */
+/** Each month's spend, which is all that the first version of this program kept, and that is kept of a team's ledger. */
 const firstSchema = z.strictObject({
   version: z.literal(1),
   ledgerId: z.string(),
@@ -114,7 +114,11 @@ const MOST_WRITES = 8;
  * Writes what `read` says, until that is still the newest when it is in place: of several processes that write at once,
  * the last one leaves the newest totals. A failure is not reported: the ledger itself holds the money.
  */
-export function writeMirror(path: string, ownerId: string, read: () => Mirror): void {
+export function writeMirror(
+  path: string,
+  ownerId: string,
+  read: () => Mirror | z.infer<typeof firstSchema>,
+): void {
   const draft = `${path}.${ownerId}`;
   try {
     let newest = JSON.stringify(read());

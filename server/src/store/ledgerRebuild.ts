@@ -163,7 +163,10 @@ function distrustOf(
   let db: DatabaseSync | undefined;
   try {
     db = openSqlite(copy, { synchronous: 'NORMAL' });
-    return examine(db, { files, sha256 }, newId);
+    const distrust = examine(db, { files, sha256 }, newId);
+    if (distrust !== undefined) return distrust;
+    const [why] = checkFully(db, sha256);
+    return why === undefined ? undefined : { why, damaged: true };
   } catch (error) {
     if (faultOf(error) !== 'damaged') throw error;
     return { why: 'it can not be read', damaged: true };
