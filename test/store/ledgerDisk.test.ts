@@ -1,7 +1,7 @@
 /** Disks that refuse: full in mid-call, read-only, write-ahead logs that are torn or gone. Nothing starts again at zero. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -258,6 +258,31 @@ test('a write-ahead log that is torn or gone is noticed by the mirror, and a reb
     });
     const [month] = done.kind === 'rebuilt' ? done.months : [];
     assert.equal(month?.spentNanoUsd, usd(0.4), `${what}: ${JSON.stringify(done)}`);
+  }
+});
+
+test('a log that outlived its file is read by a rebuild, and never replayed into the new ledger', async (t) => {
+  for (const remove of [(path: string) => rmSync(path), (path: string) => truncateSync(path)]) {
+    const path = await leftOpen(t);
+    if (!existsSync(`${path}-wal`)) {
+      t.skip('this SQLite gets no write-ahead log');
+      return;
+    }
+    remove(path);
+    const done = rebuildLedger({
+      path,
+      clock: clockAt(NOVEMBER),
+      newId: randomUUID,
+      sha256: (text) => createHash('sha256').update(text).digest('hex'),
+      dryRun: false,
+    });
+    assert.ok(done.kind === 'rebuilt', JSON.stringify(done));
+    assert.equal(done.events, 5);
+    assert.match(done.from ?? '', /ledger\.damaged-/);
+    const ledger = await openAt(path);
+    assert.deepEqual(ledger.verify(), []);
+    assert.equal((await ledger.budget(ONE_DOLLAR)).spentNanoUsd, usd(0.4));
+    await ledger.close();
   }
 });
 

@@ -27,7 +27,7 @@ import { onCopy, type SalvagedFile, salvage } from './ledgerSalvage.ts';
 import { migrate } from './ledgerSchema.ts';
 import { type Distrust, examine } from './ledgerTrust.ts';
 import { isAnyOwnerAlive, lockOwner, type OwnerLock } from './ownerLock.ts';
-import { faultOf, fileId, inTransaction, openSqlite } from './sqliteFile.ts';
+import { faultOf, fileId, inTransaction, isAnyOf, openSqlite } from './sqliteFile.ts';
 
 export interface RebuildOptions {
   readonly path: string;
@@ -97,9 +97,15 @@ function rebuildUnused(files: LedgerFiles, options: RebuildOptions): Rebuild {
     if (distrust.notOurs) return { kind: 'refused', why: distrust.why };
   }
   const [setAsideBefore] = damagedLedgers(files);
+  // A write-ahead log that outlived its file may still hold events, and must not be replayed into the new one.
+  const isLeft = isAnyOf(files.ledger);
   const from = isThere
     ? files.ledger
-    : setAsideBefore && join(dirname(files.ledger), setAsideBefore);
+    : setAsideBefore !== undefined
+      ? join(dirname(files.ledger), setAsideBefore)
+      : isLeft
+        ? files.ledger
+        : undefined;
   const mirror = readMirror(files.mirror);
   if (from === undefined && mirror.kind !== 'read') {
     return mirror.kind === 'none'
@@ -137,11 +143,11 @@ function rebuildUnused(files: LedgerFiles, options: RebuildOptions): Rebuild {
     }
     if (!options.dryRun) {
       keepMirror(files, clock.now());
-      const aside = fileId(files.ledger) === undefined ? undefined : setAside(files, clock.now());
+      const aside = isLeft ? setAside(files, clock.now()) : undefined;
       // Should the program end here, this mirror has all of the money, and the next rebuild begins with it.
       writeMirror(files.mirror, newId(), () => newMirror);
       renameSync(built, files.ledger);
-      return rebuilt(aside ?? from);
+      return rebuilt(from === files.ledger ? aside : from);
     }
     return rebuilt(from);
 

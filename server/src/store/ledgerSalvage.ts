@@ -38,7 +38,7 @@ const MOST_ROWS = 1 << 20;
 /** @param path a ledger that nobody has open */
 export function salvage(path: string, sha256: (text: string) => string): SalvagedFile {
   return onCopy(path, (copy) => {
-    const bytes = readFileSync(copy);
+    const bytes = fileId(copy) === undefined ? new Uint8Array() : readFileSync(copy);
     const wal = fileId(`${copy}-wal`) === undefined ? undefined : readFileSync(`${copy}-wal`);
     const read = readDatabase(copy);
     const events = soundEvents(read.events, eventsOnPages(bytes, wal), read.ledgerId, sha256);

@@ -120,6 +120,11 @@ export function renameDatabase(from: string, to: string): void {
   }
 }
 
+/** Whether the database or any of its journals is there. */
+export function isAnyOf(path: string): boolean {
+  return SUFFIXES.some((suffix) => fileId(path + suffix) !== undefined);
+}
+
 export function deleteDatabase(path: string): void {
   for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true });
 }
