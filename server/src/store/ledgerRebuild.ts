@@ -174,8 +174,12 @@ function distrustOf(
     const [why] = checkFully(db, sha256);
     return why === undefined ? undefined : { why, damaged: true };
   } catch (error) {
-    if (faultOf(error) !== 'damaged') throw error;
-    return { why: 'it can not be read', damaged: true };
+    const fault = faultOf(error);
+    // SQLite refuses statements on a damaged schema as it refuses wrong ones, and a row may have become any value.
+    const isSql = error instanceof Error && 'errcode' in error && fault === undefined;
+    const isValue = error instanceof TypeError || error instanceof RangeError;
+    if (fault !== 'damaged' && !isSql && !isValue) throw error;
+    return { why: error instanceof Error ? error.message : String(error), damaged: true };
   } finally {
     db?.close();
   }
