@@ -10,22 +10,20 @@ import { z } from 'zod';
 import { abilityProblem } from './core/ability.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
-import { type Failure, failure } from './core/errors.ts';
 import { type FittedScore, parseFittedScore } from './core/fittedScore.ts';
 import type { BudgetLimits, BudgetScope, BudgetState, Clock, RouterPorts } from './core/ports.ts';
 import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
-import type { LocalModel, Model, NanoUsd } from './core/types.ts';
+import type { LocalModel, NanoUsd } from './core/types.ts';
 import { createCatalogue, type LiveCatalogue } from './models/catalogue.ts';
 import { type KeyTest, testKey } from './models/keyTest.ts';
 import { type ApiKey, createLiveCloud } from './models/liveCloud.ts';
 import { createLocalModels, type LocalModels } from './models/local.ts';
 import { OPENAI_URL } from './models/openai.ts';
 import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
-import { utcDay } from './models/pricing.ts';
-import { describeChange, refreshPrices, writePrices } from './models/refreshPrices.ts';
+import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createSecretScan } from './privacy/secretScan.ts';
@@ -33,10 +31,13 @@ import { type OpenedCache, openCache } from './store/cache.ts';
 import { type Explanations, openExplanations } from './store/explanations.ts';
 import { type History, openHistory } from './store/history.ts';
 import { openLedger } from './store/ledger.ts';
+import { LEDGER_NAME, type LedgerTools } from './store/ledgerCare.ts';
+import { clockFile, createLedgerClock } from './store/ledgerClock.ts';
 import { LedgerUnavailableError } from './store/ledgerFaults.ts';
 import { type AppReports, openReports } from './store/reports.ts';
 
-export type { ApiKey, AppReports };
+export { ledgerCare } from './store/ledgerCare.ts';
+export type { ApiKey, AppReports, PricesRefreshed };
 
 export interface AppOptions {
   /** Holds the ledger, the cache, measured speeds and model files. @default the user's data folder */
@@ -95,6 +96,8 @@ export interface App {
   baseUrl(): string;
   /** Why the ledger can't be trusted, so that answers stay local. */
   ledgerProblem(): string | undefined;
+  /** Throws a `LedgerUnavailableError` when the ledger can't be trusted. */
+  ledgerTools(): LedgerTools;
   limits(scope?: BudgetScope): BudgetLimits;
   /** All budgets that hold for a session and a workspace; `tightest` says which one binds. */
   budget(scope?: BudgetScope): Promise<BudgetState>;
@@ -112,10 +115,6 @@ export interface App {
   close(): Promise<void>;
 }
 
-export type PricesRefreshed =
-  | { readonly kind: 'refreshed'; readonly changes: readonly string[] }
-  | { readonly kind: 'failed'; readonly failure: Failure };
-
 /** A registry or price file that can't be read at the start; every mistake with its file and line. */
 export class CatalogueError extends Error {
   override readonly name = 'CatalogueError';
@@ -131,14 +130,18 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const registryPath = options.registryPath ?? join(shipped, 'registry.yaml');
   let own: LocalModel | undefined;
   const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
-  const files = openCatalogue(registryPath, pricingPath, dataDir, fitted, say);
+  const ledgerPath = join(dataDir, LEDGER_NAME);
+  const clock = createLedgerClock({ path: clockFile(ledgerPath), onMoved: say });
+  const files = openCatalogue(registryPath, pricingPath, dataDir, fitted, clock, say);
   const catalogue = withOwnModel(files, () => own);
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
-  const opened = await openLedger({ path: join(dataDir, 'ledger.sqlite'), clock, newId, sha256 });
-  if (opened.kind === 'unavailable') {
-    say(`The ledger is closed, so answers stay local: ${opened.why}`);
+  const opened = await openLedger({ path: ledgerPath, clock, newId, sha256 });
+  const ledgerProblem = () => (opened.kind === 'open' ? clock.closedWhy() : opened.why);
+  const closedWhy = ledgerProblem();
+  if (closedWhy !== undefined) {
+    say(`The ledger is closed, so answers stay local: ${closedWhy}`);
   }
   const cache = openCache({ path: join(dataDir, 'cache.sqlite'), clock });
   const speeds = createSpeeds(join(dataDir, 'speeds.json'));
@@ -234,7 +237,11 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
         ? { kind: 'failed', message: 'expected an API key, there is none; enter one first' }
         : await testKey(apiKey, signal),
     baseUrl: () => wanted.baseUrl ?? OPENAI_URL,
-    ledgerProblem: () => (opened.kind === 'open' ? undefined : opened.why),
+    ledgerProblem,
+    ledgerTools() {
+      if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
+      return opened.ledger;
+    },
     limits,
     budget: (scope) => opened.ledger.budget(limits(scope), scope),
     reports: openReports(opened, limits, history),
@@ -245,7 +252,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     onLedgerChanged: (listener) => ledgerFile?.onChanged(listener) ?? (() => {}),
     explanations,
     history,
-    refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models),
+    refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models, clock.now()),
     async close() {
       await router.idle();
       await local.dispose();
@@ -273,13 +280,12 @@ function startSettings(options: AppOptions): AppSettings {
   });
 }
 
-const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
-
 function openCatalogue(
   registryPath: string,
   pricingPath: string,
   dataDir: string,
   fitted: FittedScore,
+  clock: Clock,
   say: (message: string) => void,
 ): LiveCatalogue {
   const opened = createCatalogue({
@@ -298,22 +304,6 @@ function openCatalogue(
   });
   if (opened.kind === 'ready') return opened.catalogue;
   throw new CatalogueError(opened.problems.map(({ message }) => message).join('\n'));
-}
-
-function refreshPriceFile(pricingPath: string, models: readonly Model[]): PricesRefreshed {
-  const refreshed = refreshPrices({ pricingPath, models, today: utcDay(clock.now()) });
-  if (refreshed.kind === 'failed') {
-    const message = refreshed.problems.map((problem) => problem.message).join('\n');
-    return { kind: 'failed', failure: failure('bad_request', message) };
-  }
-  try {
-    writePrices(pricingPath, refreshed.text);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    const message = `expected to write ${pricingPath}, got ${String(error.code)}; copy the file to a folder of yours and name it with --pricing`;
-    return { kind: 'failed', failure: failure('bad_request', message) };
-  }
-  return { kind: 'refreshed', changes: refreshed.changes.map(describeChange) };
 }
 
 /** The folder of package.json, from the sources as well as from the bundle. */

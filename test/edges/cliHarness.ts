@@ -120,6 +120,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
     testKey: notScripted,
     baseUrl: () => 'https://api.openai.com/v1',
     ledgerProblem: () => undefined,
+    ledgerTools: notScripted,
     limits: () => ({ monthlyNanoUsd: settings.monthlyBudgetNanoUsd }),
     budget: notScripted,
     reports: {

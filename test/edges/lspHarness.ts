@@ -236,6 +236,7 @@ function scriptedApp(
     testKey: async () => ({ kind: 'done', message: 'The key works.' }),
     baseUrl: () => 'https://api.openai.com/v1',
     ledgerProblem: () => undefined,
+    ledgerTools: notScripted,
     limits,
     budget: () => ports.ledger.budget(limits()),
     reports: {

@@ -55,6 +55,7 @@ export function createShadow(): Shadow {
         frozen.delete(JSON.parse(event.details).modelId);
         return undefined;
       }
+      if (kind === 'rebuilt') throw new Error('expected no rebuild in a simulation, got one');
       const known = reservations.get(reservationId);
       if (known === undefined) {
         const facts = JSON.parse(event.details);

@@ -55,7 +55,7 @@ const UNGUARDED = `
 test('a damaged ledger is set aside whole and stays closed until a person acts', async (t) => {
   const rows: readonly [what: string, damage: (path: string) => void][] = [
     ['not a database', (path) => writeFileSync(path, 'this is no database, '.repeat(500))],
-    ['a page of noise', (path) => overwrite(path, 4096 * 3)],
+    ['a page of noise', (path) => overwrite(path, (rootOf(path, 'events') - 1) * 4096)],
     ['a counter', (path) => change(path, 'UPDATE balances SET spent_nano_usd = 5')],
     ['an event', (path) => change(path, `${UNGUARDED} UPDATE events SET at_ms = 5 WHERE seq = 7`)],
     ['a lost event', (path) => change(path, `${UNGUARDED} DELETE FROM events WHERE seq = 11`)],
@@ -80,6 +80,14 @@ test('a damaged ledger is set aside whole and stays closed until a person acts',
     await fresh.close();
   }
 });
+
+/** The page that a table begins on. */
+function rootOf(path: string, table: string): number {
+  const db = new DatabaseSync(path);
+  const row = db.prepare('SELECT rootpage AS page FROM sqlite_schema WHERE name = ?').get(table);
+  db.close();
+  return Number(row?.['page']);
+}
 
 function overwrite(path: string, offset: number): void {
   const bytes = readFileSync(path);

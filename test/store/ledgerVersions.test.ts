@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { nanoUsd, nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
+import { SECOND_VERSION } from '../../server/src/store/ledgerSecondVersion.ts';
 import { bill, NOVEMBER, openAt, request, tempFolder } from './ledgerFixture.ts';
 
 const VERSION_1 = readFileSync(join(import.meta.dirname, '../fixtures/ledgerVersion1.sql'), 'utf8');
@@ -135,4 +136,23 @@ test('a reservation never leaves the budgets that it was made under', async (t) 
   await ledger.dispatch('r');
   await ledger.settle('r', bill(0.05));
   assert.deepEqual(ledger.verify(), []);
+});
+
+test('the second version keeps its events, its frozen models and its rules', async (t) => {
+  const { path, db } = firstVersion(t);
+  db.exec(`${SECOND_VERSION} PRAGMA user_version = 2;
+    INSERT INTO frozen_models SELECT 'dear', max(seq) FROM events`);
+  const rows = () => db.prepare('SELECT seq, kind, details, hash FROM events ORDER BY seq').all();
+  const before = rows();
+  assert.ok(before.length > 5);
+  const ledger = await openAt(path);
+  t.after(() => ledger.close());
+  assert.deepEqual(rows(), before);
+  assert.deepEqual([...(await ledger.frozenModels())], ['dear']);
+  assert.deepEqual(db.prepare('PRAGMA foreign_key_check').all(), []);
+  assert.throws(() => db.exec('UPDATE events SET at_ms = 1'), /only appended/);
+  assert.throws(() => db.exec('DELETE FROM events'), /only appended/);
+  const again = `INSERT INTO events (seq, kind, reservation_id, at_ms, owner, amount_nano_usd, details, hash)
+    SELECT 1000, 'rebuilt', reservation_id, 1, 'o', 1, '{}', 'h' FROM events WHERE kind = 'settled' LIMIT 1`;
+  assert.throws(() => db.exec(again), /UNIQUE/);
 });

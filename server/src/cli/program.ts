@@ -13,6 +13,7 @@ import {
   usdOrNone,
 } from './flagValues.ts';
 import { type CliIo, widthOf } from './io.ts';
+import { addLedger } from './ledgerCommands.ts';
 import type { CompareFlags } from './ledgerCompare.ts';
 import type { RouteFlags } from './route.ts';
 import type { ServeFlags } from './serve.ts';
@@ -113,6 +114,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     );
 
   addAccounts(program, run);
+  addLedger(program, run);
   addModels(program, run);
   program
     .command('cache')

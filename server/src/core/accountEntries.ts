@@ -9,7 +9,7 @@ import type { NanoUsd, Usage } from './types.ts';
 
 /** What an account needs of a ledger's event. `details` is the JSON that the ledger keeps with it. */
 export interface AccountEvent {
-  readonly kind: ReservationState['kind'] | 'unfrozen';
+  readonly kind: ReservationState['kind'] | 'unfrozen' | 'rebuilt';
   readonly reservationId: string | null;
   readonly atMs: number;
   readonly amountNanoUsd: NanoUsd;
@@ -62,7 +62,10 @@ export function createEntryReader(wanted: (month: string) => boolean): EntryRead
   return {
     take({ kind, reservationId, atMs, amountNanoUsd, details }) {
       if (kind === 'unfrozen' || reservationId === null) return;
-      if (kind === 'reserved') {
+      // A rebuild books what it took over in one event, at the most that it can have cost.
+      const state = kind === 'rebuilt' ? 'settled_at_bound' : kind;
+      const before = entries.get(reservationId);
+      if (kind === 'reserved' || (kind === 'rebuilt' && before === undefined)) {
         const { modelId, month, promptId } = reservedDetails.parse(JSON.parse(details));
         if (!wanted(month)) return;
         entries.set(reservationId, {
@@ -70,18 +73,17 @@ export function createEntryReader(wanted: (month: string) => boolean): EntryRead
           promptId,
           modelId,
           month,
-          state: kind,
+          state,
           amountNanoUsd: nanoUsd(amountNanoUsd),
           dispatchedAtMs: undefined,
           usage: undefined,
         });
         return;
       }
-      const before = entries.get(reservationId);
       if (before === undefined) return;
       entries.set(reservationId, {
         ...before,
-        state: kind,
+        state,
         amountNanoUsd: nanoUsd(amountNanoUsd),
         dispatchedAtMs: kind === 'dispatched' ? atMs : before.dispatchedAtMs,
         usage: kind === 'settled' || kind === 'overrun' ? usageOf(details) : undefined,

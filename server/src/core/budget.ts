@@ -155,6 +155,17 @@ export function nextState(state: ReservationState, event: ReservationEvent): Tra
     : refused(state, event);
 }
 
+/**
+ * What a rebuilt ledger makes of a reservation whose end could not be read: ended, with the most that it can have cost.
+ * @param boundNanoUsd as it was held, where that could be read
+ */
+export function rebuiltState(
+  boundNanoUsd: NanoUsd | undefined,
+  bookedNanoUsd: NanoUsd,
+): EndedState {
+  return { kind: 'settled_at_bound', boundNanoUsd: boundNanoUsd ?? bookedNanoUsd, bookedNanoUsd };
+}
+
 function endOf(
   boundNanoUsd: NanoUsd,
   event: Exclude<ReservationEvent, { kind: 'dispatched' }>,

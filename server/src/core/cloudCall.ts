@@ -245,7 +245,7 @@ async function* attempt(
     };
   }
 
-  /** A ledger that fails here keeps the hold, which counts in full until the next opener books it at its bound. */
+  /** A ledger that fails here keeps the hold, which counts in full until it, or its next opener, can book its end. */
   async function settle(last: FinalEvent): Promise<{ costNanoUsd: NanoUsd; costIsBound: boolean }> {
     const settlement = settlementOf(last, call.price);
     const atBound = { costNanoUsd: held.reservation.boundNanoUsd, costIsBound: true };

@@ -6,10 +6,12 @@ import { z } from 'zod';
 import {
   type Balance,
   EMPTY_BALANCE,
+  isOpen,
   nextState,
   type ReservationEvent,
   type ReservationState,
   rebalance,
+  rebuiltState,
 } from './budget.ts';
 import { countersOf } from './budgetsInForce.ts';
 import type { NewEvent, Reservation } from './ledgerRules.ts';
@@ -171,6 +173,11 @@ function replay(
   state: ReservationState | undefined,
   event: LedgerEvent,
 ): ReservationState | string {
+  if (event.kind === 'rebuilt') {
+    return state === undefined || isOpen(state)
+      ? rebuiltState(state?.boundNanoUsd, event.amountNanoUsd)
+      : `rebuilt does not follow ${state.kind}`;
+  }
   if (event.kind === 'reserved' || state === undefined) {
     return event.kind === 'reserved' && state === undefined
       ? { kind: 'reserved', boundNanoUsd: event.amountNanoUsd }
@@ -182,7 +189,7 @@ function replay(
 }
 
 function reservationEvent(
-  kind: Exclude<LedgerEvent['kind'], 'reserved'>,
+  kind: Exclude<LedgerEvent['kind'], 'reserved' | 'rebuilt'>,
   event: LedgerEvent,
 ): ReservationEvent {
   if (kind === 'settled' || kind === 'overrun') {

@@ -27,7 +27,8 @@ export interface Reservation extends ReservationRequest {
 
 /** What is to be written of one step; the store adds its place in the hash chain. */
 export interface NewEvent {
-  readonly kind: ReservationState['kind'] | 'unfrozen';
+  /** `rebuilt` books what a rebuild took over from a damaged ledger or its mirror; see `ledgerRebuild.ts`. */
+  readonly kind: ReservationState['kind'] | 'unfrozen' | 'rebuilt';
   /** `null` only for events that concern no reservation. */
   readonly reservationId: string | null;
   /** The bound until the reservation ends, then what was booked. */

@@ -11,27 +11,22 @@ import { monthOf } from '../core/budget.ts';
 import type { BudgetLimits, BudgetState, Clock, Ledger, NewId } from '../core/ports.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { NanoUsd } from '../core/types.ts';
-import { openBook } from './ledgerBook.ts';
-import { checkAtOpening } from './ledgerCheck.ts';
+import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyNotOpened } from './ledgerFaults.ts';
-import { type LedgerDeps, type LedgerFile, mirrorOf, startLedger } from './ledgerFile.ts';
-import {
-  type LedgerFiles,
-  ledgerFiles,
-  readMirror,
-  setAside,
-  whyNotMirrored,
-  whyNotStartAnew,
-} from './ledgerMirror.ts';
+import { type LedgerDeps, type LedgerFile, startLedger } from './ledgerFile.ts';
+import { ledgerFiles, REBUILD, readMirror, setAside, whyNotStartAnew } from './ledgerMirror.ts';
 import { NO_ANSWERS } from './ledgerReports.ts';
-import { migrate, SCHEMA_VERSION, schemaState } from './ledgerSchema.ts';
+import { examine } from './ledgerTrust.ts';
+import { type DiskFacts, diskFactsOf, networkKind, whyNotOn } from './networkDisk.ts';
 import { isAnyOwnerAlive } from './ownerLock.ts';
-import { faultOf, fileId, inSnapshot, openSqlite, patiently } from './sqliteFile.ts';
+import { faultOf, fileId, openSqlite, patiently } from './sqliteFile.ts';
+import { integer } from './sqliteRows.ts';
 
 export interface OpenLedgerOptions {
   /** The database, `ledger.sqlite` in the data folder; its mirror and owner locks lie beside it. */
   readonly path: string;
-  readonly clock: Clock;
+  /** A `LedgerClock` in the program: a plain clock is believed whatever it says. */
+  readonly clock: Clock & Partial<LedgerClock>;
   /** Its ids must never repeat, also not between processes. */
   readonly newId: NewId;
   readonly sha256?: (text: string) => string;
@@ -39,18 +34,14 @@ export interface OpenLedgerOptions {
   readonly busyRetryMs?: number;
   readonly sleep?: (ms: number) => Promise<void>;
   readonly random?: () => number;
+  /** What is known of the disk that a folder lies on. @default asks the system */
+  readonly diskFacts?: (folder: string) => DiskFacts;
 }
 
 export type OpenedLedger =
   | { readonly kind: 'open'; readonly ledger: LedgerFile }
   /** `ledger` answers `unavailable`, so that local answers can go on. */
   | { readonly kind: 'unavailable'; readonly why: string; readonly ledger: Ledger };
-
-/** A reason not to trust the ledger, found while opening it. */
-interface Distrust {
-  readonly why: string;
-  readonly damaged: boolean;
-}
 
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedger> {
   const files = ledgerFiles(options.path);
@@ -67,6 +58,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
   let why: string;
   try {
     mkdirSync(dirname(files.ledger), { recursive: true, mode: 0o700 });
+    const folder = dirname(files.ledger);
+    const remote = whyNotOn(folder, networkKind((options.diskFacts ?? diskFactsOf)(folder)));
+    if (remote !== undefined) return unavailable(remote);
     const size = fileId(files.ledger)?.size ?? 0;
     const missing = size === 0 ? whyNotStartAnew(files) : undefined;
     if (missing !== undefined) return unavailable(missing);
@@ -76,7 +70,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     );
     db = opened;
     const distrust = await patiently(patience, () => examine(opened, deps, options.newId));
-    if (distrust === undefined) return { kind: 'open', ledger: await startLedger(opened, deps) };
+    if (distrust === undefined) {
+      const newestMs = await patiently(patience, () => newestEntryMs(opened));
+      options.clock.begin?.(newestMs);
+      return { kind: 'open', ledger: await startLedger(opened, deps) };
+    }
     db.close();
     why = distrust.damaged ? setAsideIfUnused(distrust.why) : distrust.why;
   } catch (error) {
@@ -101,40 +99,16 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
       if (isAnyOwnerAlive(files.owners))
         return `${what}; close all programs that use it, then restart`;
       const target = setAside(files, options.clock.now());
-      return `${what}; it was set aside as ${target}: put a backup in its place`;
+      return `${what}; it was set aside as ${target}: rebuild it (${REBUILD}), or put a backup in its place`;
     } catch (error) {
       return `${what} and could not be set aside (${error instanceof Error ? error.message : error})`;
     }
   }
 }
 
-/** Migrates and checks. The mirror is read first: the ledger, read later, can then only say more. */
-function examine(db: DatabaseSync, deps: LedgerDeps, newId: NewId): Distrust | undefined {
-  const { files, sha256 } = deps;
-  const before = readMirror(files.mirror);
-  if (schemaState(db).kind === 'empty') {
-    const why = whyNotStartAnew(files);
-    if (why !== undefined) return { why, damaged: false };
-  }
-  const schema = migrate(db, newId);
-  if (schema.kind === 'newer' || schema.kind === 'foreign') {
-    return { why: whyNotReadable(files, schema), damaged: false };
-  }
-  return inSnapshot(db, () => {
-    const [finding] = checkAtOpening(db, sha256);
-    if (finding !== undefined) return { why: finding, damaged: true };
-    const why = whyNotMirrored(files, before, mirrorOf(openBook(db, sha256, () => false)));
-    return why === undefined ? undefined : { why, damaged: false };
-  });
-}
-
-function whyNotReadable(
-  files: LedgerFiles,
-  schema: { readonly kind: 'newer'; readonly version: number } | { readonly kind: 'foreign' },
-): string {
-  return schema.kind === 'newer'
-    ? `expected the ledger ${files.ledger} to have schema version ${SCHEMA_VERSION} or older, got ${schema.version}; update this program`
-    : `expected a ledger in ${files.ledger}, got another program's database; move it away`;
+function newestEntryMs(db: DatabaseSync): number | undefined {
+  const row = db.prepare('SELECT at_ms FROM events ORDER BY seq DESC LIMIT 1').get();
+  return row && integer(row, 'at_ms');
 }
 
 export interface ClosedLedgerFacts {

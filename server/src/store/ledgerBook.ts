@@ -8,11 +8,15 @@ import { eventHash } from '../core/ledgerAudit.ts';
 import type { LedgerTx } from '../core/ledgerRules.ts';
 import { nanoUsd } from '../core/price.ts';
 import { balanceFrom, reservationFrom } from './ledgerRows.ts';
-import { integer, optionalText, text } from './sqliteRows.ts';
+import { integer, optionalText, type Row, text } from './sqliteRows.ts';
 
 export interface Book extends LedgerTx {
   readonly ledgerId: string;
   months(): ReadonlyMap<string, Balance>;
+  /** This month's, by their keys. */
+  workspaces(month: string): ReadonlyMap<string, Balance>;
+  lastEvent(): { readonly seq: number; readonly hash: string } | undefined;
+  hashOf(seq: number): string | undefined;
   frozenModels(): ReadonlySet<string>;
   owners(): readonly string[];
   enter(ownerId: string, atMs: number): void;
@@ -35,6 +39,10 @@ export function openBook(
     update: db.prepare('UPDATE reservations SET state = ?, booked_nano_usd = ? WHERE id = ?'),
     balance: db.prepare('SELECT * FROM balances WHERE scope = ? AND key = ?'),
     months: db.prepare(`SELECT * FROM balances WHERE scope = 'month'`),
+    workspaces: db.prepare(
+      `SELECT * FROM balances WHERE scope = 'workspace' AND key >= ? AND key < ?`,
+    ),
+    hashOf: db.prepare('SELECT hash FROM events WHERE seq = ?'),
     latest: db.prepare('SELECT max(key) AS key FROM balances WHERE scope = ?'),
     setMonth: db.prepare(
       `INSERT INTO balances (scope, key, spent_nano_usd, held_nano_usd) VALUES ('month', ?, ?, ?)
@@ -73,8 +81,14 @@ export function openBook(
       return row && reservationFrom(row);
     },
     latest: (period) => optionalText(sql.latest.get(period), 'key'),
-    months: () =>
-      new Map(sql.months.all().map((row) => [text(row, 'key'), balanceFrom(row)] as const)),
+    months: () => byKey(sql.months.all()),
+    // '!' is the sign after the space.
+    workspaces: (month) => byKey(sql.workspaces.all(`${month} `, `${month}!`)),
+    lastEvent() {
+      const row = sql.lastEvent.get();
+      return row && { seq: integer(row, 'seq'), hash: text(row, 'hash') };
+    },
+    hashOf: (seq) => optionalText(sql.hashOf.get(seq), 'hash'),
     openOf: (owner) => sql.openOf.all(owner).map(reservationFrom),
     deadOwners: () => owners().filter(isGone),
     isFrozen: (modelId) => sql.isFrozen.get(modelId) !== undefined,
@@ -119,4 +133,8 @@ export function openBook(
     enter: (ownerId, atMs) => void sql.enter.run(ownerId, atMs),
     forgetOwner: (owner) => void sql.forget.run(owner),
   };
+}
+
+function byKey(rows: readonly Row[]): ReadonlyMap<string, Balance> {
+  return new Map(rows.map((row) => [text(row, 'key'), balanceFrom(row)] as const));
 }

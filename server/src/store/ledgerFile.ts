@@ -8,17 +8,27 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Balances, balancesAt, stateUnder } from '../core/budgetsInForce.ts';
 import type { LedgerEvent } from '../core/ledgerAudit.ts';
 import { dispatchIn, endHoldsIn, reserveIn, settleIn, unfreezeIn } from '../core/ledgerRules.ts';
-import type { BudgetLimits, BudgetScope, BudgetState, Clock, Ledger } from '../core/ports.ts';
+import type {
+  BudgetLimits,
+  BudgetScope,
+  BudgetState,
+  Clock,
+  Ledger,
+  Settlement,
+} from '../core/ports.ts';
 import { exportHead, exportLines } from '../core/routeExport.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
-import { type Book, openBook } from './ledgerBook.ts';
+import type { NanoUsd } from '../core/types.ts';
+import { openBook } from './ledgerBook.ts';
 import { checkFully } from './ledgerCheck.ts';
+import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
-import { type LedgerFiles, type Mirror, writeMirror } from './ledgerMirror.ts';
+import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
 import { enterOwner } from './ledgerOwners.ts';
 import { openAnswers, type StoredAnswer } from './ledgerReports.ts';
 import { openRoutes } from './ledgerRoutes.ts';
 import { eventsFrom } from './ledgerRows.ts';
+import { createUnsettled } from './ledgerUnsettled.ts';
 import { isOwnerGone, type OwnerLock } from './ownerLock.ts';
 import { faultOf, fileId, inSnapshot, inTransaction, patiently } from './sqliteFile.ts';
 import { integer } from './sqliteRows.ts';
@@ -41,7 +51,7 @@ export interface LedgerFile extends Ledger {
 
 export interface LedgerDeps {
   readonly files: LedgerFiles;
-  readonly clock: Clock;
+  readonly clock: Clock & Partial<LedgerClock>;
   readonly ownerId: string;
   readonly sha256: (text: string) => string;
   /** Longest sum of waits for a locked file. A settlement, whose money is spent already, waits longer. */
@@ -158,6 +168,31 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     },
   };
 
+  async function settleNow(
+    reservationId: string,
+    settlement: Settlement,
+    limitMs?: number,
+  ): Promise<NanoUsd> {
+    const work = () => settleIn(book, reservationId, settlement, entry());
+    const bookedNanoUsd = await writeOrThrow(work, limitMs);
+    mirror();
+    return bookedNanoUsd;
+  }
+
+  async function settleAgain(
+    reservationId: string,
+    settlement: Settlement,
+  ): Promise<'done' | 'later'> {
+    try {
+      await settleNow(reservationId, settlement);
+      return 'done';
+    } catch (error) {
+      // What the rules refuse has ended in another way, as when this process was taken for dead.
+      return error instanceof LedgerUnavailableError && db.isOpen ? 'later' : 'done';
+    }
+  }
+  const unsettled = createUnsettled(settleAgain);
+
   const lock = await enter();
   mirror();
 
@@ -200,9 +235,11 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
 
     async reserve(request, limits) {
       try {
-        const why = moved();
+        const why = moved() ?? clock.closedWhy?.();
         if (why !== undefined) return { kind: 'unavailable', why };
-        return await write(() => reserveIn(book, request, limits, entry()));
+        const result = await write(() => reserveIn(book, request, limits, entry()));
+        unsettled.retry();
+        return result;
       } catch (error) {
         return { kind: 'unavailable', why: unavailable(error) };
       }
@@ -212,15 +249,17 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       const why = moved();
       if (why !== undefined) throw new LedgerUnavailableError(why);
       await writeOrThrow(() => dispatchIn(book, reservationId, entry()));
+      // Before the call leaves, so that a ledger lost while it is under way can be rebuilt with its hold.
+      mirror();
     },
 
     async settle(reservationId, settlement) {
-      const bookedNanoUsd = await writeOrThrow(
-        () => settleIn(book, reservationId, settlement, entry()),
-        deps.busyRetryMs * SETTLE_PATIENCE,
-      );
-      if (bookedNanoUsd > 0) mirror();
-      return bookedNanoUsd;
+      try {
+        return await settleNow(reservationId, settlement, deps.busyRetryMs * SETTLE_PATIENCE);
+      } catch (error) {
+        if (error instanceof LedgerUnavailableError) unsettled.keep(reservationId, settlement);
+        throw error;
+      }
     },
 
     async record(answer) {
@@ -261,7 +300,9 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     async close() {
       if (!db.isOpen) return;
       for (const stop of stops) stop();
+      const bills = unsettled.stop();
       try {
+        for (const [id, settlement] of bills) await settleAgain(id, settlement);
         await write(() => endHoldsIn(book, ownerId, 'the ledger was closed', entry()));
         mirror();
       } catch (error) {
@@ -293,9 +334,4 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       throw new LedgerUnavailableError(unavailable(error), { cause: error });
     }
   }
-}
-
-export function mirrorOf(book: Pick<Book, 'ledgerId' | 'months'>): Mirror {
-  const spent = [...book.months()].map(([month, balance]) => [month, balance.spentNanoUsd]);
-  return { version: 1, ledgerId: book.ledgerId, spentNanoUsd: Object.fromEntries(spent) };
 }

@@ -1,26 +1,81 @@
 /**
- * A second, tiny record of each month's spend beside the ledger, so that a deleted, emptied or replaced ledger is noticed
- * and never starts again at zero unseen. It is written after settlements are durable, so it never says more than the
- * ledger that it belongs to.
+ * A second, tiny record of the money beside the ledger, so that a deleted, emptied, replaced or older ledger is noticed,
+ * never starts again at zero unseen, and can be rebuilt. It is written after commits: before a call leaves, with what is
+ * held for it, and after its end. So the ledger that it belongs to always knows of everything that it says.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { z } from 'zod';
+import type { Balance } from '../core/budget.ts';
 import { dollars, nanoUsd } from '../core/price.ts';
+import type { NanoUsd } from '../core/types.ts';
+import type { Book } from './ledgerBook.ts';
 import { fileId, renameDatabase } from './sqliteFile.ts';
 
-const mirrorSchema = z.strictObject({
+const amounts = z.record(z.string(), z.int().nonnegative().transform(nanoUsd));
+
+/** Each month's spend, which is all that the first version of this program kept, and that is kept of a team's ledger. */
+const firstSchema = z.strictObject({
   version: z.literal(1),
   ledgerId: z.string(),
-  spentNanoUsd: z.record(z.string(), z.int().nonnegative().transform(nanoUsd)),
+  spentNanoUsd: amounts,
+});
+
+const mirrorSchema = z.strictObject({
+  version: z.literal(2),
+  ledgerId: z.string(),
+  spentNanoUsd: amounts,
+  /** The newest event; the ledger must have it. */
+  last: z.object({ seq: z.int(), hash: z.string() }).nullable(),
+  /** Spent and held together: all months, the latest day, and the workspaces of the latest month. */
+  atMostNanoUsd: z.object({ month: amounts, day: amounts, workspace: amounts }),
 });
 
 export type Mirror = z.infer<typeof mirrorSchema>;
+
+export const NOTHING_MIRRORED = { month: {}, day: {}, workspace: {} };
+
+export function mirrorOf(
+  book: Pick<Book, 'ledgerId' | 'months' | 'workspaces' | 'lastEvent' | 'latest' | 'balance'>,
+): Mirror {
+  const months = book.months();
+  const month = book.latest('month');
+  const day = book.latest('day');
+  const days = new Map(day === undefined ? [] : [[day, book.balance('day', day)] as const]);
+  const workspaces = month === undefined ? new Map() : book.workspaces(month);
+  const spent = [...months].map(([key, { spentNanoUsd }]) => [key, spentNanoUsd]);
+  return {
+    version: 2,
+    ledgerId: book.ledgerId,
+    spentNanoUsd: Object.fromEntries(spent),
+    last: book.lastEvent() ?? null,
+    atMostNanoUsd: { month: atMost(months), day: atMost(days), workspace: atMost(workspaces) },
+  };
+}
+
+function atMost(balances: ReadonlyMap<string, Balance>): Record<string, NanoUsd> {
+  return Object.fromEntries(
+    [...balances].map(([key, { spentNanoUsd, heldNanoUsd }]) => [
+      key,
+      nanoUsd(spentNanoUsd + heldNanoUsd),
+    ]),
+  );
+}
 
 export type MirrorRead =
   | { readonly kind: 'none' }
   | { readonly kind: 'read'; readonly mirror: Mirror }
   | { readonly kind: 'unreadable' };
+
+/** The command that begins a new ledger with all that is known of the old one. */
+export const REBUILD = 'cost-aware-router ledger rebuild';
 
 export interface LedgerFiles {
   readonly ledger: string;
@@ -43,25 +98,37 @@ export function readMirror(path: string): MirrorRead {
     return { kind: missing ? 'none' : 'unreadable' };
   }
   try {
-    return { kind: 'read', mirror: mirrorSchema.parse(JSON.parse(content)) };
+    const read = z.union([mirrorSchema, firstSchema]).parse(JSON.parse(content));
+    if (read.version === 2) return { kind: 'read', mirror: read };
+    const atMostNanoUsd = { ...NOTHING_MIRRORED, month: read.spentNanoUsd };
+    return { kind: 'read', mirror: { ...read, version: 2, last: null, atMostNanoUsd } };
   } catch {
     return { kind: 'unreadable' };
   }
 }
 
+/** Others that commit all the time write it themselves. */
+const MOST_WRITES = 8;
+
 /**
  * Writes what `read` says, until that is still the newest when it is in place: of several processes that write at once,
  * the last one leaves the newest totals. A failure is not reported: the ledger itself holds the money.
  */
-export function writeMirror(path: string, ownerId: string, read: () => Mirror): void {
+export function writeMirror(
+  path: string,
+  ownerId: string,
+  read: () => Mirror | z.infer<typeof firstSchema>,
+): void {
   const draft = `${path}.${ownerId}`;
   try {
-    let written: string;
-    do {
-      written = JSON.stringify(read());
+    let newest = JSON.stringify(read());
+    for (let writes = 0; writes < MOST_WRITES; writes += 1) {
+      const written = newest;
       writeFileSync(draft, written, { mode: 0o600 });
       renameSync(draft, path);
-    } while (JSON.stringify(read()) !== written);
+      newest = JSON.stringify(read());
+      if (newest === written) return;
+    }
   } catch {
     rmSync(draft, { force: true });
   }
@@ -69,14 +136,11 @@ export function writeMirror(path: string, ownerId: string, read: () => Mirror): 
 
 /** Why a missing or empty ledger may not be started anew, or `undefined` when nothing speaks of an earlier one. */
 export function whyNotStartAnew(files: LedgerFiles): string | undefined {
-  const stem = basename(stemOf(files.ledger));
-  const damaged = readdirSync(dirname(files.ledger)).find((name) =>
-    name.startsWith(`${stem}.damaged-`),
-  );
+  const [damaged] = damagedLedgers(files);
   if (damaged !== undefined) {
     return (
       `expected the ledger ${files.ledger}, but it was damaged and set aside as ${damaged}; ` +
-      `put a backup in its place, or move ${damaged} and ${basename(files.mirror)} away to start from zero`
+      `rebuild it (${REBUILD}), put a backup in its place, or move ${damaged} and ${basename(files.mirror)} away to start from zero`
     );
   }
   const read = readMirror(files.mirror);
@@ -91,39 +155,69 @@ export function whyNotStartAnew(files: LedgerFiles): string | undefined {
   if (spent === 0) return undefined;
   return (
     `expected the ledger ${files.ledger} with $${dollars(spent)} of recorded spend, found it missing or empty; ` +
-    `put it back, or move ${files.mirror} away to start from zero`
+    `put it back, rebuild it (${REBUILD}), or move ${files.mirror} away to start from zero`
   );
 }
 
-/** Why a ledger that is there is not the one whose spend was mirrored. Read the mirror first, then the ledger. */
+/**
+ * Why a ledger that is there is not the one whose spend was mirrored. Read the mirror first, then the ledger.
+ * @param hashOf the hash of an event of the ledger; `undefined` where it has no such event
+ */
 export function whyNotMirrored(
   files: LedgerFiles,
   read: MirrorRead,
   ledger: Pick<Mirror, 'ledgerId' | 'spentNanoUsd'>,
+  hashOf: (seq: number) => string | undefined,
 ): string | undefined {
   if (read.kind !== 'read') return undefined;
-  const { ledgerId, spentNanoUsd } = read.mirror;
+  const { ledgerId, spentNanoUsd, last } = read.mirror;
   const months = Object.entries(spentNanoUsd);
   const behind = months.find(([month, spent]) => spent > (ledger.spentNanoUsd[month] ?? 0));
   const other = ledgerId !== ledger.ledgerId && months.some(([, spent]) => spent > 0);
-  if (behind === undefined && !other) return undefined;
+  const shorter = ledgerId === ledger.ledgerId && last !== null && hashOf(last.seq) !== last.hash;
+  if (behind === undefined && !other && !shorter) return undefined;
   const what = other
     ? 'the mirror belongs to another ledger'
-    : `the mirror says $${dollars(behind?.[1] ?? 0)} for ${behind?.[0]}, the ledger less`;
+    : behind === undefined
+      ? `the mirror knows its event ${last?.seq}, and the ledger lacks it`
+      : `the mirror says $${dollars(behind[1])} for ${behind[0]}, the ledger less`;
   return (
     `expected ${files.ledger} to contain all spend of its mirror, but ${what}; put the right ledger back, ` +
-    `or move ${files.mirror} away to accept this one`
+    `rebuild it (${REBUILD}), or move ${files.mirror} away to accept this one`
   );
+}
+
+/** Names of ledgers that were set aside in the same folder, the newest first. */
+export function damagedLedgers(files: LedgerFiles): readonly string[] {
+  const start = `${basename(stemOf(files.ledger))}.damaged-`;
+  return readdirSync(dirname(files.ledger))
+    .filter((name) => name.startsWith(start) && name.endsWith('.sqlite'))
+    .toSorted()
+    .reverse();
 }
 
 /** Moves a damaged ledger away whole, under a name that no other one has, and returns that name. */
 export function setAside(files: LedgerFiles, atMs: number): string {
-  const stamp = new Date(atMs).toISOString().replaceAll(/[:.]/g, '-');
-  const stem = join(dirname(files.ledger), `${basename(stemOf(files.ledger))}.damaged-${stamp}`);
-  let target = `${stem}.sqlite`;
-  for (let n = 2; fileId(target) !== undefined; n += 1) target = `${stem}-${n}.sqlite`;
+  const target = freeName(`${stemOf(files.ledger)}.damaged-${stampOf(atMs)}`, '.sqlite');
   renameDatabase(files.ledger, target);
   return target;
+}
+
+/** Keeps the mirror that a rebuild has read, beside what was set aside. */
+export function keepMirror(files: LedgerFiles, atMs: number): void {
+  if (fileId(files.mirror) === undefined) return;
+  const stem = `${stemOf(files.ledger)}.damaged-${stampOf(atMs)}`;
+  copyFileSync(files.mirror, freeName(stem, '.mirror.json'));
+}
+
+function freeName(stem: string, suffix: string): string {
+  let name = stem + suffix;
+  for (let n = 2; fileId(name) !== undefined; n += 1) name = `${stem}-${n}${suffix}`;
+  return name;
+}
+
+function stampOf(atMs: number): string {
+  return new Date(atMs).toISOString().replaceAll(/[:.]/g, '-');
 }
 
 function stemOf(path: string): string {

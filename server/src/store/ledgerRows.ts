@@ -5,11 +5,11 @@ import type { LedgerEvent } from '../core/ledgerAudit.ts';
 import type { Reservation } from '../core/ledgerRules.ts';
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
 
-function eventFrom(row: Row): LedgerEvent {
+export function eventFrom(row: Row): LedgerEvent {
   const kind = text(row, 'kind');
   return {
     seq: integer(row, 'seq'),
-    kind: kind === 'unfrozen' ? kind : stateKind(kind),
+    kind: kind === 'unfrozen' || kind === 'rebuilt' ? kind : stateKind(kind),
     reservationId: optionalText(row, 'reservation_id') ?? null,
     atMs: integer(row, 'at_ms'),
     owner: text(row, 'owner'),

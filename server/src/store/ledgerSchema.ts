@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { SECOND_VERSION } from './ledgerSecondVersion.ts';
+import { THIRD_VERSION } from './ledgerThirdVersion.ts';
 import { inTransaction } from './sqliteFile.ts';
 import { integer } from './sqliteRows.ts';
 
@@ -98,7 +99,7 @@ CREATE INDEX answers_by_month ON answers (month, model_id, served, cost_nano_usd
 `;
 
 /** Each entry leads from the version of its index to the next. Published entries never change. */
-const MIGRATIONS: readonly string[] = [FIRST_VERSION, SECOND_VERSION];
+const MIGRATIONS: readonly string[] = [FIRST_VERSION, SECOND_VERSION, THIRD_VERSION];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -96,17 +96,25 @@ export interface Patience {
 }
 
 const LONGEST_WAIT_MS = 25;
+/** From here on a write is old: whoever has waited longer looks more often, so that newcomers don't always win. */
+const OLD_AFTER_MS = 50;
+
+/** The most that the next wait may be. It doubles at first, which spares the disk, and shrinks again with age. */
+export function waitCeilingMs(attempt: number, waitedMs: number): number {
+  const grown = Math.min(LONGEST_WAIT_MS, 2 ** attempt);
+  return waitedMs <= OLD_AFTER_MS ? grown : Math.max(1, (grown * OLD_AFTER_MS) / waitedMs);
+}
 
 /** Tries `work` until the file is not busy. The waits are random, so that processes don't meet again and again. */
 export async function patiently<T>(patience: Patience, work: () => T): Promise<T> {
   let waited = 0;
-  for (let ceiling = 1; ; ceiling = Math.min(LONGEST_WAIT_MS, ceiling * 2)) {
+  for (let attempt = 0; ; attempt += 1) {
     try {
       return work();
     } catch (error) {
       if (faultOf(error) !== 'busy' || waited >= patience.limitMs) throw error;
     }
-    const wait = 0.5 + patience.random() * ceiling;
+    const wait = 0.5 + patience.random() * waitCeilingMs(attempt, waited);
     waited += wait;
     await patience.sleep(wait);
   }
@@ -117,6 +125,11 @@ export function renameDatabase(from: string, to: string): void {
   for (const suffix of SUFFIXES) {
     if (fileId(from + suffix) !== undefined) renameSync(from + suffix, to + suffix);
   }
+}
+
+/** Whether the database or any of its journals is there. */
+export function isAnyOf(path: string): boolean {
+  return SUFFIXES.some((suffix) => fileId(path + suffix) !== undefined);
 }
 
 export function deleteDatabase(path: string): void {
