@@ -20,7 +20,7 @@ import { copyOf, settlementsOf, type WornLedger, wearLedger } from './wornLedger
 const NO_LIMIT = { monthlyNanoUsd: undefined };
 const MONTH = NOVEMBER.slice(0, 7);
 const SENTENCE =
-  /^expected .*(damaged|the mirror says|belongs to another|missing or empty|update this program|another program's database|check its folder and disk|read-only)/;
+  /^expected .*(damaged|the mirror says|the mirror knows its event|belongs to another|missing or empty|update this program|another program's database|check its folder and disk|read-only)/;
 
 type DamagedFiles = 'log' | 'main';
 
