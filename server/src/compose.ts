@@ -41,6 +41,8 @@ export type { ApiKey, AppReports };
 export interface AppOptions {
   /** Holds the ledger, the cache, measured speeds and model files. @default the user's data folder */
   readonly dataDir?: string;
+  /** A team's ledger on PostgreSQL in place of the file in the data folder. May hold a password. */
+  readonly ledgerUrl?: string;
   /** Where model files lie. @default `models` in the data folder */
   readonly modelsDir?: string;
   /** @default the files that ship with the package */
@@ -136,7 +138,18 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
-  const opened = await openLedger({ path: join(dataDir, 'ledger.sqlite'), clock, newId, sha256 });
+  const { ledgerUrl: url } = options;
+  const opened =
+    url === undefined
+      ? await openLedger({ path: join(dataDir, 'ledger.sqlite'), clock, newId, sha256 })
+      : // Loaded only where it is asked for: editors never do.
+        await (await import('./store/ledgerPostgres.ts')).openTeamLedger({
+          url,
+          dataDir,
+          clock,
+          newId,
+          sha256,
+        });
   if (opened.kind === 'unavailable') {
     say(`The ledger is closed, so answers stay local: ${opened.why}`);
   }

@@ -5,7 +5,7 @@ import type { LedgerEvent } from '../core/ledgerAudit.ts';
 import type { Reservation } from '../core/ledgerRules.ts';
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
 
-function eventFrom(row: Row): LedgerEvent {
+export function eventFrom(row: Row): LedgerEvent {
   const kind = text(row, 'kind');
   return {
     seq: integer(row, 'seq'),

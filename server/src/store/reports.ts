@@ -1,14 +1,14 @@
 /** Reports as an edge asks for them: under the limits in force, with what the history knows of prompts, whatever the ledger's state. */
-import type { BudgetLimits } from '../core/ports.ts';
+import type { BudgetLimits, Ledger } from '../core/ports.ts';
 import type {
   ExportFormat,
   MonthReport,
   RoutePage,
+  RouteReports,
   RoutesQuery,
   StoredRoute,
 } from '../core/routeReports.ts';
 import type { History } from './history.ts';
-import type { OpenedLedger } from './ledger.ts';
 import { closedReports } from './ledgerRoutes.ts';
 
 /** The past, under the limits in force. Traces and rows are the ledger's own; prompts come from the history where it is on. */
@@ -20,9 +20,14 @@ export interface AppReports {
   export(month: string, format: ExportFormat): Promise<string>;
 }
 
+/** A ledger of either kind, as far as its past goes. */
+type OpenedPast =
+  | { readonly kind: 'open'; readonly ledger: { readonly reports: RouteReports } }
+  | { readonly kind: 'unavailable'; readonly ledger: Pick<Ledger, 'budget'> };
+
 /** A ledger that can't be trusted shows its budget and no routes. */
 export function openReports(
-  opened: OpenedLedger,
+  opened: OpenedPast,
   limits: () => BudgetLimits,
   history: History,
 ): AppReports {
