@@ -29,10 +29,10 @@ import { describeChange, refreshPrices, writePrices } from './models/refreshPric
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createSecretScan } from './privacy/secretScan.ts';
+import { openAnyLedger } from './store/anyLedger.ts';
 import { type OpenedCache, openCache } from './store/cache.ts';
 import { type Explanations, openExplanations } from './store/explanations.ts';
 import { type History, openHistory } from './store/history.ts';
-import { openLedger } from './store/ledger.ts';
 import { LedgerUnavailableError } from './store/ledgerFaults.ts';
 import { type AppReports, openReports } from './store/reports.ts';
 
@@ -138,18 +138,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
-  const { ledgerUrl: url } = options;
-  const opened =
-    url === undefined
-      ? await openLedger({ path: join(dataDir, 'ledger.sqlite'), clock, newId, sha256 })
-      : // Loaded only where it is asked for: editors never do.
-        await (await import('./store/ledgerPostgres.ts')).openTeamLedger({
-          url,
-          dataDir,
-          clock,
-          newId,
-          sha256,
-        });
+  const url = options.ledgerUrl;
+  const opened = await openAnyLedger({ url, dataDir, clock, newId, sha256 });
   if (opened.kind === 'unavailable') {
     say(`The ledger is closed, so answers stay local: ${opened.why}`);
   }

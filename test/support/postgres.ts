@@ -145,7 +145,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       await start();
     },
     async stop() {
-      await end('SIGINT');
+      await kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };

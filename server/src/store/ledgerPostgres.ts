@@ -152,21 +152,6 @@ async function startTeamLedger(
       }, READ_RETRY_MS),
   });
 
-  let ledgerId: string;
-  try {
-    const examined = await patientlyRemote(patience, () =>
-      writing.use((session) => examineTeamLedger(session, place, mirror, { sha256, newId })),
-    );
-    ({ ledgerId, months } = examined);
-    await patientlyRemote(patience, () => owner.ensure());
-  } catch (error) {
-    await owner.close();
-    await writing.close();
-    throw error;
-  }
-  const note = () => mirror.write(ledgerId, months, owner.lastId());
-  note();
-
   const readings = createTeamReadings({
     read: (work) =>
       patientlyRemote({ ...patience, limitMs: Math.min(retryMs, READ_RETRY_MS) }, () => {
@@ -175,8 +160,27 @@ async function startTeamLedger(
       }),
     unavailable,
   });
-  const past = createTeamPast({ readings, clock, sha256 });
-  await past.warmUp();
+  const past = createTeamPast({
+    readings,
+    clock,
+    sha256,
+    spentIn: (month) => months.get(month) ?? 0,
+  });
+
+  let ledgerId: string;
+  try {
+    const examined = await patientlyRemote(patience, () =>
+      writing.use((session) => examineTeamLedger(session, place, mirror, { sha256, newId })),
+    );
+    ({ ledgerId, months } = examined);
+    await patientlyRemote(patience, () => owner.ensure());
+    await past.warmUp();
+  } catch (error) {
+    await Promise.all([owner.close(), writing.close(), reading.close()]);
+    throw error;
+  }
+  const note = () => mirror.write(ledgerId, months, owner.lastId());
+  note();
 
   /** A write about one reservation, by whoever this process is now. */
   function about<T>(

@@ -2,6 +2,7 @@
 import { type Balance, dayOf, EMPTY_BALANCE, monthOf } from '../core/budget.ts';
 import { type Balances, balancesAt, stateUnder } from '../core/budgetsInForce.ts';
 import type { BudgetLimits, BudgetScope, Clock, Ledger } from '../core/ports.ts';
+import { nanoUsd } from '../core/price.ts';
 import type { RouteReports } from '../core/routeReports.ts';
 import { LedgerUnavailableError } from './ledgerFaults.ts';
 import { recordOf } from './ledgerPostgresAnswers.ts';
@@ -28,8 +29,10 @@ export function createTeamPast(deps: {
   readonly readings: TeamReadings;
   readonly clock: Clock;
   readonly sha256: (text: string) => string;
+  /** What a month had spent after the last commit of this process. */
+  readonly spentIn: (month: string) => number;
 }): TeamPast {
-  const { readings, clock, sha256 } = deps;
+  const { readings, clock, sha256, spentIn } = deps;
   const balancesNow = readings.remembered(
     async (session, scope: BudgetScope): Promise<Balances> => {
       const nowMs = clock.now();
@@ -38,8 +41,17 @@ export function createTeamPast(deps: {
       const counters = openTx(factsFrom(reply?.rows[0], asked), sha256);
       return balancesAt(counters, nowMs, scope);
     },
-    // The month and the day are everyone's; of another session or workspace nothing is known.
-    (last) => ({ ...last, ofSession: undefined, ofWorkspace: undefined }),
+    ({ ofSession, ofWorkspace, ...last }, isSameKey) => ({
+      ...last,
+      // This process may have booked more since that reading.
+      ofMonth: {
+        ...last.ofMonth,
+        spentNanoUsd: nanoUsd(Math.max(last.ofMonth.spentNanoUsd, spentIn(last.month))),
+      },
+      // The month and the day are everyone's; of another session or workspace nothing is known.
+      ofSession: isSameKey ? ofSession : undefined,
+      ofWorkspace: isSameKey ? ofWorkspace : undefined,
+    }),
   );
   const frozenNow = readings.remembered(async (session, _: ''): Promise<ReadonlySet<string>> => {
     const [reply] = await session.flight([{ text: 'SELECT model_id FROM frozen_models' }]);

@@ -9,11 +9,11 @@ export interface TeamReadings {
   readonly once: Read;
   /**
    * Remembers the last reading, for when the server is away.
-   * @param lessen makes a reading of another key fit to be told again, by what holds for all keys
+   * @param retold makes the last reading fit to be told again; without it, one of another key is not
    */
   remembered<K, T>(
     read: (session: PostgresSession, key: K) => Promise<T>,
-    lessen?: (last: T) => T,
+    retold?: (last: T, isSameKey: boolean) => T,
   ): (key: K) => Promise<T>;
 }
 
@@ -31,7 +31,7 @@ export function createTeamReadings(deps: {
   };
   return {
     once,
-    remembered(read, lessen) {
+    remembered(read, retold) {
       let last:
         | { readonly key: string; readonly value: Awaited<ReturnType<typeof read>> }
         | undefined;
@@ -43,9 +43,10 @@ export function createTeamReadings(deps: {
           return value;
         } catch (error) {
           if (last === undefined || !(error instanceof LedgerUnavailableError)) throw error;
-          if (last.key === keyText) return last.value;
-          if (lessen === undefined) throw error;
-          return lessen(last.value);
+          const isSameKey = last.key === keyText;
+          if (retold !== undefined) return retold(last.value, isSameKey);
+          if (isSameKey) return last.value;
+          throw error;
         }
       };
     },
