@@ -221,6 +221,22 @@ test(
   },
 );
 
+test('a listener hears nothing of what its own process writes', options, async (t) => {
+  const { open } = await temp(t);
+  const ledger = await open();
+  const other = await open();
+  let told = 0;
+  ledger.onChanged(() => {
+    told += 1;
+  }, 1);
+  const heard = Promise.withResolvers<void>();
+  other.onChanged(() => heard.resolve(), 200);
+  await ledger.record(answer('own'));
+  // What the other one was told of long ago has reached this one too.
+  await heard.promise;
+  assert.equal(told, 0);
+});
+
 test('two processes that open an empty database at once make one ledger', options, async (t) => {
   const { url, open } = await temp(t);
   const ledgers = await Promise.all([open(), open(), open(), open()]);
