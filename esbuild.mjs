@@ -47,8 +47,8 @@ const programs = {
   format: 'esm',
   target: 'node24',
   splitting: true,
-  // It finds its native parts by itself, so it stays outside.
-  external: ['node-llama-cpp'],
+  // The engine finds its native parts by itself, so it stays outside. Editors never open a team's ledger, so they get none.
+  external: ['node-llama-cpp', ...(editorOnly ? ['./server/src/store/ledgerPostgres.ts'] : [])],
   // Some bundled packages are CommonJS and ask for Node's modules by require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -1,5 +1,6 @@
 // Runs the tests by Node's own runner and ends with one plain line of counts; any failure, and a run without tests, exits 1.
-// Those in a real VS Code run last, one at a time; what they need and can't be had is said, also at the end.
+// Those in a real VS Code run last, one at a time; what they or those of the team ledger need and can't be had is said at
+// the end.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
@@ -25,10 +26,14 @@ const editorFiles = files.filter(inEditor);
 const lacking = editorFiles.length > 0 ? await prepareEditorTests() : undefined;
 if (lacking === undefined) await runFiles(editorFiles, 1);
 
+const { lacksPostgres } = await import('../test/support/postgres.ts');
 const { passed, failed, skipped } = counts;
 const ok = failed === 0 && passed > 0;
 if (lacking !== undefined) {
   process.stdout.write(`\nLeft out: ${editorFiles.length} files of tests in VS Code: ${lacking}\n`);
+}
+if (lacksPostgres !== undefined && files.some((file) => file.includes(join('store', 'ledger')))) {
+  process.stdout.write(`\nLeft out: the tests of the team ledger: ${lacksPostgres}\n`);
 }
 process.stdout.write(
   `\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,

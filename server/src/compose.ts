@@ -27,10 +27,10 @@ import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createSecretScan } from './privacy/secretScan.ts';
+import { openAnyLedger } from './store/anyLedger.ts';
 import { type OpenedCache, openCache } from './store/cache.ts';
 import { type Explanations, openExplanations } from './store/explanations.ts';
 import { type History, openHistory } from './store/history.ts';
-import { openLedger } from './store/ledger.ts';
 import { LEDGER_NAME, type LedgerTools } from './store/ledgerCare.ts';
 import { clockFile, createLedgerClock } from './store/ledgerClock.ts';
 import { LedgerUnavailableError } from './store/ledgerFaults.ts';
@@ -42,6 +42,8 @@ export type { ApiKey, AppReports, PricesRefreshed };
 export interface AppOptions {
   /** Holds the ledger, the cache, measured speeds and model files. @default the user's data folder */
   readonly dataDir?: string;
+  /** A team's ledger on PostgreSQL in place of the file in the data folder. May hold a password. */
+  readonly ledgerUrl?: string;
   /** Where model files lie. @default `models` in the data folder */
   readonly modelsDir?: string;
   /** @default the files that ship with the package */
@@ -137,7 +139,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
-  const opened = await openLedger({ path: ledgerPath, clock, newId, sha256 });
+  const url = options.ledgerUrl;
+  const opened = await openAnyLedger({ url, dataDir, clock, newId, sha256 });
   const ledgerProblem = () => (opened.kind === 'open' ? clock.closedWhy() : opened.why);
   const closedWhy = ledgerProblem();
   if (closedWhy !== undefined) {

@@ -96,9 +96,10 @@ const all = {
   pricingPath: 'p.yaml',
   monthlyBudgetNanoUsd: 5_500_000_000,
   threads: 3,
+  ledgerUrl: 'postgres://l',
 } as AppOptions;
 const allFlags =
-  '--data-dir d --models-dir m --registry r.yaml --pricing p.yaml --monthly-budget-usd 5.5 --threads 3'.split(
+  '--data-dir d --models-dir m --registry r.yaml --pricing p.yaml --monthly-budget-usd 5.5 --threads 3 --ledger postgres://l'.split(
     ' ',
   );
 const twin = (name: string) => `COST_AWARE_ROUTER_${name}`;
@@ -116,6 +117,7 @@ const flagRows: readonly Flags[] = [
       [twin('PRICING')]: 'p.yaml',
       [twin('MONTHLY_BUDGET_USD')]: '5.5',
       [twin('THREADS')]: '3',
+      [twin('LEDGER')]: 'postgres://l',
     },
     expected: all,
   },
@@ -146,6 +148,25 @@ test('a bad value in the environment is named by its variable', async () => {
   const run = await cli(['spend'], { env: { [twin('THREADS')]: 'many' } });
   assert.equal(run.code, 2);
   assert.match(run.stderr, /COST_AWARE_ROUTER_THREADS='many' is invalid/);
+});
+
+test('a ledger that is no URL of PostgreSQL is refused without being repeated', async () => {
+  for (const run of [
+    await cli(['spend', '--ledger', 'mysql://me:secret@host/x']),
+    await cli(['spend'], { env: { [twin('LEDGER')]: 'secret' } }),
+  ]) {
+    assert.equal(run.code, 2);
+    assert.match(run.stderr, /expected --ledger to be a URL such as postgres:/);
+    assert.ok(!run.stderr.includes('secret'), run.stderr);
+    assert.deepEqual(run.opened, []);
+  }
+});
+
+test('no help shows the value of a variable', async () => {
+  const env = { [twin('LEDGER')]: 'postgres://me:secret@host/x' };
+  for (const argv of [['--help'], ['serve', '--help']]) {
+    assert.ok(!(await cli(argv, { env })).stdout.includes('secret'));
+  }
 });
 
 const openings: readonly (readonly [error: Error, code: number, said: RegExp])[] = [

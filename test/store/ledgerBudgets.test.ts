@@ -1,10 +1,9 @@
 /** Several budgets at once, on the real ledger: which one binds, what a day's end frees, and what a clock set back does not. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { tightest } from '../../server/src/core/budget.ts';
 import type { BudgetLimits, BudgetScope } from '../../server/src/core/ports.ts';
 import { nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
-import { bill, clockAt, NOVEMBER, openAt, request, tempLedger } from './ledgerFixture.ts';
+import { bill, clockAt, eachStore, NOVEMBER, request } from './ledgerFixture.ts';
 
 const LIMITS: BudgetLimits = {
   monthlyNanoUsd: usd(10),
@@ -14,9 +13,9 @@ const LIMITS: BudgetLimits = {
 };
 const HERE: BudgetScope = { sessionId: 's1', workspaceId: 'w1' };
 
-test('the budget with the least left binds, and says so', async (t) => {
+eachStore('the budget with the least left binds, and says so', async (_, temp) => {
   const clock = clockAt(NOVEMBER);
-  const { ledger } = await tempLedger(t, clock);
+  const { ledger } = await temp(clock);
   let calls = 0;
   /** Pays this much, or tells which budget was too small for it. */
   const spend = async (dollars: number, scope: BudgetScope, limits = LIMITS) => {
@@ -65,13 +64,12 @@ test('the budget with the least left binds, and says so', async (t) => {
   clock.set('2026-12-01T12:00:00Z');
   assert.equal(await spend(1, HERE), 'session');
   assert.equal(await spend(2, { sessionId: 's6', workspaceId: 'w1' }), 'paid');
-  assert.deepEqual(ledger.verify(), []);
+  assert.deepEqual(await ledger.verify(), []);
 });
 
-test('a raised or lifted limit holds at once, for every window', async (t) => {
-  const { ledger, path } = await tempLedger(t);
-  const other = await openAt(path);
-  t.after(() => other.close());
+eachStore('a raised or lifted limit holds at once, for every window', async (_, temp) => {
+  const { ledger, open } = await temp();
+  const other = await open();
   const daily = (dollars: number | undefined): BudgetLimits => ({
     monthlyNanoUsd: undefined,
     ...(dollars === undefined ? {} : { dailyNanoUsd: usd(dollars) }),
@@ -83,10 +81,9 @@ test('a raised or lifted limit holds at once, for every window', async (t) => {
   assert.deepEqual((await other.budget(daily(2))).narrower?.[0]?.heldNanoUsd, usd(6.5));
 });
 
-test('holds of several windows never pass a narrower limit together', async (t) => {
-  const { ledger, path } = await tempLedger(t);
-  const other = await openAt(path);
-  t.after(() => other.close());
+eachStore('holds of several windows never pass a narrower limit together', async (_, temp) => {
+  const { ledger, open } = await temp();
+  const other = await open();
   const limits: BudgetLimits = { monthlyNanoUsd: undefined, workspaceNanoUsd: usd(1) };
   const replies = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>

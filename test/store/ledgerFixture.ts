@@ -4,10 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import type { LedgerEvent } from '../../server/src/core/ledgerAudit.ts';
 import type {
   AnswerRecord,
   Clock,
+  Ledger,
   ReservationRequest,
   Settlement,
 } from '../../server/src/core/ports.ts';
@@ -15,6 +17,8 @@ import { nanoUsd, nanoUsdFromDollars } from '../../server/src/core/price.ts';
 import type { Usage } from '../../server/src/core/types.ts';
 import { openLedger } from '../../server/src/store/ledger.ts';
 import type { LedgerFile } from '../../server/src/store/ledgerFile.ts';
+import { openTeamLedger, type TeamLedger } from '../../server/src/store/ledgerPostgres.ts';
+import { endPostgresAfterTests, freshDatabase, lacksPostgres } from '../support/postgres.ts';
 
 export interface SettableClock extends Clock {
   set(iso: string): void;
@@ -65,6 +69,90 @@ export async function tempLedger(
   return { ledger, path };
 }
 
+/** What both stores are; awaiting a reading of the file changes nothing. */
+export type AnyLedger = LedgerFile | TeamLedger;
+
+export interface AnyPlace {
+  readonly ledger: AnyLedger;
+  /** Opens the same ledger once more, as another process does. It is closed when the test ends. */
+  open(clock?: Clock): Promise<AnyLedger>;
+}
+
+interface Store {
+  readonly name: string;
+  readonly skip: string | undefined;
+  /** A place where no ledger is yet, and how to open the one there. */
+  place(t: TestContext): Promise<(clock: Clock) => Promise<AnyLedger>>;
+}
+
+const STORES: readonly Store[] = [
+  {
+    name: 'SQLite',
+    skip: undefined,
+    async place(t) {
+      const path = join(tempFolder(t), 'ledger.sqlite');
+      return (clock) => openAt(path, clock);
+    },
+  },
+  {
+    name: 'PostgreSQL',
+    skip: lacksPostgres,
+    async place(t) {
+      const dataDir = tempFolder(t);
+      const url = await freshDatabase(t);
+      return (clock) => openTeamAt(url, dataDir, clock);
+    },
+  },
+];
+
+let endsPostgres = false;
+
+/** One test of the port for each store that can be had here. */
+export function eachStore(
+  name: string,
+  run: (
+    t: TestContext,
+    temp: (clock?: Clock) => Promise<AnyPlace>,
+    storeName: string,
+  ) => Promise<void>,
+): void {
+  if (!endsPostgres) endPostgresAfterTests();
+  endsPostgres = true;
+  for (const store of STORES) {
+    test(`${store.name}: ${name}`, { skip: store.skip }, async (t) => {
+      await run(
+        t,
+        async (clock = clockAt(NOVEMBER)) => {
+          const openThere = await store.place(t);
+          const open = async (other: Clock = clockAt(NOVEMBER)) => {
+            const ledger = await openThere(other);
+            t.after(() => ledger.close());
+            return ledger;
+          };
+          return { ledger: await open(clock), open };
+        },
+        store.name,
+      );
+    });
+  }
+}
+
+export async function openTeamAt(
+  url: string,
+  dataDir: string,
+  clock: Clock = clockAt(NOVEMBER),
+): Promise<TeamLedger> {
+  const opened = await openTeamLedger({ url, dataDir, clock, newId: randomUUID });
+  assert.ok(opened.kind === 'open', opened.kind === 'unavailable' ? opened.why : '');
+  return opened.ledger;
+}
+
+export async function eventsOf(ledger: AnyLedger): Promise<readonly LedgerEvent[]> {
+  const events: LedgerEvent[] = [];
+  for await (const event of ledger.events()) events.push(event);
+  return events;
+}
+
 export async function expectUnavailable(path: string, why: RegExp): Promise<void> {
   const opened = await openLedger({ path, clock: clockAt(NOVEMBER), newId: randomUUID });
   assert.ok(opened.kind === 'unavailable', 'expected the ledger to be refused');
@@ -94,12 +182,7 @@ export function bill(cost: number): Settlement {
 }
 
 /** Reserves, dispatches and settles one call. */
-export async function pay(
-  ledger: LedgerFile,
-  id: string,
-  bound: number,
-  cost: number,
-): Promise<void> {
+export async function pay(ledger: Ledger, id: string, bound: number, cost: number): Promise<void> {
   assert.deepEqual(await ledger.reserve(request(id, bound), { monthlyNanoUsd: undefined }), {
     kind: 'held',
   });

@@ -1,11 +1,9 @@
 /** What the dashboard reads, on the real ledger: sums, pages, filters, search, traces, verdicts, exports, and news of other windows. */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
 import type { AnswerRecord } from '../../server/src/core/ports.ts';
 import { nanoUsd, nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
 import type { RoutesQuery } from '../../server/src/core/routeReports.ts';
-import type { LedgerFile } from '../../server/src/store/ledgerFile.ts';
-import { answer, bill, NOVEMBER, openAt, request, tempLedger } from './ledgerFixture.ts';
+import { type AnyPlace, answer, bill, eachStore, NOVEMBER, request } from './ledgerFixture.ts';
 
 const LIMITS = { monthlyNanoUsd: usd(20) };
 const unknown = { kind: 'unknown', why: 'answer_incomplete' } as const;
@@ -21,8 +19,8 @@ function routed(id: string, iso: string, more: Partial<AnswerRecord> & { task: s
 
 const local = { modelId: 'small', served: 'local', costNanoUsd: nanoUsd(0) } as const;
 
-async function november(t: TestContext): Promise<{ ledger: LedgerFile; path: string }> {
-  const opened = await tempLedger(t);
+async function november(temp: () => Promise<AnyPlace>): Promise<AnyPlace> {
+  const opened = await temp();
   const records = [
     routed('a', '2026-10-31T23:59:59Z', { task: 'math' }),
     routed('b', '2026-11-01T00:00:00Z', { task: 'math', ...local }),
@@ -41,56 +39,59 @@ async function november(t: TestContext): Promise<{ ledger: LedgerFile; path: str
   return opened;
 }
 
-test('a month is summed by day, model, task, place and reason, unknown savings apart', async (t) => {
-  const { ledger } = await november(t);
-  await ledger.reserve(request('r', 0.5), LIMITS);
-  await ledger.dispatch('r');
-  await ledger.settle('r', bill(0.25));
-  const report = await ledger.reports.month(LIMITS, '2026-11');
-  assert.deepEqual(report.budget, await ledger.budget(LIMITS));
-  assert.deepEqual(report.months, ['2026-11', '2026-10']);
-  assert.deepEqual(report.total, {
-    answers: 4,
-    costNanoUsd: 8000,
-    savedNanoUsd: 1000,
-    baselineNanoUsd: 3000,
-    unknownSavings: 2,
-  });
-  const named = (rows: readonly object[]) =>
-    rows.map((row) => {
-      const [name, answers, cost] = Object.values(row);
-      return [name, answers, cost];
+eachStore(
+  'a month is summed by day, model, task, place and reason, unknown savings apart',
+  async (_, temp) => {
+    const { ledger } = await november(temp);
+    await ledger.reserve(request('r', 0.5), LIMITS);
+    await ledger.dispatch('r');
+    await ledger.settle('r', bill(0.25));
+    const report = await ledger.reports.month(LIMITS, '2026-11');
+    assert.deepEqual(report.budget, await ledger.budget(LIMITS));
+    assert.deepEqual(report.months, ['2026-11', '2026-10']);
+    assert.deepEqual(report.total, {
+      answers: 4,
+      costNanoUsd: 8000,
+      savedNanoUsd: 1000,
+      baselineNanoUsd: 3000,
+      unknownSavings: 2,
     });
-  assert.deepEqual(named(report.days), [
-    ['2026-11-01', 2, 7000],
-    ['2026-11-02', 2, 1000],
-  ]);
-  assert.deepEqual(named(report.byModel), [
-    ['cloud-model', 1, 7000],
-    ['none', 1, 1000],
-    ['small', 2, 0],
-  ]);
-  assert.deepEqual(named(report.byTask), [
-    ['explain', 2, 7000],
-    ['explain_code', 1, 1000],
-    ['math', 1, 0],
-  ]);
-  assert.deepEqual(named(report.byServed), [
-    ['local', 2, 0],
-    ['cloud', 1, 7000],
-    ['none', 1, 1000],
-  ]);
-  assert.deepEqual(named(report.byReason), [
-    ['prompt_complexity_high', 3, 7000],
-    ['budget_exhausted', 1, 1000],
-  ]);
-  const october = await ledger.reports.month(LIMITS, '2026-10');
-  assert.deepEqual([october.total.answers, october.budget.spentNanoUsd], [1, 0]);
-  assert.equal((await ledger.reports.month(LIMITS, '2020-01')).total.answers, 0);
-});
+    const named = (rows: readonly object[]) =>
+      rows.map((row) => {
+        const [name, answers, cost] = Object.values(row);
+        return [name, answers, cost];
+      });
+    assert.deepEqual(named(report.days), [
+      ['2026-11-01', 2, 7000],
+      ['2026-11-02', 2, 1000],
+    ]);
+    assert.deepEqual(named(report.byModel), [
+      ['cloud-model', 1, 7000],
+      ['none', 1, 1000],
+      ['small', 2, 0],
+    ]);
+    assert.deepEqual(named(report.byTask), [
+      ['explain', 2, 7000],
+      ['explain_code', 1, 1000],
+      ['math', 1, 0],
+    ]);
+    assert.deepEqual(named(report.byServed), [
+      ['local', 2, 0],
+      ['cloud', 1, 7000],
+      ['none', 1, 1000],
+    ]);
+    assert.deepEqual(named(report.byReason), [
+      ['prompt_complexity_high', 3, 7000],
+      ['budget_exhausted', 1, 1000],
+    ]);
+    const october = await ledger.reports.month(LIMITS, '2026-10');
+    assert.deepEqual([october.total.answers, october.budget.spentNanoUsd], [1, 0]);
+    assert.equal((await ledger.reports.month(LIMITS, '2020-01')).total.answers, 0);
+  },
+);
 
-test('the sums are those of the spend report', async (t) => {
-  const { ledger } = await november(t);
+eachStore('the sums are those of the spend report', async (_, temp) => {
+  const { ledger } = await november(temp);
   const spend = await ledger.spend(LIMITS);
   const { total, budget } = await ledger.reports.month(LIMITS);
   assert.deepEqual(
@@ -99,8 +100,8 @@ test('the sums are those of the spend report', async (t) => {
   );
 });
 
-test('routes come newest first, by page, filter and search', async (t) => {
-  const { ledger } = await november(t);
+eachStore('routes come newest first, by page, filter and search', async (_, temp) => {
+  const { ledger } = await november(temp);
   const rows: readonly [Partial<RoutesQuery>, total: number, ids: string][] = [
     [{}, 4, 'edcb'],
     [{ limit: 2 }, 4, 'ed'],
@@ -129,8 +130,8 @@ test('routes come newest first, by page, filter and search', async (t) => {
   }
 });
 
-test('a row and a trace say what was recorded, and no more', async (t) => {
-  const { ledger } = await november(t);
+eachStore('a row and a trace say what was recorded, and no more', async (_, temp) => {
+  const { ledger } = await november(temp);
   const { rows } = await ledger.reports.routes({ month: '2026-11', offset: 2, limit: 1 });
   assert.deepEqual(rows, [
     {
@@ -160,8 +161,8 @@ test('a row and a trace say what was recorded, and no more', async (t) => {
   assert.equal(await ledger.reports.trace('nobody'), undefined);
 });
 
-test('a verdict is kept once, counted by month and shown with its route', async (t) => {
-  const { ledger } = await november(t);
+eachStore('a verdict is kept once, counted by month and shown with its route', async (_, temp) => {
+  const { ledger } = await november(temp);
   const given = [
     ['c', 'up'],
     ['c', 'up'],
@@ -176,8 +177,8 @@ test('a verdict is kept once, counted by month and shown with its route', async 
   assert.deepEqual((await ledger.reports.trace('c'))?.verdicts, ['up', 'kept']);
 });
 
-test('an export has every row, oldest first, and runs no formula', async (t) => {
-  const { ledger } = await november(t);
+eachStore('an export has every row, oldest first, and runs no formula', async (_, temp) => {
+  const { ledger } = await november(temp);
   await ledger.record(routed('=1+1', '2026-11-03T00:00:00Z', { task: 'a "b", c', ...local }));
   const csv = (await ledger.reports.export('2026-11', 'csv')).split('\r\n');
   assert.equal(csv.length, 7);
@@ -194,20 +195,22 @@ test('an export has every row, oldest first, and runs no formula', async (t) => 
   assert.equal(parsed[2].saved_nano_usd, null);
 });
 
-test('a listener is told of what another window wrote, and not of its own', async (t) => {
-  const { ledger, path } = await november(t);
-  const other = await openAt(path);
-  t.after(() => other.close());
-  let told = 0;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const stop = ledger.onChanged(() => {
-    told += 1;
-    resolve();
-  }, 5);
-  await ledger.record(routed('own', NOVEMBER, { task: 'math', ...local }));
-  await other.record(routed('theirs', NOVEMBER, { task: 'math', ...local }));
-  await promise;
-  assert.equal(told, 1);
-  assert.equal((await ledger.reports.month(LIMITS)).total.answers, 6);
-  stop();
-});
+eachStore(
+  'a listener is told of what another window wrote, and not of its own',
+  async (_, temp) => {
+    const { ledger, open } = await november(temp);
+    const other = await open();
+    let told = 0;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = ledger.onChanged(() => {
+      told += 1;
+      resolve();
+    }, 5);
+    await ledger.record(routed('own', NOVEMBER, { task: 'math', ...local }));
+    await other.record(routed('theirs', NOVEMBER, { task: 'math', ...local }));
+    await promise;
+    assert.equal(told, 1);
+    assert.equal((await ledger.reports.month(LIMITS)).total.answers, 6);
+    stop();
+  },
+);

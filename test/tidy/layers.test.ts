@@ -60,6 +60,27 @@ test('each room imports only what it may', () => {
   assert.deepEqual(violations(imports), []);
 });
 
+test('the client library of PostgreSQL is loaded only where a team ledger is asked for', () => {
+  const staticImports = (file: string) =>
+    [
+      ...readFileSync(file, 'utf8').matchAll(/^(?:import|export)(?! type)[^;]*?\bfrom '([^']+)'/gm),
+    ].map(([, specifier = '']) => specifier);
+  const reached = new Set<string>();
+  const walk = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const specifier of staticImports(file)) {
+      assert.notEqual(specifier, 'pg', `${relative(source, file)} loads it at the start`);
+      if (specifier.startsWith('.') && specifier.endsWith('.ts'))
+        walk(resolve(file, '..', specifier));
+    }
+  };
+  for (const entry of ['compose.ts', 'lsp/main.ts', 'lsp/server.ts', 'cli/main.ts'])
+    walk(join(source, entry));
+  assert.ok(reached.size > 50, `expected the sources of the programs, got ${reached.size}`);
+  assert.ok(!reached.has(join(source, 'store/ledgerPostgres.ts')));
+});
+
 test('the rule bites: core may not reach for Node, an adapter, or a package', () => {
   const file = join(source, 'core/router.ts');
   for (const specifier of ['node:fs', '../store/ledger.ts', 'openai', '../http/api.ts']) {

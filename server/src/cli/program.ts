@@ -238,6 +238,14 @@ function globalOptions(): readonly GlobalOption[] {
       ),
     },
     {
+      variable: twin('LEDGER'),
+      option: described(
+        '--ledger <url>',
+        "a team's ledger, postgres://...; a password belongs in the variable, where other programs can't read it",
+        twin('LEDGER'),
+      ),
+    },
+    {
       variable: twin('MONTHLY_BUDGET_USD'),
       option: described(
         '--monthly-budget-usd <usd>',

@@ -14,6 +14,7 @@ export interface GlobalFlags {
   readonly pricing?: string;
   readonly monthlyBudgetUsd?: NanoUsd | 'none';
   readonly threads?: number;
+  readonly ledger?: string;
 }
 
 /** What a command is given. */
@@ -31,6 +32,14 @@ export async function withApp(
   options: Partial<AppOptions> = {},
 ): Promise<number> {
   const { io } = session;
+  const { ledger } = session.flags;
+  if (ledger !== undefined && !/^postgres(ql)?:\/\//.test(ledger)) {
+    // What was given is not repeated: it may hold a password.
+    return await badInput(
+      io,
+      'expected --ledger to be a URL such as postgres://user@host/database, got something else; leave it out for the ledger in the data folder',
+    );
+  }
   const app = await io.createApp({ ...appOptions(session), ...options });
   try {
     return await work(app);
@@ -60,6 +69,7 @@ function appOptions({ io, flags }: Session): AppOptions {
       monthlyBudgetNanoUsd: flags.monthlyBudgetUsd === 'none' ? null : flags.monthlyBudgetUsd,
     }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
+    ...(flags.ledger !== undefined && { ledgerUrl: flags.ledger }),
     ...(OPENAI_API_KEY && { apiKey: OPENAI_API_KEY }),
     ...(OPENAI_BASE_URL && { baseUrl: OPENAI_BASE_URL }),
     onProblem: (message) => {

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { AnswerRecord, SpendReport, SpendRow } from '../core/ports.ts';
-import { amount, integer, text } from './sqliteRows.ts';
+import { amount, integer, type Row, text } from './sqliteRows.ts';
 
 /** A month's report without the budget, which depends on the limit of whoever asks. */
 export type AnswerSums = Omit<SpendReport, 'budget'>;
@@ -24,6 +24,25 @@ export interface Answers {
 const servedSchema = z.enum(['local', 'cloud', 'cache', 'none']);
 
 export const NO_ANSWERS: AnswerSums = { answers: 0, savedNanoUsd: 0, unknownSavings: 0, rows: [] };
+
+/** From one row per model and way. */
+export function answerSumsFrom(groups: readonly Row[]): AnswerSums {
+  const rows = groups.map(
+    (row): SpendRow => ({
+      modelId: text(row, 'model_id'),
+      served: servedSchema.parse(text(row, 'served')),
+      answers: integer(row, 'answers'),
+      costNanoUsd: amount(row, 'cost'),
+    }),
+  );
+  return {
+    answers: rows.reduce((sum, row) => sum + row.answers, 0),
+    // Negative where the router cost more than the baseline would have.
+    savedNanoUsd: groups.reduce((sum, row) => sum + integer(row, 'saved'), 0),
+    unknownSavings: groups.reduce((sum, row) => sum + integer(row, 'unknown'), 0),
+    rows,
+  };
+}
 
 export function openAnswers(db: DatabaseSync): Answers {
   const insert = db.prepare('INSERT INTO answers (record) VALUES (?) ON CONFLICT DO NOTHING');
@@ -48,22 +67,7 @@ export function openAnswers(db: DatabaseSync): Answers {
     has: (promptId) => byPrompt.get(promptId) !== undefined,
 
     sums(month) {
-      const groups = group.all(month);
-      const rows = groups.map(
-        (row): SpendRow => ({
-          modelId: text(row, 'model_id'),
-          served: servedSchema.parse(text(row, 'served')),
-          answers: integer(row, 'answers'),
-          costNanoUsd: amount(row, 'cost'),
-        }),
-      );
-      return {
-        answers: rows.reduce((sum, row) => sum + row.answers, 0),
-        // Negative where the router cost more than the baseline would have.
-        savedNanoUsd: groups.reduce((sum, row) => sum + integer(row, 'saved'), 0),
-        unknownSavings: groups.reduce((sum, row) => sum + integer(row, 'unknown'), 0),
-        rows,
-      };
+      return answerSumsFrom(group.all(month));
     },
 
     newest({ limit, beforeSeq = Number.MAX_SAFE_INTEGER }) {

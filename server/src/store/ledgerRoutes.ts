@@ -19,7 +19,7 @@ import {
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
 
 /** A month without the budget, which depends on the limits of whoever asks. */
-type MonthSums = Omit<MonthReport, 'budget'>;
+export type MonthSums = Omit<MonthReport, 'budget'>;
 
 export interface RouteShelf {
   month(month: string): MonthSums;
@@ -31,14 +31,14 @@ export interface RouteShelf {
   judge(promptId: string, verdict: Verdict, atMs: number): void;
 }
 
-const servedSchema = z.enum(['local', 'cloud', 'cache', 'none']);
+export const servedSchema = z.enum(['local', 'cloud', 'cache', 'none']);
 const statusSchema = z.enum(['complete', 'failed', 'cancelled']);
-const verdictSchema = z.enum(verdicts);
+export const verdictSchema = z.enum(verdicts);
 
 const SUMS = `sum(answers) AS answers, sum(cost_nano_usd) AS cost, sum(saved_nano_usd) AS saved,
   sum(baseline_nano_usd) AS baseline, sum(unknown_savings) AS unknown`;
 
-const NO_SUMS: Sums = {
+export const NO_SUMS: Sums = {
   answers: 0,
   costNanoUsd: ZERO_USD,
   savedNanoUsd: 0,
@@ -171,7 +171,7 @@ function countedConditions(query: RoutesQuery, noModel: string): Conditions {
 }
 
 /** Stands for the model of prompts that none answered. */
-const NO_MODEL = 'none';
+export const NO_MODEL = 'none';
 
 function conditionsOf(query: RoutesQuery): Conditions {
   const counted = countedConditions(query, NO_MODEL);
@@ -199,7 +199,7 @@ function totalOf(db: DatabaseSync, query: RoutesQuery): number {
   return integer(db.prepare(counted).get(...values), 'n');
 }
 
-function sumsFrom(row: Row): { readonly name: string; readonly sums: Sums } {
+export function sumsFrom(row: Row): { readonly name: string; readonly sums: Sums } {
   return {
     name: text(row, 'name'),
     sums: {
@@ -212,7 +212,7 @@ function sumsFrom(row: Row): { readonly name: string; readonly sums: Sums } {
   };
 }
 
-function addSums(a: Sums, b: Sums): Sums {
+export function addSums(a: Sums, b: Sums): Sums {
   return {
     answers: a.answers + b.answers,
     costNanoUsd: nanoUsd(a.costNanoUsd + b.costNanoUsd),
@@ -222,7 +222,7 @@ function addSums(a: Sums, b: Sums): Sums {
   };
 }
 
-function routeFrom(row: Row): RouteRow {
+export function routeFrom(row: Row): RouteRow {
   return {
     promptId: text(row, 'prompt_id'),
     atMs: integer(row, 'at_ms'),
@@ -257,7 +257,7 @@ function optionalInteger(row: Row, column: string): number | undefined {
   return row[column] === null ? undefined : integer(row, column);
 }
 
-function traceFrom(json: string): StoredTrace {
+export function traceFrom(json: string): StoredTrace {
   try {
     return JSON.parse(json) as StoredTrace;
   } catch {
@@ -265,7 +265,9 @@ function traceFrom(json: string): StoredTrace {
   }
 }
 
-function verdictCounts(counts: ReadonlyMap<string, number>): Readonly<Record<Verdict, number>> {
+export function verdictCounts(
+  counts: ReadonlyMap<string, number>,
+): Readonly<Record<Verdict, number>> {
   const of = (verdict: Verdict) => counts.get(verdict) ?? 0;
   return {
     kept: of('kept'),

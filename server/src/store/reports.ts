@@ -1,15 +1,15 @@
 /** Reports as an edge asks for them: under the limits in force, with what the history knows of prompts, whatever the ledger's state. */
 import type { AccountEvent } from '../core/accountEntries.ts';
-import type { BudgetLimits } from '../core/ports.ts';
+import type { BudgetLimits, Ledger } from '../core/ports.ts';
 import type {
   ExportFormat,
   MonthReport,
   RoutePage,
+  RouteReports,
   RoutesQuery,
   StoredRoute,
 } from '../core/routeReports.ts';
 import type { History } from './history.ts';
-import type { OpenedLedger } from './ledger.ts';
 import { LedgerUnavailableError } from './ledgerFaults.ts';
 import { closedReports } from './ledgerRoutes.ts';
 
@@ -24,9 +24,21 @@ export interface AppReports {
   events(): Iterable<AccountEvent> | AsyncIterable<AccountEvent>;
 }
 
+/** A ledger of either kind, as far as its past goes. */
+type OpenedPast =
+  | {
+      readonly kind: 'open';
+      readonly ledger: Pick<AppReports, 'events'> & { readonly reports: RouteReports };
+    }
+  | {
+      readonly kind: 'unavailable';
+      readonly why: string;
+      readonly ledger: Pick<Ledger, 'budget'>;
+    };
+
 /** A ledger that can't be trusted shows its budget and no routes. */
 export function openReports(
-  opened: OpenedLedger,
+  opened: OpenedPast,
   limits: () => BudgetLimits,
   history: History,
 ): AppReports {
