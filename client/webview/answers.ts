@@ -58,12 +58,16 @@ function receive(message: HostToAnswers): void {
 
 function ask(question: QuestionMessage): void {
   const column = createAnswerColumn(question, (message) => host.post(message));
-  const old = answers.get(question.requestId);
-  const known = turns.get(question.requestId) ?? turns.get(question.retryOf ?? '');
+  const old = answers.get(question.requestId) ?? answers.get(question.replaces ?? '');
+  const known =
+    turns.get(question.requestId) ??
+    turns.get(question.replaces ?? '') ??
+    turns.get(question.retryOf ?? '');
   const turn = known ?? newTurn(question);
   // An extension that does not know what the page still shows tells everything again: the answer then starts anew.
   if (old) old.element.replaceWith(column.element);
   else turn.columns.append(column.element);
+  turn.answers.delete(question.replaces ?? '');
   turn.answers.set(question.requestId, column);
   turns.set(question.requestId, turn);
   answers.set(question.requestId, column);

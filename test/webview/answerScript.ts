@@ -41,6 +41,7 @@ export function question(
     context: 'selection (41 lines)',
     destination: 'auto',
     retryOf,
+    replaces: null,
     canKeep: true,
   };
 }
