@@ -62,8 +62,18 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
 
   function open(): void {
     if (panel !== undefined) {
-      panel.reveal(undefined, true);
-      return;
+      const editor = vscode.window.activeTextEditor;
+      const covers = editor !== undefined && editor.viewColumn === panel.viewColumn;
+      if (!covers) {
+        panel.reveal(undefined, true);
+        return;
+      }
+      // Never over the code that a question is about. A new one beside it: one that is moved becomes a preview tab, which
+      // the next preview takes the place of.
+      const old = panel;
+      panel = undefined;
+      listens = false;
+      old.dispose();
     }
     const made = vscode.window.createWebviewPanel(
       'costAwareRouter.answers',
@@ -74,6 +84,7 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
     panel = made;
     made.iconPath = tabIcon(options.extensionUri);
     made.onDidDispose(() => {
+      if (panel !== made) return;
       panel = undefined;
       listens = false;
       for (const [id, entry] of entries) if (entry.result === null) answering.cancel(id);

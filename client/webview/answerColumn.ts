@@ -172,7 +172,9 @@ export function createAnswerColumn(
 
   function drawActions(): void {
     if (!finished) return;
-    const other = (tier ?? finished.served) === 'cloud' ? 'local' : 'cloud';
+    // A kept answer has no tier of its own; a deferred one is of the tier that took over.
+    const by = finished.served === 'cache' ? tier : finished.served;
+    const other = by === 'cloud' ? 'local' : 'cloud';
     const parts: HTMLElement[] = [];
     if (compared) {
       parts.push(

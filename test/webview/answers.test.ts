@@ -137,7 +137,7 @@ describeInChromium('answers page', (harness) => {
         .locator(column('r1'))
         .getByRole('button', { name: '✓ This one was good enough' });
       assert.equal(await chosen.getAttribute('aria-pressed'), 'true');
-      assert.equal(await open.page.locator('.question').count(), 4);
+      assert.equal(await open.page.locator('.question').count(), 5);
     });
   });
 
@@ -298,8 +298,8 @@ describeInChromium('answers page', (harness) => {
   test('a page told everything twice shows it once, and can be cleared', async () => {
     await withPage(async (open) => {
       for (const message of [...answerScript(), ...answerScript()]) await open.say(message);
-      await open.page.waitForSelector(column('r5'));
-      assert.equal(await open.page.locator('.answer').count(), 5);
+      await open.page.waitForSelector(column('r6'));
+      assert.equal(await open.page.locator('.answer').count(), 6);
       assert.equal(await open.page.locator(`${column('r3')} summary`).count(), 1);
       await open.say({ type: 'clear' });
       await open.page.getByText('Ask a question and its answer appears here.').waitFor();

@@ -4,8 +4,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../support/localModel.ts';
+import { ask, askCloud, previewsCloud } from '../questions.ts';
 import { type EditorSession, inEditor, KEY, SLOWLY } from '../session.ts';
-import { textOf, type Workbench } from '../workbench.ts';
+import { textOf } from '../workbench.ts';
 
 inEditor('money', {}, async (step) => {
   await step('without a key the cloud is no choice', async ({ workbench }) => {
@@ -149,48 +150,6 @@ inEditor('money', {}, async (step) => {
     },
   );
 });
-
-async function ask(workbench: Workbench, question: string): Promise<void> {
-  await workbench.palette('Cost-Aware Router: Ask...');
-  await workbench.input.fill(question);
-  await workbench.picks
-    .filter({ hasText: /local|cloud/ })
-    .first()
-    .waitFor();
-  await workbench.page.keyboard.press('Enter');
-}
-
-async function askCloud(workbench: Workbench, question: string): Promise<void> {
-  await openForCloud(workbench, question);
-  await workbench.picks.filter({ hasText: 'cloud' }).first().waitFor();
-  await workbench.page.keyboard.press('Enter');
-}
-
-/** Looks at the preview of a question for the cloud until it says so; asks again while settings are still on their way. */
-async function previewsCloud(workbench: Workbench, question: string, said: RegExp): Promise<void> {
-  const row = workbench.picks.filter({ hasText: said }).first();
-  for (let attempt = 1; ; attempt++) {
-    await openForCloud(workbench, question);
-    const there = await row.waitFor({ timeout: 3000 }).then(
-      () => true,
-      () => false,
-    );
-    if (!there && attempt === 5) await row.waitFor({ timeout: 1000 });
-    await workbench.page.keyboard.press('Escape');
-    await workbench.input.waitFor({ state: 'hidden' });
-    if (there) return;
-  }
-}
-
-async function openForCloud(workbench: Workbench, question: string): Promise<void> {
-  await workbench.palette('Cost-Aware Router: Ask...');
-  await workbench.input.fill(question);
-  const title = workbench.page.locator('.quick-input-title');
-  for (const goes of ['local only', 'cloud']) {
-    await workbench.page.keyboard.press('Tab');
-    await title.filter({ hasText: `goes: ${goes}` }).waitFor();
-  }
-}
 
 interface Spend {
   readonly answers: number;
