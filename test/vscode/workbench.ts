@@ -66,8 +66,8 @@ export async function openWorkbench(
     for (let attempt = 1; ; attempt++) {
       // F1, because the browser keeps other keys to itself.
       await page.keyboard.press('F1');
-      await input.waitFor();
       try {
+        await input.waitFor({ timeout: 6000 });
         await input.fill(`>${title}`, { timeout: 2000 });
         break;
       } catch (error) {

@@ -127,7 +127,20 @@ inEditor('money', {}, async (step) => {
     await workbench.toast(/costAwareRouter\.budget\.monthlyUsd.*ignored/).waitFor();
     await workbench.shot('workspace-loosens-dark');
     assert.match(await textOf(workbench.statusItem), /\/ \$5/);
-    writeFileSync(file, JSON.stringify({ 'costAwareRouter.workspaceBudget.monthlyUsd': 0.001 }));
+    const tightenTo = (monthlyUsd: number) =>
+      writeFileSync(
+        file,
+        JSON.stringify({ 'costAwareRouter.workspaceBudget.monthlyUsd': monthlyUsd }),
+      );
+    tightenTo(0.5);
+    await workbench.statusItem.filter({ hasText: '/ $0.50 workspace' }).waitFor();
+    await workbench.statusItem.hover();
+    const tooltip = workbench.page.locator('.monaco-hover:visible', {
+      hasText: 'of $0.50 spent in this workspace this month',
+    });
+    await tooltip.filter({ hasText: 'of $5 spent this month' }).waitFor();
+    await workbench.shotThemes('status-bar-workspace');
+    tightenTo(0.001);
     await previewsCloud(workbench, 'Is the first loop bounded?', /budget/);
     writeFileSync(file, '{}');
     await previewsCloud(workbench, 'Is the second loop bounded?', /cloud · GPT/);
