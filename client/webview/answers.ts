@@ -31,7 +31,13 @@ page.append(empty);
 host.onMessage((message) => {
   const follow = nearEnd();
   receive(message);
-  if (follow) window.scrollTo({ top: document.documentElement.scrollHeight });
+  // Whoever asks wants to see it, wherever the page stood before.
+  const asked = message.type === 'question' ? turns.get(message.requestId)?.element : undefined;
+  if (follow || (asked !== undefined && asked === page.lastElementChild)) {
+    window.scrollTo({ top: document.documentElement.scrollHeight });
+  } else {
+    asked?.scrollIntoView({ block: 'nearest' });
+  }
 });
 host.post({ type: 'ready' });
 

@@ -155,6 +155,9 @@ inEditor('answers', {}, async (step) => {
     for (const way of ['Answer locally this time', 'Raise the budget', 'Ask again', 'Cancel']) {
       await limit.getByRole('button', { name: way }).waitFor();
     }
+    const box = await boxOf(limit);
+    const height = workbench.page.viewportSize()?.height ?? 0;
+    assert.ok(box.y > 0 && box.y + box.height < height, `in sight, got ${JSON.stringify(box)}`);
     await workbench.shotThemes('at-limit');
     await press(turn, 'Answer locally this time');
     await answers.locator('.badge', { hasText: /^local · SmolLM2.* · free · [\d.]+ s/ }).waitFor({
