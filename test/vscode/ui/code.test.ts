@@ -1,6 +1,5 @@
 /** Help where the code stands: lens, actions, the inline thread with its follow-up, the stored explanation and its age. */
 import assert from 'node:assert/strict';
-import type { Locator } from 'playwright-core';
 import { ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
 import { inEditor } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
@@ -77,7 +76,7 @@ inEditor('code', {}, async (step) => {
     const comments = page.locator('.review-widget .review-comment');
     await comments.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
     await enterKey(workbench);
-    await threadButton(workbench, 'Ask the Bigger Model').click();
+    await pressInThread(workbench, 'Ask the Bigger Model');
     const bigger = comments.nth(1);
     await bigger.filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ }).waitFor({ timeout: 60_000 });
     assert.match(await textOf(bigger), /sort numbers by value/);
@@ -96,7 +95,7 @@ inEditor('code', {}, async (step) => {
       await comment.locator(`.action-label[aria-label*="${name}"]`).click();
       await comment.filter({ hasText: said }).waitFor();
     }
-    await threadButton(workbench, 'Keep Explanation').click();
+    await pressInThread(workbench, 'Keep Explanation');
     await comments.nth(1).filter({ hasText: 'Kept.' }).waitFor();
     await workbench.shot('thread-kept-dark');
     assert.deepEqual(outcomesOf(session), ['asked_bigger', 'down', 'up', 'kept']);
@@ -123,7 +122,7 @@ inEditor('code', {}, async (step) => {
   await step('a dismissed explanation is gone, the rest stays', async (session) => {
     const { workbench } = session;
     const { page } = workbench;
-    await threadButton(workbench, 'Dismiss Explanation').click();
+    await pressInThread(workbench, 'Dismiss Explanation');
     await page.locator('.review-widget').waitFor({ state: 'detached' });
     await workbench.palette('View: Focus First Editor Group');
     await workbench.goTo(8, 12);
@@ -135,7 +134,10 @@ inEditor('code', {}, async (step) => {
   });
 });
 
-/** A button in the head of the open thread. */
-function threadButton({ page }: Workbench, name: string): Locator {
-  return page.locator(`.review-widget .head .action-label[aria-label*="${name}"]`).first();
+/** Presses a button in the head of the open thread, after bringing that into sight: a long thread may have scrolled away. */
+async function pressInThread(workbench: Workbench, name: string): Promise<void> {
+  await workbench.palette('View: Focus First Editor Group');
+  await workbench.goTo(1, 1);
+  const label = `.action-label[aria-label*="${name}"]`;
+  await workbench.page.locator(`.review-widget .head ${label}`).first().click();
 }
