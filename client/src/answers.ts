@@ -3,7 +3,12 @@
  * buttons say. What was sent is kept, so that a page that starts late or anew shows the same.
  */
 import * as vscode from 'vscode';
-import type { AnswerResultWire, AskParams, CodeRange } from '../../server/src/protocol.ts';
+import type {
+  AnswerResultWire,
+  AskParams,
+  CodeRange,
+  KeptTask,
+} from '../../server/src/protocol.ts';
 import type { Answering, Question } from './answering.ts';
 import type { CodeActions } from './codeActions.ts';
 import { messageOf, type Server } from './server.ts';
@@ -16,8 +21,10 @@ const KEPT_QUESTIONS = 20;
 export interface PanelQuestion extends Question {
   readonly shown: string;
   readonly contextLabel: string;
-  /** The code that it is about, where its answer can be kept there. */
-  readonly range: CodeRange | null;
+  /** The code that it is about and what was asked of it, where its answer can be kept there. */
+  readonly about: { readonly range: CodeRange; readonly task: KeptTask } | null;
+  /** The request that came to no answer and was asked again. */
+  readonly replaces?: string;
 }
 
 interface Entry {
@@ -55,8 +62,18 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
 
   function open(): void {
     if (panel !== undefined) {
-      panel.reveal(undefined, true);
-      return;
+      const editor = vscode.window.activeTextEditor;
+      const covers = editor !== undefined && editor.viewColumn === panel.viewColumn;
+      if (!covers) {
+        panel.reveal(undefined, true);
+        return;
+      }
+      // Never over the code that a question is about. A new one beside it: one that is moved becomes a preview tab, which
+      // the next preview takes the place of.
+      const old = panel;
+      panel = undefined;
+      listens = false;
+      old.dispose();
     }
     const made = vscode.window.createWebviewPanel(
       'costAwareRouter.answers',
@@ -67,6 +84,7 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
     panel = made;
     made.iconPath = tabIcon(options.extensionUri);
     made.onDidDispose(() => {
+      if (panel !== made) return;
       panel = undefined;
       listens = false;
       for (const [id, entry] of entries) if (entry.result === null) answering.cancel(id);
@@ -101,7 +119,8 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
       context: question.contextLabel,
       destination: question.destination,
       retryOf: question.retryOf ?? null,
-      canKeep: question.range !== null,
+      replaces: question.replaces ?? null,
+      canKeep: question.about !== null,
     });
     open();
     const result = await answering.run(params, (event) =>
@@ -138,6 +157,9 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
         }
         await ask({ ...entry.question, destination: message.destination, retryOf: promptId });
         return;
+      case 'ask_again':
+        await ask({ ...entry.question, destination: message.destination, replaces: promptId });
+        return;
       case 'verdict': {
         const { verdict } = message;
         const done = await server.request('costAwareRouter/outcome', { promptId, verdict });
@@ -158,17 +180,17 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
 
   async function keep(entry: Entry): Promise<string> {
     const { result, question } = entry;
-    if (result?.kind !== 'answered' || question.range === null) {
+    if (result?.kind !== 'answered' || question.about === null) {
       return vscode.l10n.t('There is no answer about code here to keep.');
     }
     const task = await server.request('costAwareRouter/codeTask', {
       task: 'explain',
-      range: question.range,
+      range: question.about.range,
     });
     if (task === null) return vscode.l10n.t('The code that this was about is gone.');
     const { requestId: promptId, text, line } = result.answer;
     const { codeHash, range } = task;
-    const kept = { codeHash, range, promptId, text, line };
+    const kept = { codeHash, task: question.about.task, range, promptId, text, line };
     const done = await server.request('costAwareRouter/keepExplanation', kept);
     if (done.kind === 'done') {
       await server.request('costAwareRouter/outcome', { promptId, verdict: 'kept' });

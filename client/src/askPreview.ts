@@ -27,6 +27,15 @@ export function previewItems(
         },
         second('', context, t),
       ];
+    case 'at_limit':
+      return [
+        {
+          label: `$(question) ${t('at the limit: asks first')}`,
+          description: '',
+          detail: preview.message,
+        },
+        second('', context, t),
+      ];
     case 'refused':
       return [
         { label: `$(circle-slash) ${t('not answered')}`, description: '', detail: preview.message },

@@ -31,10 +31,15 @@ export function createCodeActions(): CodeActions & vscode.Disposable {
     return uri;
   }
 
-  async function insert(code: string): Promise<string> {
-    const editor =
+  function editorBefore(): vscode.TextEditor | undefined {
+    return (
       vscode.window.activeTextEditor ??
-      vscode.window.visibleTextEditors.find(({ document }) => document === lastEditor?.document);
+      vscode.window.visibleTextEditors.find(({ document }) => document === lastEditor?.document)
+    );
+  }
+
+  async function insert(code: string): Promise<string> {
+    const editor = editorBefore();
     if (editor === undefined) return vscode.l10n.t('Open an editor to insert into.');
     const inserted = await editor.edit((edit) => edit.replace(editor.selection, code));
     return inserted ? vscode.l10n.t('Inserted.') : vscode.l10n.t('The editor is read-only.');
@@ -47,6 +52,8 @@ export function createCodeActions(): CodeActions & vscode.Disposable {
       virtualDocument(original, 'asked'),
       virtualDocument(code, 'answered'),
       vscode.l10n.t('Code asked about ↔ answer'),
+      // With the code, so that the answer stays in sight.
+      { viewColumn: editorBefore()?.viewColumn ?? vscode.ViewColumn.One },
     );
     return '';
   }

@@ -62,7 +62,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
       shown: asked.text,
       context: context === null ? [] : [context.part],
       contextLabel: context?.label ?? '',
-      range: context?.range ?? null,
+      about: context === null ? null : { range: context.range, task: 'question' },
     });
   }
 
@@ -87,7 +87,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
       context: made.context,
       contextLabel: vscode.l10n.t('selection ({0} lines)', lines),
       destination: 'auto',
-      range: made.range,
+      about: { range: made.range, task },
     });
   }
 

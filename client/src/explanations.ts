@@ -144,7 +144,12 @@ export function createExplanations(
       await store(thread, turn);
       if (result.answer.served === 'local') await tellBigger(thread, turn, params);
     }
-    if (result.kind === 'failed' && result.nextStep !== null && threads.has(thread.view)) {
+    if (!threads.has(thread.view)) return;
+    if (result.kind === 'at_limit' && (await asksForLocal(result.message))) {
+      thread.turns.splice(thread.turns.indexOf(turn), 1);
+      await run(thread, text, history, 'local');
+    }
+    if (result.kind === 'failed' && result.nextStep !== null) {
       const label = stepLabel(result.nextStep, vscode.l10n.t);
       const chosen = await vscode.window.showWarningMessage(result.message, label);
       if (chosen === label) await vscode.commands.executeCommand(stepCommand(result.nextStep));
@@ -164,10 +169,11 @@ export function createExplanations(
 
   async function store(thread: Thread, turn: AnswerTurn): Promise<string> {
     if (turn.line === null || !threads.has(thread.view)) return '';
-    const { codeHash, range } = thread.task;
+    const { codeHash, task, range } = thread.task;
     const done = await server
       .request('costAwareRouter/keepExplanation', {
         codeHash,
+        task,
         range,
         promptId: turn.promptId,
         text: storedText(thread.turns),
@@ -222,7 +228,7 @@ export function createExplanations(
     if (here.length === 0) return;
     const stored = await server.request('costAwareRouter/explanations', { uri });
     for (const thread of here) {
-      const known = stored.find(({ codeHash }) => codeHash === thread.task.codeHash);
+      const known = stored.find((one) => isOf(thread.task, one));
       if (known === undefined || known.stale === thread.stale) continue;
       thread.stale = known.stale;
       draw(thread);
@@ -258,7 +264,7 @@ export function createExplanations(
         return;
       }
       const stored = await server.request('costAwareRouter/explanations', { uri: task.range.uri });
-      const known = stored.find(({ codeHash, stale }) => codeHash === task.codeHash && !stale);
+      const known = stored.find((one) => isOf(task, one) && !one.stale);
       if (known !== undefined) return showStored(task, known);
       await run(open(task), task.text, [], 'auto');
     },
@@ -295,8 +301,8 @@ export function createExplanations(
       clearTimeout(thread.redraw);
       thread.view.dispose();
       const turn = lastAnswer(thread.turns);
-      const { codeHash } = thread.task;
-      await server.request('costAwareRouter/dropExplanation', { codeHash });
+      const { codeHash, task } = thread.task;
+      await server.request('costAwareRouter/dropExplanation', { codeHash, task });
       if (turn !== undefined && turn.line !== null) await verdict(turn, 'dismissed');
     },
     async rate(argument, given) {
@@ -313,4 +319,18 @@ export function createExplanations(
       vscode.Disposable.from(...subscriptions).dispose();
     },
   };
+}
+
+function isOf(task: CodeTaskResult, stored: ExplanationWire): boolean {
+  return stored.codeHash === task.codeHash && stored.task === task.task;
+}
+
+/** What to do about a question that a budget does not cover; whether it is to be answered locally this time. */
+async function asksForLocal(message: string): Promise<boolean> {
+  const locally = vscode.l10n.t('Answer locally this time');
+  const raise = vscode.l10n.t('Change the Budget');
+  const cancel = vscode.l10n.t('Cancel');
+  const chosen = await vscode.window.showWarningMessage(message, locally, raise, cancel);
+  if (chosen === raise) await vscode.commands.executeCommand(stepCommand('raise_budget'));
+  return chosen === locally;
 }

@@ -102,7 +102,6 @@ function tooltipOf(status: StatusWire, t: Translate): string {
     (row) =>
       `| ${served[row.served]} | ${row.answers} | ${escaped(row.spent)} | ${escaped(row.saved)} |`,
   );
-  const budget = status.budget;
   return [
     `**${escaped(status.text)}**`,
     [
@@ -110,14 +109,7 @@ function tooltipOf(status: StatusWire, t: Translate): string {
       '| :-- | --: | --: | --: |',
       ...rows,
     ].join('\n'),
-    budget === null
-      ? t('No monthly budget is set.')
-      : t(
-          '{0} of {1} spent; resets on {2}.',
-          escaped(status.spent.text),
-          escaped(budget.text),
-          escaped(status.resetDate),
-        ),
+    status.budgets.length === 0 ? t('No budget is set.') : status.budgets.map(escaped).join('  \n'),
     t('Prices as of {0}.', escaped(status.pricesAsOf)),
     status.lastReason === '' ? '' : t('Last answer: {0}', escaped(status.lastReason)),
     ...status.missing.map(

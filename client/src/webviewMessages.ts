@@ -79,6 +79,12 @@ export type AnswersToHost =
       readonly requestId: string;
       readonly destination: 'local' | 'cloud';
     }
+  /** Nothing was answered: ask the same again. The extension answers with a `question` that `replaces` this request. */
+  | {
+      readonly type: 'ask_again';
+      readonly requestId: string;
+      readonly destination: Destination;
+    }
   | { readonly type: 'verdict'; readonly requestId: string; readonly verdict: Verdict }
   | { readonly type: 'keep_explanation'; readonly requestId: string }
   | {
@@ -101,6 +107,8 @@ export interface QuestionMessage {
   readonly destination: Destination;
   /** Set for "ask the other tier": the answer then stands in a column beside that request's. */
   readonly retryOf: string | null;
+  /** Set for the same question asked again: the answer then stands in that request's place. */
+  readonly replaces: string | null;
   /** Whether the answer can be kept as an explanation of a piece of code. */
   readonly canKeep: boolean;
 }
@@ -165,6 +173,11 @@ export function parseAnswersMessage(value: unknown): AnswersToHost | null {
       if (!isOneOf(destination, ['local', 'cloud'] as const)) return null;
       return { type: 'ask_other', requestId, destination };
     }
+    case 'ask_again': {
+      const { destination } = value;
+      if (!isOneOf(destination, DESTINATIONS)) return null;
+      return { type: 'ask_again', requestId, destination };
+    }
     case 'verdict': {
       const { verdict } = value;
       return isOneOf(verdict, VERDICTS) ? { type: 'verdict', requestId, verdict } : null;
@@ -181,6 +194,7 @@ export function parseAnswersMessage(value: unknown): AnswersToHost | null {
 }
 
 const VERDICTS = ['kept', 'dismissed', 'up', 'down', 'good_enough', 'asked_bigger'] as const;
+const DESTINATIONS = ['auto', 'local', 'cloud'] as const;
 const SERVED = ['local', 'cloud', 'cache', 'none'] as const;
 const MAX_PAGE = 500;
 

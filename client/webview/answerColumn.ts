@@ -6,6 +6,8 @@ import type {
   AnswerEvent,
   AnswerResultWire,
   AnswerWire,
+  Destination,
+  NextStep,
   RouteWire,
 } from '../../server/src/protocol.ts';
 import type { AnswersToHost, QuestionMessage } from '../src/webviewMessages.ts';
@@ -135,31 +137,44 @@ export function createAnswerColumn(
     spoken.textContent = t('Answer complete.');
   }
 
-  function failed(result: Extract<AnswerResultWire, { kind: 'failed' }>): void {
+  function ended(message: string, ways: readonly HTMLElement[]): void {
     drawText();
     state.textContent = '';
     if (route === null) badge.textContent = t('not answered');
     actions.replaceChildren();
-    const { nextStep } = result;
     foot.append(
       el('div', { class: 'notice', attrs: { role: 'alert' } }, [
-        el('p', { text: result.message }),
-        nextStep === null
-          ? null
-          : button(
-              stepText(nextStep),
-              () => post({ type: 'command', command: nextStep, modelId: null }),
-              {
-                primary: true,
-              },
-            ),
+        el('p', { text: message }),
+        ...ways,
       ]),
     );
   }
 
+  function stepButton(step: NextStep, primary: boolean): HTMLElement {
+    const run = () => post({ type: 'command', command: step, modelId: null });
+    return button(stepText(step), run, { primary });
+  }
+
+  /** The person decides what then; nothing was sent so far. */
+  function askAtLimit(message: string): void {
+    const again = (destination: Destination) => () =>
+      post({ type: 'ask_again', requestId, destination });
+    const cancel = () => {
+      foot.replaceChildren(el('p', { class: 'why line', text: message }));
+    };
+    ended(message, [
+      button(t('Answer locally this time'), again('local'), { primary: true }),
+      stepButton('raise_budget', false),
+      button(t('Ask again'), again(question.destination)),
+      button(t('Cancel'), cancel),
+    ]);
+  }
+
   function drawActions(): void {
     if (!finished) return;
-    const other = (tier ?? finished.served) === 'cloud' ? 'local' : 'cloud';
+    // A kept answer has no tier of its own; a deferred one is of the tier that took over.
+    const by = finished.served === 'cache' ? tier : finished.served;
+    const other = by === 'cloud' ? 'local' : 'cloud';
     const parts: HTMLElement[] = [];
     if (compared) {
       parts.push(
@@ -217,8 +232,18 @@ export function createAnswerColumn(
     },
     result: (result) => {
       element.setAttribute('aria-busy', 'false');
-      if (result.kind === 'answered') answered(result.answer);
-      else failed(result);
+      switch (result.kind) {
+        case 'answered':
+          answered(result.answer);
+          return;
+        case 'at_limit':
+          askAtLimit(result.message);
+          return;
+        case 'failed': {
+          const { message, nextStep } = result;
+          ended(message, nextStep === null ? [] : [stepButton(nextStep, true)]);
+        }
+      }
     },
     notice: (message) => {
       word.textContent = message;

@@ -31,7 +31,13 @@ page.append(empty);
 host.onMessage((message) => {
   const follow = nearEnd();
   receive(message);
-  if (follow) window.scrollTo({ top: document.documentElement.scrollHeight });
+  // Whoever asks wants to see it, wherever the page stood before.
+  const asked = message.type === 'question' ? turns.get(message.requestId)?.element : undefined;
+  if (follow || (asked !== undefined && asked === page.lastElementChild)) {
+    window.scrollTo({ top: document.documentElement.scrollHeight });
+  } else {
+    asked?.scrollIntoView({ block: 'nearest' });
+  }
 });
 host.post({ type: 'ready' });
 
@@ -58,12 +64,16 @@ function receive(message: HostToAnswers): void {
 
 function ask(question: QuestionMessage): void {
   const column = createAnswerColumn(question, (message) => host.post(message));
-  const old = answers.get(question.requestId);
-  const known = turns.get(question.requestId) ?? turns.get(question.retryOf ?? '');
+  const old = answers.get(question.requestId) ?? answers.get(question.replaces ?? '');
+  const known =
+    turns.get(question.requestId) ??
+    turns.get(question.replaces ?? '') ??
+    turns.get(question.retryOf ?? '');
   const turn = known ?? newTurn(question);
   // An extension that does not know what the page still shows tells everything again: the answer then starts anew.
   if (old) old.element.replaceWith(column.element);
   else turn.columns.append(column.element);
+  turn.answers.delete(question.replaces ?? '');
   turn.answers.set(question.requestId, column);
   turns.set(question.requestId, turn);
   answers.set(question.requestId, column);

@@ -112,7 +112,7 @@ async function refresh(): Promise<void> {
 function draw(next: ReportWire): void {
   figures.hidden = false;
   drawChanged(header, [next.month, next.months, next.pricesAsOf], () => headerParts(next));
-  drawChanged(summary, [next, status?.level, status?.resetDate], () => [
+  drawChanged(summary, [next, status?.level, status?.usedUp], () => [
     ...(next.answers === 0 ? [firstQuestion(run)] : []),
     summaryCards(next, status),
   ]);

@@ -36,7 +36,7 @@ export function notices(
     status.level === 'exhausted'
       ? [
           notice(
-            t('The budget is used up; answers stay local until {0}.', status.resetDate),
+            t('The budget is used up: {0}', status.usedUp),
             [{ text: t('Raise the budget'), command: 'raise_budget' }],
             run,
           ),

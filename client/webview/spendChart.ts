@@ -118,7 +118,7 @@ function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string):
     theme.getPropertyValue(name).trim() || theme.getPropertyValue(fallback).trim() || theme.color;
   const text = colour('--vscode-descriptionForeground', '--vscode-foreground');
   const bars = colour('--vscode-charts-blue', '--vscode-foreground');
-  const line = colour('--vscode-charts-orange', '--vscode-foreground');
+  const line = colour('--vscode-charts-yellow', '--vscode-foreground');
   const font = `11px ${theme.fontFamily}`;
   const highest = days.reduce((a, b) => (peak(b) > peak(a) ? b : a));
   const top = Math.max(1, peak(highest));

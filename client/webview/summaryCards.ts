@@ -34,8 +34,7 @@ function spentCard(report: ReportWire, status: StatusWire | null): HTMLElement {
     budget && usedShare !== null ? budgetBar(usedShare, report, status) : null,
   ];
   if (status?.level === 'pacing') lines.push(t('Pacing: hard questions stay local more often.'));
-  if (status?.level === 'exhausted')
-    lines.push(t('Used up: local only until {0}.', status.resetDate));
+  if (status?.level === 'exhausted') lines.push(t('Used up: {0}', status.usedUp));
   if (report.projection !== '') lines.push(report.projection);
   return card('spent', t('Spent'), report.spent.text, lines);
 }

@@ -39,8 +39,9 @@ function scoreSection(trace: TraceWire): HTMLElement {
 function confidenceSection(trace: TraceWire): HTMLElement | null {
   const { confidence } = trace;
   if (!confidence) return null;
-  const side =
-    confidence.value < confidence.needed ? t('too low: the draft was replaced') : t('enough');
+  const replaced = trace.attempts.some(({ outcome }) => outcome === 'deferred');
+  const low = replaced ? t('too low: the draft was replaced') : t('too low, but the answer stands');
+  const side = confidence.value < confidence.needed ? low : t('enough');
   return el('section', { class: 'trace-confidence' }, [
     el('h4', { text: t('Confidence of the local answer') }),
     el('p', {

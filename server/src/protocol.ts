@@ -112,6 +112,8 @@ export interface RouteWire {
 export type PreviewResult =
   | { readonly kind: 'route'; readonly route: RouteWire; readonly context: string }
   | { readonly kind: 'refused'; readonly message: string }
+  /** The answer would end as `at_limit`. */
+  | { readonly kind: 'at_limit'; readonly message: string }
   | { readonly kind: 'empty' };
 
 export interface AnswerWire {
@@ -151,6 +153,11 @@ export type AnswerEvent =
 
 export type AnswerResultWire =
   | { readonly kind: 'answered'; readonly answer: AnswerWire }
+  /**
+   * A budget does not cover the model, and the person wants to be asked what then (`budget.atLimit`). Nothing was sent. A
+   * client that can't ask treats it as a failure.
+   */
+  | { readonly kind: 'at_limit'; readonly message: string }
   | {
       readonly kind: 'failed';
       readonly code: string;
@@ -176,7 +183,10 @@ export interface MissingWire {
 
 /** All that the status bar shows, pushed whenever it changes, also by another window. */
 export interface StatusWire {
-  /** `$3.12 / $20 · saved $9.40`, `$3.12 this month`, `local only`, `set up`; `starting`, in every language, before anything is known. */
+  /**
+   * The budget that binds first, and what the month saved: `$3.12 / $20 · saved $9.40`, `$0.40 / $1 workspace · saved $9.40`;
+   * `$3.12 this month`, `local only`, `set up`; `starting`, in every language, before anything is known.
+   */
   readonly text: string;
   readonly level: 'normal' | 'pacing' | 'exhausted';
   /** The tier and model of the answer in flight. */
@@ -187,9 +197,12 @@ export interface StatusWire {
     readonly spent: string;
     readonly saved: string;
   }[];
+  /** The month's. */
   readonly spent: Money;
-  readonly budget: Money | null;
-  readonly resetDate: string;
+  /** Every budget in force as a sentence, the one that binds first at the front. */
+  readonly budgets: readonly string[];
+  /** `local only until 1 Dec` at level `exhausted`, else empty. */
+  readonly usedUp: string;
   readonly pricesAsOf: string;
   readonly lastReason: string;
   readonly missing: readonly MissingWire[];
@@ -326,6 +339,9 @@ export interface OutcomeParams {
 
 export type ExplainTask = 'explain' | 'find_problems' | 'write_test' | 'document';
 
+/** What a text that is kept about code answers: one of the tasks, or a question of the person's own. */
+export type KeptTask = ExplainTask | 'question';
+
 /** A range of code that something is asked about. Lines and characters as LSP counts them. */
 export interface CodeRange {
   readonly uri: string;
@@ -337,6 +353,7 @@ export interface CodeRange {
 
 /** The prompt that a code task stands for, made by the server so that every editor asks alike. */
 export interface CodeTaskResult {
+  readonly task: ExplainTask;
   readonly text: string;
   readonly context: readonly ContextWire[];
   readonly title: string;
@@ -347,6 +364,7 @@ export interface CodeTaskResult {
 
 export interface ExplanationWire {
   readonly codeHash: string;
+  readonly task: KeptTask;
   readonly promptId: string;
   readonly text: string;
   readonly line: string;
@@ -357,6 +375,8 @@ export interface ExplanationWire {
 
 export interface KeepExplanationParams {
   readonly codeHash: string;
+  /** Each task keeps a text of its own about the same code. */
+  readonly task: KeptTask;
   readonly range: CodeRange;
   readonly promptId: string;
   readonly text: string;
@@ -392,7 +412,10 @@ export interface Requests {
   ];
   readonly 'costAwareRouter/explanations': [{ readonly uri: string }, readonly ExplanationWire[]];
   readonly 'costAwareRouter/keepExplanation': [KeepExplanationParams, DoneResult];
-  readonly 'costAwareRouter/dropExplanation': [{ readonly codeHash: string }, DoneResult];
+  readonly 'costAwareRouter/dropExplanation': [
+    { readonly codeHash: string; readonly task: KeptTask },
+    DoneResult,
+  ];
   readonly 'costAwareRouter/history': [{ readonly workspaceId: string }, readonly HistoryEntry[]];
   readonly 'costAwareRouter/clearHistory': [{ readonly workspaceId: string | null }, DoneResult];
   /** The whole ledger's answers of a month as CSV or JSON lines. */

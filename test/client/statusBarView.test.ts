@@ -18,8 +18,11 @@ const month: StatusWire = {
     { served: 'cache', answers: 7, spent: 'cached', saved: '$0.40' },
   ],
   spent: { nanoUsd: 3_120_000_000, text: '$3.12' },
-  budget: { nanoUsd: 20_000_000_000, text: '$20' },
-  resetDate: '1 December',
+  budgets: [
+    '$0.40 of $1 spent in this workspace this month; resets on 1 December.',
+    '$3.12 of $20 spent this month; resets on 1 December.',
+  ],
+  usedUp: '',
   pricesAsOf: '12 November 2026',
   lastReason: 'Answered locally: looks easy (score 0.18, needs 0.55 to escalate).',
   missing: [],
@@ -67,7 +70,10 @@ test('the tooltip breaks the month down and offers the next step of what is miss
     missing: [{ what: 'key', message: 'Without a key all stays local.', nextStep: 'set_key' }],
   });
   assert.match(tooltip, /\| cloud \| 11 \| \\\$3\.12 \| \\\$0\.90 \|/);
-  assert.match(tooltip, /resets on 1 December/);
+  assert.match(
+    tooltip,
+    /\\\$0\.40 of \\\$1 spent in this workspace this month; .+\n\\\$3\.12 of \\\$20 spent/,
+  );
   assert.match(tooltip, /\[Enter a Key\]\(command:costAwareRouter\.setKey\)/);
 });
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { CodeAction, CodeLens, Hover } from 'vscode-languageserver/node';
 import { inertMarkdown } from '../../server/src/lsp/code/markdown.ts';
 import { afterEdit, type Span } from '../../server/src/lsp/code/ranges.ts';
-import type { CodeRange } from '../../server/src/protocol.ts';
+import type { CodeRange, ExplainTask } from '../../server/src/protocol.ts';
 import { LOCAL, says } from '../support/scriptedPorts.ts';
 import { type Lsp, type LspOptions, openLsp } from './lspHarness.ts';
 
@@ -24,13 +24,14 @@ async function withCode(options: LspOptions, work: (lsp: Lsp) => Promise<void>):
   }
 }
 
-async function keep(lsp: Lsp, text = 'It adds two numbers.') {
-  const task = await lsp.request('costAwareRouter/codeTask', { task: 'explain', range: inAdd });
-  if (task === null) throw new Error('expected a task');
-  const { codeHash, range } = task;
+async function keep(lsp: Lsp, text = 'It adds two numbers.', task: ExplainTask = 'explain') {
+  const made = await lsp.request('costAwareRouter/codeTask', { task, range: inAdd });
+  if (made === null) throw new Error('expected a task');
+  const { codeHash, range } = made;
   const line = 'local · Small Local · free · 1.3 s';
   await lsp.request('costAwareRouter/keepExplanation', {
     codeHash,
+    task: made.task,
     range,
     promptId: 'p',
     text,
@@ -119,10 +120,27 @@ test('an explanation is shown on hover, follows its code, and is stale when that
     assert.deepEqual([stale.range.startLine, stale.range.endLine], [4, 7]);
     assert.match(JSON.stringify(await hoverAt(lsp, 6)), /stale: the code has changed since/);
 
-    await lsp.request('costAwareRouter/dropExplanation', { codeHash });
+    await lsp.request('costAwareRouter/dropExplanation', { codeHash, task: 'explain' });
     assert.deepEqual(await lsp.request('costAwareRouter/explanations', { uri }), []);
     const changes = lsp.notifications('costAwareRouter/explanationsChanged');
     assert.deepEqual(changes, [{ uri }, { uri }]);
+  });
+});
+
+test('problems found in code stand beside its explanation, each under its name', async () => {
+  await withCode({}, async (lsp) => {
+    const codeHash = await keep(lsp);
+    assert.equal(await keep(lsp, 'It may overflow.', 'find_problems'), codeHash);
+    const both = JSON.stringify(await hoverAt(lsp, 3));
+    assert.match(both, /\*\*Explain\*\*.*It adds two numbers\..*\*\*Find problems\*\*.*overflow/);
+    await edit(lsp, 2, [0, 0], '// first\n');
+    await lsp.request('costAwareRouter/dropExplanation', { codeHash, task: 'explain' });
+    const left = await lsp.request('costAwareRouter/explanations', { uri });
+    // Where the code has moved to is still known of what is left.
+    assert.deepEqual(
+      left.map(({ task, text, stale, range }) => [task, text, stale, range.startLine]),
+      [['find_problems', 'It may overflow.', false, 3]],
+    );
   });
 });
 

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CancellationTokenSource } from 'vscode-languageserver/node';
 import { failure } from '../../server/src/core/errors.ts';
+import type { BudgetState } from '../../server/src/core/ports.ts';
+import { nanoUsd } from '../../server/src/core/price.ts';
 import type { AnswerEvent, AnswerResultWire } from '../../server/src/protocol.ts';
 import { BIG, LOCAL, type ScriptedAnswer, says } from '../support/scriptedPorts.ts';
 import { endless } from './httpApi.ts';
@@ -107,7 +109,7 @@ test('where a person sends it is where it goes; an untrusted workspace sends not
     const untrusted = askOf('Easy?', { destination: 'cloud', trusted: false });
     const refused = await lsp.request('costAwareRouter/answer', untrusted);
     if (refused.kind === 'answered') assert.equal(refused.answer.served, 'local');
-    else assert.equal(refused.nextStep, 'trust_workspace');
+    else assert.equal(refused.kind === 'failed' && refused.nextStep, 'trust_workspace');
     assert.equal(lsp.scripted.calls.filter(({ modelId }) => modelId !== LOCAL).length, 1);
   });
 });
@@ -172,6 +174,110 @@ test('money: normal, then pacing, then the limit, then raised at once', async ()
   });
 });
 
+test('at the limit: a question is answered locally, asked about, or refused with the ways out', async () => {
+  const why = /^cloud-big could cost \$[\d.]+, and \$0\.00 of this month's budget is left\./;
+  const atLimit = (at: 'local' | 'ask' | 'stop', work: (lsp: Lsp) => Promise<void>) =>
+    withLsp(
+      {
+        script: {
+          spentNanoUsd: 20_000_000_000,
+          scores: { [LOCAL]: 0.9 },
+          settings: { atLimit: at },
+        },
+        settings: { costAwareRouter: { budget: { monthlyUsd: 20, atLimit: at } } },
+      },
+      async (lsp) => {
+        await work(lsp);
+        assert.ok(lsp.scripted.calls.every(({ modelId }) => modelId === LOCAL));
+      },
+    );
+
+  await atLimit('local', async (lsp) => {
+    const local = answered(await lsp.request('costAwareRouter/answer', askOf('Why?')));
+    assert.equal(local.served, 'local');
+    assert.match(local.reason, why);
+  });
+  await atLimit('ask', async (lsp) => {
+    for (const method of ['costAwareRouter/answer', 'costAwareRouter/preview'] as const) {
+      const asked = await lsp.request(method, askOf('Why?'));
+      assert.ok(asked.kind === 'at_limit', JSON.stringify(asked));
+      assert.match(asked.message, why);
+    }
+    const locally = askOf('Why?', { destination: 'local' });
+    assert.equal(answered(await lsp.request('costAwareRouter/answer', locally)).served, 'local');
+  });
+  await atLimit('stop', async (lsp) => {
+    const stopped = await lsp.request('costAwareRouter/answer', askOf('Why?'));
+    assert.ok(stopped.kind === 'failed', JSON.stringify(stopped));
+    assert.equal(stopped.nextStep, 'raise_budget');
+    assert.match(stopped.message, why);
+    assert.match(
+      stopped.message,
+      /Nothing was sent: raise the budget, or ask again for local only\.$/,
+    );
+    const preview = await lsp.request('costAwareRouter/preview', askOf('Why?'));
+    assert.equal(preview.kind, 'refused');
+  });
+});
+
+test('a failure names its model by its label and is written as a sentence', async () => {
+  const cancelled: ScriptedAnswer = async function* () {
+    yield { type: 'failed', failure: failure('cancelled', `the answer of ${LOCAL} was cancelled`) };
+  };
+  await withLsp({ script: { answers: { [LOCAL]: [cancelled] } } }, async (lsp) => {
+    const result = await lsp.request('costAwareRouter/answer', askOf('Easy?'));
+    assert.equal(
+      result.kind === 'failed' && result.message,
+      'The answer of Small Local was cancelled.',
+    );
+  });
+});
+
+test('the budget that binds is shown before the first question, and all in force as sentences', async () => {
+  const budget = (spent: number, narrower: BudgetState['narrower']): BudgetState => ({
+    month: '2026-11',
+    limitNanoUsd: nanoUsd(20e9),
+    spentNanoUsd: nanoUsd(spent),
+    heldNanoUsd: nanoUsd(0),
+    ...(narrower === undefined ? {} : { narrower }),
+  });
+  const narrow = (period: 'day' | 'session' | 'workspace', limit: number, spent: number) => ({
+    period,
+    limitNanoUsd: nanoUsd(limit),
+    spentNanoUsd: nanoUsd(spent),
+    heldNanoUsd: nanoUsd(0),
+  });
+  const scopes: unknown[] = [];
+  let state = budget(3.12e9, [narrow('workspace', 1e9, 0.4e9), narrow('day', 5e9, 2e9)]);
+  const app = {
+    budget: async (scope: unknown) => {
+      scopes.push(scope);
+      return state;
+    },
+  };
+  await withLsp({ app }, async (lsp) => {
+    const status = await lsp.status(({ text }) => text.startsWith('$'));
+    assert.equal(status.text, '$0.40 / $1 workspace · saved $0.0050');
+    assert.deepEqual(status.budgets, [
+      '$0.40 of $1 spent in this workspace this month; resets on 1 December.',
+      '$2.00 of $5 spent today; resets on 16 November.',
+      '$3.12 of $20 spent this month; resets on 1 December.',
+    ]);
+    const [scope] = scopes;
+    assert.match(JSON.stringify(scope), /"sessionId":"[^"]+","workspaceId":"[0-9a-f]{16}"/);
+
+    state = budget(3e9, [narrow('day', 2e9, 2e9)]);
+    const day = await lsp.request('costAwareRouter/status', null);
+    assert.deepEqual(
+      [day.level, day.text, day.usedUp],
+      ['exhausted', 'local only until 16 Nov', 'local only until 16 Nov'],
+    );
+    state = budget(3e9, [narrow('session', 2e9, 2e9)]);
+    const session = await lsp.request('costAwareRouter/status', null);
+    assert.equal(session.text, 'local only in this session');
+  });
+});
+
 test('the key lives in the app alone, and is forgotten on request', async () => {
   await withLsp({}, async (lsp) => {
     const given = { key: 'sk-canary-1', baseUrl: 'https://api.openai.com/v1' };
@@ -226,7 +332,7 @@ test('a download tells its progress by its own id, and a failure is a value', as
     Object.assign(lsp.app.local, { prepare });
     const params = { requestId: 'd1', modelId: LOCAL };
     const result = await lsp.request('costAwareRouter/download', params);
-    assert.deepEqual(result, { kind: 'failed', message: 'the download was cancelled' });
+    assert.deepEqual(result, { kind: 'failed', message: 'The download was cancelled.' });
     const [progress] = lsp.notifications('costAwareRouter/downloadProgress');
     assert.equal(progress?.requestId, 'd1');
     assert.deepEqual([progress?.receivedBytes, progress?.totalBytes], [5, 10]);

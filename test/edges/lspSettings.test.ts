@@ -77,15 +77,19 @@ test('the tightest workspace holds; one that asks for more than the user allows 
   ]);
 });
 
-test('a workspace comes under its budget with its first question, and the notice is in the status', async () => {
+test('the open folder is under its budget from the start, another workspace with its first question', async () => {
   const lsp = await openLsp({
     settings: {
       costAwareRouter: { budget: { monthlyUsd: 10 } },
       'costAwareRouter.workspaceBudget': { monthlyUsd: 3 },
     },
   });
+  await lsp.request('costAwareRouter/models', null);
+  const limits = () => lsp.configured.at(-1)?.workspaceBudgetsNanoUsd ?? {};
+  assert.deepEqual(Object.values(limits()), [usd(3)]);
+  assert.match(Object.keys(limits()).join(), /^[0-9a-f]{16}$/);
   await lsp.request('costAwareRouter/answer', askOf('Hello?', { workspaceId: 'w1' }));
-  assert.deepEqual(lsp.configured.at(-1)?.workspaceBudgetsNanoUsd, { w1: usd(3) });
+  assert.equal(limits()['w1'], usd(3));
   await lsp.changeSettings({
     costAwareRouter: { budget: { monthlyUsd: 10 } },
     'costAwareRouter.workspaceBudget': { monthlyUsd: 30 },

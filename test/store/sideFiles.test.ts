@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { openExplanations } from '../../server/src/store/explanations.ts';
 import { openHistory } from '../../server/src/store/history.ts';
@@ -23,7 +24,16 @@ function history(t: TestContext, path: string, maxEntries?: number) {
 
 function explanation(codeHash: string, uri = 'file:///a.ts', startLine = 1) {
   const range = { startLine, startCharacter: 0, endLine: startLine + 3, endCharacter: 1 };
-  return { codeHash, uri, range, promptId: `p-${codeHash}`, text: 'It **adds**.', line: 'free' };
+  const task = 'explain';
+  return {
+    codeHash,
+    task,
+    uri,
+    range,
+    promptId: `p-${codeHash}`,
+    text: 'It **adds**.',
+    line: 'free',
+  };
 }
 
 function entry(promptId: string, question: string, workspaceId = 'w') {
@@ -48,11 +58,49 @@ test('explanations are kept by code and file, replaced, dropped, and seen by ano
     atMs: clock.now(),
   });
   assert.equal(theirs.ofCode('early').length, 2);
-  await theirs.drop('early', 'file:///a.ts');
+  await theirs.drop('early', 'explain', 'file:///a.ts');
   assert.deepEqual(hashes(), ['late']);
   assert.equal(mine.ofCode('early').length, 1);
-  await mine.drop('early');
+  await mine.drop('early', 'explain');
   assert.equal(mine.ofCode('early').length, 0);
+});
+
+test('each task keeps a text of its own about the same code', async (t) => {
+  const mine = explanations(t, join(tempFolder(t), 'explanations.sqlite'));
+  await mine.keep(explanation('sum'));
+  await mine.keep({ ...explanation('sum'), task: 'find_problems', text: 'It overflows.' });
+  const kept = () => mine.inFile('file:///a.ts').map(({ task, text }) => [task, text]);
+  assert.deepEqual(kept().toSorted(), [
+    ['explain', 'It **adds**.'],
+    ['find_problems', 'It overflows.'],
+  ]);
+  await mine.drop('sum', 'explain');
+  assert.deepEqual(kept(), [['find_problems', 'It overflows.']]);
+});
+
+test('what an earlier version kept is taken over as explanations; a later version is left alone', async (t) => {
+  const path = join(tempFolder(t), 'explanations.sqlite');
+  const before = new DatabaseSync(path);
+  before.exec(
+    readFileSync(join(import.meta.dirname, '../fixtures/explanationsVersion1.sql'), 'utf8'),
+  );
+  before.close();
+  const mine = explanations(t, path);
+  assert.deepEqual(
+    mine.inFile('file:///a.ts').map(({ codeHash, task, text }) => [codeHash, task, text]),
+    [['early', 'explain', 'It adds.']],
+  );
+  assert.equal(mine.ofCode('late')[0]?.range.startLine, 20);
+  assert.equal(await mine.keep({ ...explanation('early'), task: 'document' }), true);
+  assert.equal(mine.inFile('file:///a.ts').length, 2);
+  mine.close();
+
+  const later = new DatabaseSync(path);
+  later.exec('PRAGMA user_version = 99');
+  later.close();
+  const late = explanations(t, path);
+  assert.deepEqual(late.inFile('file:///a.ts'), []);
+  assert.equal(await late.keep(explanation('new')), false);
 });
 
 test('the oldest explanation makes room', async (t) => {

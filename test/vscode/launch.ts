@@ -158,6 +158,8 @@ export async function openBrowser(url: string): Promise<OpenedBrowser> {
     ],
   });
   const context = await browser.newContext({
+    // A desktop's clipboard asks nobody.
+    permissions: ['clipboard-read', 'clipboard-write'],
     viewport: { width: 1400, height: 900 },
     locale: 'en-US',
     colorScheme: 'dark',

@@ -17,6 +17,9 @@ export const CLOUD_USAGE = {
   prompt_tokens: 2000,
   completion_tokens: 300,
 };
+/** A question with these words gets an answer with a block of code. */
+export const AS_CODE = 'as code';
+export const CLOUD_CODE = 'return [...values].sort((one, other) => one - other);';
 /** A question with this word gets an answer that takes its time. */
 export const SLOWLY = 'slowly';
 
@@ -24,8 +27,8 @@ export interface EditorSession {
   readonly server: Launched;
   readonly workbench: Workbench;
   readonly provider: LLMock;
-  /** Another window of the same user on the same folder. */
-  secondWindow(): Promise<Workbench>;
+  /** Another window of the same user, on the same folder where none is named. */
+  secondWindow(folder?: string): Promise<Workbench>;
 }
 
 export type Step = (name: string, body: (session: EditorSession) => Promise<void>) => Promise<void>;
@@ -39,6 +42,10 @@ export async function startProvider(): Promise<LLMock> {
     { content: long, usage: CLOUD_USAGE },
     { chunkSize: 8, latency: 50 },
   );
+  provider.onMessage(new RegExp(AS_CODE), {
+    content: `Compare the numbers:\n\n\`\`\`ts\n${CLOUD_CODE}\n\`\`\`\n`,
+    usage: CLOUD_USAGE,
+  });
   provider.onMessage(/.*/s, { content: CLOUD_TEXT, usage: CLOUD_USAGE });
   return provider;
 }
@@ -62,7 +69,7 @@ export function inEditor(
         server,
         workbench,
         provider,
-        secondWindow: () => openWorkbench(server, opened),
+        secondWindow: (folder) => openWorkbench(server, opened, folder),
       };
       await steps(async (name, body) => {
         await context.test(name, async () => {

@@ -49,11 +49,12 @@ export async function textOf(element: Locator): Promise<string> {
 export async function openWorkbench(
   server: Launched,
   { context }: OpenedBrowser,
+  folder: string = server.workspace,
 ): Promise<Workbench> {
   mkdirSync(shots, { recursive: true });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
-  await page.goto(`${server.url}/?folder=${encodeURIComponent(server.workspace)}`);
+  await page.goto(`${server.url}/?folder=${encodeURIComponent(folder)}`);
   await page.locator('.monaco-workbench').waitFor();
 
   const quick = page.locator('.quick-input-widget');
@@ -62,10 +63,18 @@ export async function openWorkbench(
   const toasts = page.locator('.notifications-toasts .notification-list-item');
 
   async function palette(title: string): Promise<void> {
-    // F1, because the browser keeps other keys to itself.
-    await page.keyboard.press('F1');
-    await input.waitFor();
-    await input.fill(`>${title}`);
+    for (let attempt = 1; ; attempt++) {
+      // F1, because the browser keeps other keys to itself.
+      await page.keyboard.press('F1');
+      try {
+        await input.waitFor({ timeout: 6000 });
+        await input.fill(`>${title}`, { timeout: 2000 });
+        break;
+      } catch (error) {
+        // What happened just before can still take the focus, and with it the list.
+        if (attempt === 3) throw error;
+      }
+    }
     // The list filters with a delay, so the row is awaited, not taken as the first.
     await picks.filter({ hasText: title }).first().click();
     // Not until it is hidden: a command that asks something uses this very widget at once.
@@ -134,8 +143,11 @@ export async function openWorkbench(
       writeFileSync(server.userSettingsFile, wanted);
       // On the server the file is not watched, so the workbench itself has to save it: with a blank at its end.
       await palette('Preferences: Open User Settings (JSON)');
-      const editor = page.locator('.monaco-editor.focused[data-uri$="/User/settings.json"]');
+      const editor = page.locator('.monaco-editor[data-uri$="/User/settings.json"]');
       await editor.locator('.view-line', { hasText: name }).first().waitFor();
+      // After a press in a web view the focus stays there.
+      await palette('View: Focus Active Editor Group');
+      await editor.and(page.locator('.focused')).waitFor();
       for (let attempt = 0; readFileSync(server.userSettingsFile, 'utf8') === wanted; attempt++) {
         if (attempt === 10) throw new Error(`expected ${name} to be saved, got nothing`);
         await page.keyboard.press('Control+End');

@@ -1,4 +1,4 @@
-/** What the extension tells the answers page about three questions: a plain one, a deferred one, and one that failed. */
+/** What the extension tells the answers page about questions of every kind: plain, deferred, running, failed, and over the budget. */
 
 import type { HostToAnswers } from '../../client/src/webviewMessages.ts';
 import type { RouteWire } from '../../server/src/protocol.ts';
@@ -41,6 +41,7 @@ export function question(
     context: 'selection (41 lines)',
     destination: 'auto',
     retryOf,
+    replaces: null,
     canKeep: true,
   };
 }
@@ -133,6 +134,15 @@ export function answerScript(): readonly HostToAnswers[] {
         code: 'no_api_key',
         message: 'gpt-5-mini needs a key.',
         nextStep: 'set_key',
+      },
+    },
+    question('r6', 'Design a lock-free queue and prove it correct'),
+    {
+      type: 'result',
+      requestId: 'r6',
+      result: {
+        kind: 'at_limit',
+        message: "gpt-5-mini could cost $0.0085, and $0.00 of this month's budget is left.",
       },
     },
   ];

@@ -137,7 +137,7 @@ describeInChromium('answers page', (harness) => {
         .locator(column('r1'))
         .getByRole('button', { name: '✓ This one was good enough' });
       assert.equal(await chosen.getAttribute('aria-pressed'), 'true');
-      assert.equal(await open.page.locator('.question').count(), 4);
+      assert.equal(await open.page.locator('.question').count(), 5);
     });
   });
 
@@ -198,6 +198,52 @@ describeInChromium('answers page', (harness) => {
     });
   });
 
+  test('at the limit the person is asked, and the answer stands where the question was', async () => {
+    await withPage(async (open) => {
+      const limit = 'GPT-5 mini could cost $0.0021, and $0.00 of today’s budget is left.';
+      const asked = async (requestId: string) => {
+        await open.say(question(requestId, 'Why does this retry twice?'));
+        const result = { kind: 'at_limit', message: limit } as const;
+        await open.say({ type: 'result', requestId, result });
+        assert.match(await text(open, `${column(requestId)} .notice`), /could cost \$0\.0021/);
+      };
+      await asked('r1');
+      await press(open, 'r1', 'Raise the budget');
+      assert.deepEqual(open.sent.at(-1), {
+        type: 'command',
+        command: 'raise_budget',
+        modelId: null,
+      });
+      await press(open, 'r1', 'Ask again');
+      assert.deepEqual(open.sent.at(-1), {
+        type: 'ask_again',
+        requestId: 'r1',
+        destination: 'auto',
+      });
+      await press(open, 'r1', 'Answer locally this time');
+      const again = { type: 'ask_again', requestId: 'r1', destination: 'local' } as const;
+      assert.deepEqual(open.sent.at(-1), again);
+      const next = question('r2', 'Why does this retry twice?');
+      if (next.type !== 'question') throw new Error('expected a question');
+      await open.say({ ...next, replaces: 'r1' });
+      await open.say({
+        type: 'result',
+        requestId: 'r2',
+        result: { kind: 'answered', answer: answer({ text: answerText }) },
+      });
+      await open.page.waitForSelector(`${column('r2')}[aria-busy="false"]`);
+      assert.equal(await open.page.locator('.answer').count(), 1);
+      assert.equal(await open.page.locator('.question').count(), 1);
+      // One answer, so there is nothing to compare it with.
+      await press(open, 'r2', 'Ask cloud');
+
+      await asked('r3');
+      await press(open, 'r3', 'Cancel');
+      assert.equal(await open.page.locator(`${column('r3')} .notice`).count(), 0);
+      assert.match(await text(open, `${column('r3')} .why`), /could cost/);
+    });
+  });
+
   test('hostile text is inert: while streaming, when complete, and in every field', async () => {
     await withPage(async (open) => {
       await open.say(question('r1', hostile));
@@ -252,8 +298,8 @@ describeInChromium('answers page', (harness) => {
   test('a page told everything twice shows it once, and can be cleared', async () => {
     await withPage(async (open) => {
       for (const message of [...answerScript(), ...answerScript()]) await open.say(message);
-      await open.page.waitForSelector(column('r5'));
-      assert.equal(await open.page.locator('.answer').count(), 5);
+      await open.page.waitForSelector(column('r6'));
+      assert.equal(await open.page.locator('.answer').count(), 6);
       assert.equal(await open.page.locator(`${column('r3')} summary`).count(), 1);
       await open.say({ type: 'clear' });
       await open.page.getByText('Ask a question and its answer appears here.').waitFor();

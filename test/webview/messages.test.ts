@@ -20,6 +20,7 @@ test('well-formed messages pass, without fields that nobody named', () => {
   const answers = [
     { type: 'cancel', requestId: 'r' },
     { type: 'ask_other', requestId: 'r', destination: 'cloud' },
+    { type: 'ask_again', requestId: 'r', destination: 'local' },
     { type: 'verdict', requestId: 'r', verdict: 'good_enough' },
     { type: 'keep_explanation', requestId: 'r' },
     { type: 'code', action: 'diff', requestId: 'r', code: 'x', language: '' },
@@ -51,6 +52,7 @@ test('anything else is dropped', () => {
     { type: 'code', action: 'run', requestId: 'r', code: 'x', language: '' },
     { type: 'code', action: 'copy', requestId: 'r', code: 'x'.repeat(1_000_001), language: '' },
     { type: 'ask_other', requestId: 'r', destination: 'auto' },
+    { type: 'ask_again', requestId: 'r', destination: 'anywhere' },
   ];
   for (const message of bad) {
     assert.equal(parseDashboardMessage(message), null);

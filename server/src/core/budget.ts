@@ -47,22 +47,31 @@ export function limitsOf(settings: Settings, scope: BudgetScope = {}): BudgetLim
 }
 
 /** One budget that is in force, and how far it is used. */
-interface BudgetInForce extends Balance {
+export interface BudgetInForce extends Balance {
   readonly period: BudgetPeriod;
   readonly limitNanoUsd: NanoUsd;
 }
 
-/** What may still be held of the budget that binds first, and which one that is; `undefined` without any limit. */
-export function tightest(
-  state: BudgetState,
-): { readonly period: BudgetPeriod; readonly leftNanoUsd: NanoUsd } | undefined {
-  const lefts = inForce(state).map(({ period, limitNanoUsd, spentNanoUsd, heldNanoUsd }) => ({
-    period,
-    leftNanoUsd: nanoUsd(Math.max(0, limitNanoUsd - spentNanoUsd - heldNanoUsd)),
-  }));
-  const [first, ...others] = lefts;
-  if (first === undefined) return undefined;
-  return others.reduce((best, one) => (one.leftNanoUsd < best.leftNanoUsd ? one : best), first);
+export interface BudgetLeft extends BudgetInForce {
+  /** What may still be held of it; zero after an overrun. */
+  readonly leftNanoUsd: NanoUsd;
+}
+
+/** The budgets in force, the one that binds first at the front; of equal ones the wider. */
+export function byTightness(state: BudgetState): readonly BudgetLeft[] {
+  return inForce(state)
+    .map((budget) => ({
+      ...budget,
+      leftNanoUsd: nanoUsd(
+        Math.max(0, budget.limitNanoUsd - budget.spentNanoUsd - budget.heldNanoUsd),
+      ),
+    }))
+    .toSorted((one, other) => one.leftNanoUsd - other.leftNanoUsd);
+}
+
+/** The budget that binds first; `undefined` without any limit. */
+export function tightest(state: BudgetState): BudgetLeft | undefined {
+  return byTightness(state)[0];
 }
 
 /** What may still be held under all limits; zero after an overrun, `undefined` without a limit. */

@@ -84,7 +84,10 @@ export function choosePlan(input: PolicyInput): PolicyResult {
       threshold = paced.threshold;
       reaches = reachesWanted(input, threshold);
       const next = best(candidates, reaches) ?? chosen;
-      if (next.first !== chosen.first) reason = pacingReason(input, threshold);
+      // A model that the budget does not cover at all was not kept away by mere pacing.
+      if (next.first !== chosen.first) {
+        reason = chosen.exclusions.budget ?? pacingReason(input, threshold);
+      }
       chosen = next;
     }
   }

@@ -13,8 +13,7 @@ import type {
   PreviewResult,
 } from '../protocol.ts';
 import type { Language } from './language.ts';
-import { answerWire, eventWire, nextStepFor } from './wire/answer.ts';
-import { retold } from './wire/retold.ts';
+import { answerWire, eventWire, failedWire } from './wire/answer.ts';
 import { routeWire } from './wire/route.ts';
 
 /** Told of what the status shows of running answers. */
@@ -72,9 +71,7 @@ export async function answer(
         return { kind: 'answered', answer: answerWire(requestId, result, registry, t) };
       }
       if (event.type === 'answer-failed') {
-        const { code, message } = event.failure;
-        const nextStep = nextStepFor(code, trusted);
-        return { kind: 'failed', code, message: retold(message, t), nextStep };
+        return failedWire(event, { asks: asks(app), trusted }, registry, t);
       }
       const modelId = modelOf(event);
       if (modelId !== undefined) watch.moved(requestId, tierOf(app, modelId), names(modelId));
@@ -96,7 +93,9 @@ export async function preview(
   if (params.text.trim() === '') return { kind: 'empty' };
   const decision = await app.router.decide(promptOf(params));
   if (decision.kind === 'refused') {
-    return { kind: 'refused', message: retold(decision.failure.message, t) };
+    const { trusted } = params;
+    const refused = failedWire(decision, { asks: asks(app), trusted }, app.catalogue.registry(), t);
+    return refused.kind === 'at_limit' ? refused : { kind: 'refused', message: refused.message };
   }
   const names = labelOf(app.catalogue.registry());
   return {
@@ -104,6 +103,10 @@ export async function preview(
     route: routeWire(decision.route, names, t),
     context: await contextText(app, params, t),
   };
+}
+
+function asks(app: App): boolean {
+  return app.settings().atLimit === 'ask';
 }
 
 function promptOf(params: AskParams): Prompt {

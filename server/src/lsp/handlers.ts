@@ -11,7 +11,7 @@ import { downloadModel, probeModel } from './models/localWork.ts';
 import { reportWire, routesPage, routeTrace } from './reports.ts';
 import { keyFor } from './settings.ts';
 import type { StatusFeed } from './statusFeed.ts';
-import { retold } from './wire/retold.ts';
+import { failureText } from './wire/retold.ts';
 
 export type Handlers = {
   readonly [M in keyof Requests]: (
@@ -78,7 +78,7 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
         await (await live.get()).recordOutcome(promptId, verdict);
         return done('');
       } catch (error) {
-        return failed(retold(messageOf(error), language().t));
+        return failed(failureText(messageOf(error), language().t));
       }
     },
   } satisfies Partial<Handlers>;
@@ -138,12 +138,12 @@ function modelHandlers({ live, language, status, notify }: HandlerDeps) {
     },
     async 'costAwareRouter/testKey'(_params, signal) {
       const tested = await (await live.get()).testKey(signal);
-      return { ...tested, message: retold(tested.message, language().t) };
+      return { ...tested, message: failureText(tested.message, language().t) };
     },
     async 'costAwareRouter/refreshPrices'() {
       const { t } = language();
       const result = (await live.get()).refreshPrices();
-      if (result.kind === 'failed') return failed(retold(result.failure.message, t));
+      if (result.kind === 'failed') return failed(failureText(result.failure.message, t));
       const { changes } = result;
       return refreshed(
         done(changes.length === 0 ? t('No price has changed.') : changes.join('\n')),
@@ -171,9 +171,9 @@ function codeHandlers({ live, language, documents, explanations, pathOf }: Handl
         ? done(t('Kept.'))
         : failed(t('The explanation could not be kept: its file can not be written.'));
     },
-    async 'costAwareRouter/dropExplanation'({ codeHash }) {
+    async 'costAwareRouter/dropExplanation'({ codeHash, task }) {
       const { t } = language();
-      return (await explanations.drop(await live.get(), codeHash))
+      return (await explanations.drop(await live.get(), codeHash, task))
         ? done(t('Dropped.'))
         : failed(t('The explanation could not be dropped: its file can not be written.'));
     },

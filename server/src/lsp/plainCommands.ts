@@ -8,6 +8,7 @@ import { answer } from './answering.ts';
 import { codeTask } from './code/codeTasks.ts';
 import { taskOfCommand } from './code/features.ts';
 import type { HandlerDeps } from './handlers.ts';
+import { waysOut } from './wire/answer.ts';
 
 export interface PlainCommand {
   readonly command: string;
@@ -101,10 +102,13 @@ export async function runPlainCommand(
     },
     signal,
   );
+  // A plain editor has no buttons to ask with.
+  if (result.kind === 'at_limit') return error(`${result.message} ${waysOut(t)}`);
   if (result.kind === 'failed') return error(result.message);
   const { text, line } = result.answer;
   await explanations.keep(app, {
     codeHash: asked.codeHash,
+    task,
     range: asked.range,
     promptId: requestId,
     text,

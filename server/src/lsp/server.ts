@@ -109,6 +109,10 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
 
   connection.onInitialize((params) => {
     client = clientOf(params);
+    // Until a first question names them: a workspace's budget is to be seen before it is used.
+    const { workspaceId } = client;
+    live.meetWorkspace(workspaceId);
+    status.meet({ sessionId, workspaceId });
     return capabilities(deps.version);
   });
   connection.onInitialized(async () => {
@@ -151,8 +155,10 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
     const state = live.state();
     // A hover must not wait for the app to be composed.
     if (document === undefined || state.kind !== 'ready') return null;
-    const found = await explanations.at(state.app, document, placeOf(position));
-    return found === undefined ? null : hoverOf(found, client.readsMarkdown, client.language.t);
+    const [found, ...more] = await explanations.at(state.app, document, placeOf(position));
+    return found === undefined
+      ? null
+      : hoverOf([found, ...more], client.readsMarkdown, client.language.t);
   });
   connection.onExecuteCommand(async ({ command, arguments: args = [] }, token) => {
     const work = await startProgress(connection, client, token);

@@ -1,6 +1,6 @@
 /** The status item as data: this month's money in one line, its breakdown, and everything that is missing, in one place. */
 import type { App } from '../compose.ts';
-import { remaining, resetDate, usedShare } from '../core/budget.ts';
+import { byTightness, remaining, usedShare } from '../core/budget.ts';
 import type { BudgetScope, BudgetState } from '../core/ports.ts';
 import { costBound } from '../core/price.ts';
 import { formatUsd, labelOf } from '../core/report.ts';
@@ -8,9 +8,10 @@ import type { Model } from '../core/types.ts';
 import type { MissingWire, StatusWire } from '../protocol.ts';
 import type { Language } from './language.ts';
 import { rolesOf } from './models/roles.ts';
+import { type BudgetTime, budgetFigure, budgetSentence, usedUpText } from './wire/budgetTexts.ts';
 import { sentenceOfText } from './wire/reasonOfText.ts';
 import { retold } from './wire/retold.ts';
-import { budgetMoney, dayText, moneyOf, savedText } from './wire/texts.ts';
+import { dayText, moneyOf, savedText } from './wire/texts.ts';
 
 export interface StatusInput {
   readonly scope: BudgetScope;
@@ -29,11 +30,15 @@ export async function statusOf(
   const budget = await app.budget(input.scope);
   const missing = missingOf(app, language);
   const level = levelOf(app, budget);
-  const { limitNanoUsd } = budget;
+  const inForce = byTightness(budget);
+  const time: BudgetTime = { nowMs: app.ports.clock.now(), month: budget.month };
+  const [binding] = inForce;
+  const usedUp =
+    level === 'exhausted' && binding !== undefined ? usedUpText(binding, time, language) : '';
   const saved = savedText(report.total, language.t);
   const served = ['local', 'cloud', 'cache'] as const;
   return {
-    text: textOf(app, { budget, saved, level }, language),
+    text: textOf(app, { budget, saved, level, usedUp }, language),
     level,
     running: input.running,
     rows: served.map((name) => {
@@ -46,8 +51,8 @@ export async function statusOf(
       };
     }),
     spent: moneyOf(budget.spentNanoUsd),
-    budget: limitNanoUsd === undefined ? null : budgetMoney(limitNanoUsd),
-    resetDate: dayText(resetDate(budget.month), language.tag),
+    budgets: inForce.map((one) => budgetSentence(one, time, language)),
+    usedUp,
     pricesAsOf: pricesAsOf(app, language),
     lastReason: input.lastReason ?? (await lastRecorded(app, budget.month, language)),
     missing,
@@ -67,8 +72,8 @@ export function statusWithoutApp(
     running: null,
     rows: [],
     spent: moneyOf(0),
-    budget: null,
-    resetDate: '',
+    budgets: [],
+    usedUp: '',
     pricesAsOf: t('unknown'),
     lastReason: '',
     missing: why === undefined ? [] : [{ what: 'registry', message: why, nextStep: 'show_log' }],
@@ -94,27 +99,29 @@ function textOf(
     readonly budget: BudgetState;
     readonly saved: string;
     readonly level: StatusWire['level'];
+    readonly usedUp: string;
   },
-  { t, tag }: Language,
+  language: Language,
 ): string {
-  const { budget, saved, level } = month;
+  const { budget, saved, level, usedUp } = month;
+  const { t } = language;
   const { cheap, escalation } = rolesOf(app);
   const hasLocal = cheap !== undefined && isReady(app, cheap);
   const hasCloud = escalation !== undefined && isReady(app, escalation);
   if (!hasLocal && !hasCloud) return t('set up');
-  if (level === 'exhausted') {
-    return t('local only until {day}', { day: dayText(resetDate(budget.month), tag, 'short') });
-  }
+  if (usedUp !== '') return usedUp;
   if (!hasCloud && budget.spentNanoUsd === 0) return t('local only');
-  const spent = formatUsd(budget.spentNanoUsd);
-  if (budget.limitNanoUsd === undefined) return t('{spent} this month', { spent });
+  const [binding] = byTightness(budget);
+  if (binding === undefined) {
+    return t('{spent} this month', { spent: formatUsd(budget.spentNanoUsd) });
+  }
   const end =
     level === 'pacing'
       ? t('pacing')
       : saved === t('unknown')
         ? t('savings unknown')
         : t('saved {amount}', { amount: saved });
-  return `${spent} / ${budgetMoney(budget.limitNanoUsd).text} · ${end}`;
+  return `${budgetFigure(binding, language)} · ${end}`;
 }
 
 /** A short question, for telling whether anything at all can still be paid. */

@@ -1,4 +1,4 @@
-/** Explanations that a person kept, by the hash of the code that they explain. The oldest make room for new ones. */
+/** What a person kept about code, by the hash of that code and by what was asked. The oldest make room for new ones. */
 import type { Clock } from '../core/ports.ts';
 import { createSideFile } from './sideFile.ts';
 import { integer, type Row, text } from './sqliteRows.ts';
@@ -13,6 +13,8 @@ interface ExplainedRange {
 
 interface StoredExplanation {
   readonly codeHash: string;
+  /** What was asked of the code, in the edge's word for it; each has its own text. */
+  readonly task: string;
   readonly uri: string;
   readonly range: ExplainedRange;
   readonly promptId: string;
@@ -27,14 +29,14 @@ export interface Explanations {
   inFile(uri: string): readonly StoredExplanation[];
   /** Of this very code, wherever it was explained; the newest first. */
   ofCode(codeHash: string): readonly StoredExplanation[];
-  /** Takes the place of an explanation of the same code in the same file. False when it could not be kept. */
+  /** Takes the place of what was kept of the same task about the same code in the same file. False when it could not be kept. */
   keep(explanation: Omit<StoredExplanation, 'atMs'>): Promise<boolean>;
   /** @param uri every file when absent */
-  drop(codeHash: string, uri?: string): Promise<boolean>;
+  drop(codeHash: string, task: string, uri?: string): Promise<boolean>;
   close(): void;
 }
 
-const SCHEMA = `
+const FIRST_VERSION = `
 CREATE TABLE explanations (
   code_hash TEXT NOT NULL,
   uri TEXT NOT NULL,
@@ -48,6 +50,26 @@ CREATE TABLE explanations (
 CREATE INDEX explanations_by_code ON explanations (code_hash, at_ms);
 CREATE INDEX explanations_by_age ON explanations (at_ms)`;
 
+/** Until then each code had one text, whatever was asked; what that was is not told, and nearly all were explanations. */
+const BY_TASK = `
+ALTER TABLE explanations RENAME TO explanations_before;
+CREATE TABLE explanations (
+  code_hash TEXT NOT NULL,
+  task TEXT NOT NULL,
+  uri TEXT NOT NULL,
+  range TEXT NOT NULL CHECK (json_valid(range)),
+  prompt_id TEXT NOT NULL,
+  text TEXT NOT NULL,
+  line TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (uri, code_hash, task)
+) STRICT;
+INSERT INTO explanations
+  SELECT code_hash, 'explain', uri, range, prompt_id, text, line, at_ms FROM explanations_before ORDER BY rowid;
+DROP TABLE explanations_before;
+CREATE INDEX explanations_by_code ON explanations (code_hash, at_ms);
+CREATE INDEX explanations_by_age ON explanations (at_ms)`;
+
 export interface ExplanationsOptions {
   readonly path: string;
   readonly clock: Clock;
@@ -57,7 +79,7 @@ export interface ExplanationsOptions {
 
 export function openExplanations(options: ExplanationsOptions): Explanations {
   const { path, clock, maxEntries = 5_000 } = options;
-  const file = createSideFile({ path, clock, schema: SCHEMA });
+  const file = createSideFile({ path, clock, versions: [FIRST_VERSION, BY_TASK] });
   return {
     inFile: (uri) =>
       file
@@ -77,10 +99,11 @@ export function openExplanations(options: ExplanationsOptions): Explanations {
     keep: (one) =>
       file.write((db) => {
         db.prepare(
-          `INSERT OR REPLACE INTO explanations (code_hash, uri, range, prompt_id, text, line, at_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT OR REPLACE INTO explanations (code_hash, task, uri, range, prompt_id, text, line, at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         ).run(
           one.codeHash,
+          one.task,
           one.uri,
           JSON.stringify(one.range),
           one.promptId,
@@ -94,12 +117,11 @@ export function openExplanations(options: ExplanationsOptions): Explanations {
         ).run(maxEntries);
       }),
 
-    drop: (codeHash, uri) =>
+    drop: (codeHash, task, uri) =>
       file.write((db) => {
-        db.prepare('DELETE FROM explanations WHERE code_hash = ? AND coalesce(uri = ?, 1)').run(
-          codeHash,
-          uri ?? null,
-        );
+        db.prepare(
+          'DELETE FROM explanations WHERE code_hash = ? AND task = ? AND coalesce(uri = ?, 1)',
+        ).run(codeHash, task, uri ?? null);
       }),
 
     close: () => file.close(),
@@ -109,6 +131,7 @@ export function openExplanations(options: ExplanationsOptions): Explanations {
 function explanationFrom(row: Row): StoredExplanation {
   return {
     codeHash: text(row, 'code_hash'),
+    task: text(row, 'task'),
     uri: text(row, 'uri'),
     // Only `keep` writes this column, so its shape is the one of ExplainedRange.
     range: JSON.parse(text(row, 'range')) as ExplainedRange,

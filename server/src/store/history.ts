@@ -53,7 +53,7 @@ const MOST_FOUND = 1_000;
 
 export function openHistory(options: HistoryOptions): History {
   const { path, clock, maxEntries = 1_000 } = options;
-  const file = createSideFile({ path, clock, schema: SCHEMA });
+  const file = createSideFile({ path, clock, versions: [SCHEMA] });
   return {
     add: (record) =>
       file.write((db) => {

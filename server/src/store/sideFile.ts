@@ -18,8 +18,11 @@ import { integer } from './sqliteRows.ts';
 
 export interface SideFileOptions {
   readonly path: string;
-  /** The tables of version 1. A file of a newer version is left alone and not used. */
-  readonly schema: string;
+  /**
+   * The tables of version 1, then what each later version changed: forward only, each in the transaction that raises the
+   * version. A file of a newer version is left alone and not used.
+   */
+  readonly versions: readonly [string, ...string[]];
   readonly clock: { now(): number };
 }
 
@@ -32,9 +35,8 @@ export interface SideFile {
 }
 
 const BUSY_PATIENCE_MS = 2_000;
-const VERSION = 1;
 
-export function createSideFile({ path, schema, clock }: SideFileOptions): SideFile {
+export function createSideFile({ path, versions, clock }: SideFileOptions): SideFile {
   let open: DatabaseSync | undefined;
   let closed = false;
 
@@ -43,13 +45,15 @@ export function createSideFile({ path, schema, clock }: SideFileOptions): SideFi
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const db = openSqlite(path, { synchronous: 'NORMAL' });
     try {
-      if (versionOf(db) === 0) {
+      if (versionOf(db) < versions.length) {
         inTransaction(db, () => {
-          // Another process may have done it since.
-          if (versionOf(db) === 0) db.exec(`${schema}; PRAGMA user_version = ${VERSION}`);
+          // Read anew: another process may have done it since.
+          const steps = versions.slice(versionOf(db));
+          if (steps.length === 0) return;
+          db.exec(`${steps.join(';')}; PRAGMA user_version = ${versions.length}`);
         });
       }
-      if (versionOf(db) !== VERSION) throw new NewerFileError();
+      if (versionOf(db) !== versions.length) throw new NewerFileError();
     } catch (error) {
       db.close();
       throw error;

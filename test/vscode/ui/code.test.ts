@@ -1,7 +1,8 @@
 /** Help where the code stands: lens, actions, the inline thread with its follow-up, the stored explanation and its age. */
 import assert from 'node:assert/strict';
+import { ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
 import { inEditor } from '../session.ts';
-import { textOf } from '../workbench.ts';
+import { textOf, type Workbench } from '../workbench.ts';
 
 inEditor('code', {}, async (step) => {
   await step('a selection gets a lens that explains it in a thread', async ({ workbench }) => {
@@ -67,4 +68,76 @@ inEditor('code', {}, async (step) => {
     await workbench.palette('Show or Focus Hover');
     await page.locator('.monaco-hover:visible', { hasText: /stale/ }).first().waitFor();
   });
+
+  await step('the bigger model answers in the thread, for its price', async ({ workbench }) => {
+    const { page } = workbench;
+    await workbench.selectLines('inventory.py', 8, 9);
+    await workbench.palette('Cost-Aware Router: Explain');
+    const comments = page.locator('.review-widget .review-comment');
+    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
+    await enterKey(workbench);
+    await pressInThread(workbench, 'Ask the Bigger Model');
+    const bigger = comments.nth(1);
+    await bigger.filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ }).waitFor({ timeout: 60_000 });
+    assert.match(await textOf(bigger), /sort numbers by value/);
+    await workbench.shotThemes('thread-bigger');
+  });
+
+  await step('thumbs and Keep are noted at the answer and in the ledger', async (session) => {
+    const { workbench } = session;
+    const comments = workbench.page.locator('.review-widget .review-comment');
+    for (const [at, name, said] of [
+      [0, 'Poor Answer', 'rated poor'],
+      [1, 'Good Answer', 'rated good'],
+    ] as const) {
+      const comment = comments.nth(at);
+      await comment.hover();
+      await comment.locator(`.action-label[aria-label*="${name}"]`).click();
+      await comment.filter({ hasText: said }).waitFor();
+    }
+    await pressInThread(workbench, 'Keep Explanation');
+    await comments.nth(1).filter({ hasText: 'Kept.' }).waitFor();
+    await workbench.shot('thread-kept-dark');
+    assert.deepEqual(outcomesOf(session), ['asked_bigger', 'down', 'up', 'kept']);
+  });
+
+  await step('what else is asked of the code keeps a text of its own', async ({ workbench }) => {
+    const { page } = workbench;
+    await workbench.selectLines('inventory.py', 8, 9);
+    await workbench.palette('Cost-Aware Router: Find Problems');
+    const { answers } = await turnOf(workbench, 'Find problems');
+    await ended(answers.first());
+    await answers.first().getByRole('button', { name: 'Keep as explanation' }).click();
+    await answers.first().locator('.word', { hasText: 'Kept.' }).waitFor();
+    await workbench.palette('View: Focus First Editor Group');
+    await workbench.goTo(8, 12);
+    await workbench.palette('Show or Focus Hover');
+    const hover = page.locator('.monaco-hover:visible', { hasText: 'Find problems' }).first();
+    await hover.waitFor();
+    assert.match(await textOf(hover), /Explain.*Find problems/s);
+    await workbench.shotThemes('hover-two');
+    await page.keyboard.press('Escape');
+  });
+
+  await step('a dismissed explanation is gone, the rest stays', async (session) => {
+    const { workbench } = session;
+    const { page } = workbench;
+    await pressInThread(workbench, 'Dismiss Explanation');
+    await page.locator('.review-widget').waitFor({ state: 'detached' });
+    await workbench.palette('View: Focus First Editor Group');
+    await workbench.goTo(8, 12);
+    await workbench.palette('Show or Focus Hover');
+    const hover = page.locator('.monaco-hover:visible', { hasText: 'Find problems' }).first();
+    await hover.waitFor();
+    assert.doesNotMatch(await textOf(hover), /Explain/);
+    assert.ok(outcomesOf(session).includes('dismissed'));
+  });
 });
+
+/** Presses a button in the head of the open thread, after bringing that into sight: a long thread may have scrolled away. */
+async function pressInThread(workbench: Workbench, name: string): Promise<void> {
+  await workbench.palette('View: Focus First Editor Group');
+  await workbench.goTo(1, 1);
+  const label = `.action-label[aria-label*="${name}"]`;
+  await workbench.page.locator(`.review-widget .head ${label}`).first().click();
+}

@@ -4,8 +4,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../support/localModel.ts';
+import { ask, askCloud, previewsCloud } from '../questions.ts';
 import { type EditorSession, inEditor, KEY, SLOWLY } from '../session.ts';
-import { textOf, type Workbench } from '../workbench.ts';
+import { textOf } from '../workbench.ts';
 
 inEditor('money', {}, async (step) => {
   await step('without a key the cloud is no choice', async ({ workbench }) => {
@@ -126,7 +127,20 @@ inEditor('money', {}, async (step) => {
     await workbench.toast(/costAwareRouter\.budget\.monthlyUsd.*ignored/).waitFor();
     await workbench.shot('workspace-loosens-dark');
     assert.match(await textOf(workbench.statusItem), /\/ \$5/);
-    writeFileSync(file, JSON.stringify({ 'costAwareRouter.workspaceBudget.monthlyUsd': 0.001 }));
+    const tightenTo = (monthlyUsd: number) =>
+      writeFileSync(
+        file,
+        JSON.stringify({ 'costAwareRouter.workspaceBudget.monthlyUsd': monthlyUsd }),
+      );
+    tightenTo(0.5);
+    await workbench.statusItem.filter({ hasText: '/ $0.50 workspace' }).waitFor();
+    await workbench.statusItem.hover();
+    const tooltip = workbench.page.locator('.monaco-hover:visible', {
+      hasText: 'of $0.50 spent in this workspace this month',
+    });
+    await tooltip.filter({ hasText: 'of $5 spent this month' }).waitFor();
+    await workbench.shotThemes('status-bar-workspace');
+    tightenTo(0.001);
     await previewsCloud(workbench, 'Is the first loop bounded?', /budget/);
     writeFileSync(file, '{}');
     await previewsCloud(workbench, 'Is the second loop bounded?', /cloud · GPT/);
@@ -149,48 +163,6 @@ inEditor('money', {}, async (step) => {
     },
   );
 });
-
-async function ask(workbench: Workbench, question: string): Promise<void> {
-  await workbench.palette('Cost-Aware Router: Ask...');
-  await workbench.input.fill(question);
-  await workbench.picks
-    .filter({ hasText: /local|cloud/ })
-    .first()
-    .waitFor();
-  await workbench.page.keyboard.press('Enter');
-}
-
-async function askCloud(workbench: Workbench, question: string): Promise<void> {
-  await openForCloud(workbench, question);
-  await workbench.picks.filter({ hasText: 'cloud' }).first().waitFor();
-  await workbench.page.keyboard.press('Enter');
-}
-
-/** Looks at the preview of a question for the cloud until it says so; asks again while settings are still on their way. */
-async function previewsCloud(workbench: Workbench, question: string, said: RegExp): Promise<void> {
-  const row = workbench.picks.filter({ hasText: said }).first();
-  for (let attempt = 1; ; attempt++) {
-    await openForCloud(workbench, question);
-    const there = await row.waitFor({ timeout: 3000 }).then(
-      () => true,
-      () => false,
-    );
-    if (!there && attempt === 5) await row.waitFor({ timeout: 1000 });
-    await workbench.page.keyboard.press('Escape');
-    await workbench.input.waitFor({ state: 'hidden' });
-    if (there) return;
-  }
-}
-
-async function openForCloud(workbench: Workbench, question: string): Promise<void> {
-  await workbench.palette('Cost-Aware Router: Ask...');
-  await workbench.input.fill(question);
-  const title = workbench.page.locator('.quick-input-title');
-  for (const goes of ['local only', 'cloud']) {
-    await workbench.page.keyboard.press('Tab');
-    await title.filter({ hasText: `goes: ${goes}` }).waitFor();
-  }
-}
 
 interface Spend {
   readonly answers: number;

@@ -59,6 +59,7 @@ export function codeTask(
     language: document.languageId,
   };
   return {
+    task,
     text: prompts[task],
     context: [context],
     title: t('{task} {what}', {

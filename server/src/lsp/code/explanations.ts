@@ -5,7 +5,7 @@
 import type { Range } from 'vscode-languageserver/node';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { App } from '../../compose.ts';
-import type { ExplanationWire, KeepExplanationParams } from '../../protocol.ts';
+import type { ExplanationWire, KeepExplanationParams, KeptTask } from '../../protocol.ts';
 import type { CodeUnit } from './codeStructure.ts';
 import { hashOfCode, rangeIn } from './codeTasks.ts';
 import { afterEdit, contains, isSame, type Span, textAt } from './ranges.ts';
@@ -13,11 +13,11 @@ import { afterEdit, contains, isSame, type Span, textAt } from './ranges.ts';
 export interface PlacedExplanations {
   /** What is kept about a document, in its order. */
   of(app: App, document: TextDocument): Promise<readonly ExplanationWire[]>;
-  /** The innermost one around a place, or `undefined`. */
-  at(app: App, document: TextDocument, place: Span): Promise<ExplanationWire | undefined>;
+  /** Those of the innermost code around a place, one for each task that was asked of it. */
+  at(app: App, document: TextDocument, place: Span): Promise<readonly ExplanationWire[]>;
   /** False when it could not be kept. */
   keep(app: App, params: KeepExplanationParams): Promise<boolean>;
-  drop(app: App, codeHash: string): Promise<boolean>;
+  drop(app: App, codeHash: string, task: KeptTask): Promise<boolean>;
   /** Notes where the code has moved to, so that a file that is opened again finds it there. */
   saved(app: App, document: TextDocument): Promise<void>;
   edited(uri: string, edited: Range, text: string): void;
@@ -51,7 +51,8 @@ export function placeExplanations(options: PlacedExplanationsOptions): PlacedExp
         const span = known.get(codeHash) ?? find(one, units, hash);
         known.set(codeHash, span);
         const stale = hash(span) !== codeHash;
-        return { codeHash, promptId, text, line, stale, range: rangeIn(uri, span) };
+        const task = taskOf(one);
+        return { codeHash, task, promptId, text, line, stale, range: rangeIn(uri, span) };
       })
       .toSorted((one, other) => one.range.startLine - other.range.startLine);
   }
@@ -60,7 +61,7 @@ export function placeExplanations(options: PlacedExplanationsOptions): PlacedExp
     of,
     async at(app, document, place) {
       const around = (await of(app, document)).filter(({ range }) => contains(range, place));
-      return around.find(({ range }) => around.every((other) => contains(other.range, range)));
+      return around.filter(({ range }) => around.every((other) => contains(other.range, range)));
     },
     async keep(app, params) {
       const { range, ...rest } = params;
@@ -70,11 +71,12 @@ export function placeExplanations(options: PlacedExplanationsOptions): PlacedExp
       options.onChanged(uri);
       return kept;
     },
-    async drop(app, codeHash) {
-      const uris = app.explanations.ofCode(codeHash).map(({ uri }) => uri);
-      const dropped = await app.explanations.drop(codeHash);
+    async drop(app, codeHash, task) {
+      const uris = new Set(app.explanations.ofCode(codeHash).map(({ uri }) => uri));
+      const dropped = await app.explanations.drop(codeHash, task);
+      const left = new Set(app.explanations.ofCode(codeHash).map(({ uri }) => uri));
       for (const uri of uris) {
-        places.get(uri)?.delete(codeHash);
+        if (!left.has(uri)) places.get(uri)?.delete(codeHash);
         options.onChanged(uri);
       }
       return dropped;
@@ -95,6 +97,12 @@ export function placeExplanations(options: PlacedExplanationsOptions): PlacedExp
     },
     forget: (uri) => void places.delete(uri),
   };
+}
+
+const tasks: readonly KeptTask[] = ['explain', 'find_problems', 'write_test', 'document'];
+
+function taskOf({ task }: Stored): KeptTask {
+  return tasks.find((known) => known === task) ?? 'question';
 }
 
 /** Where the code was when it was kept; if something else is there now, the unit that has it, wherever that moved. */

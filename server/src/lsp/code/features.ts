@@ -9,7 +9,7 @@ import {
 } from 'vscode-languageserver/node';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { Translate } from '../../core/translate.ts';
-import { COMMANDS, type ExplainTask, type ExplanationWire } from '../../protocol.ts';
+import { COMMANDS, type ExplainTask, type ExplanationWire, type KeptTask } from '../../protocol.ts';
 import type { LensMode } from '../settings.ts';
 import { type CodeUnit, unitAround } from './codeStructure.ts';
 import { rangeIn, taskTitle } from './codeTasks.ts';
@@ -92,13 +92,27 @@ export function placeOf({ line, character }: Position) {
   return spanOf({ start: { line, character }, end: { line, character } });
 }
 
-export function hoverOf(explanation: ExplanationWire, markdown: boolean, t: Translate): Hover {
-  const { text, line, stale, range } = explanation;
-  const foot = stale ? `${line} · ${t('stale: the code has changed since')}` : line;
+/** All that is kept about one piece of code. A lone explanation needs no heading. */
+export function hoverOf(
+  kept: readonly [ExplanationWire, ...ExplanationWire[]],
+  markdown: boolean,
+  t: Translate,
+): Hover {
+  const isLone = kept.length === 1 && kept[0].task === 'explain';
+  const texts = kept.map(({ task, text, line, stale }) => {
+    const foot = stale ? `${line} · ${t('stale: the code has changed since')}` : line;
+    const title = isLone ? '' : keptTitle(task, t);
+    const parts = markdown
+      ? [title && `**${title}**`, inertMarkdown(text), '---', inertMarkdown(foot)]
+      : [title, text, foot];
+    return parts.filter((part) => part !== '').join('\n\n');
+  });
   return {
-    range: rangeOf(range),
-    contents: markdown
-      ? { kind: 'markdown', value: `${inertMarkdown(text)}\n\n---\n\n${inertMarkdown(foot)}` }
-      : { kind: 'plaintext', value: `${text}\n\n${foot}` },
+    range: rangeOf(kept[0].range),
+    contents: { kind: markdown ? 'markdown' : 'plaintext', value: texts.join('\n\n') },
   };
+}
+
+function keptTitle(task: KeptTask, t: Translate): string {
+  return task === 'question' ? t('Answer to a question') : taskTitle(task, t);
 }

@@ -1,10 +1,11 @@
 /** Work on a local model that a person starts: fetching its file, and measuring it on this machine. */
 import type { App } from '../../compose.ts';
 import { sampleOfSpeed } from '../../core/modelCall.ts';
+import { labelOf } from '../../core/report.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { LocalModel } from '../../core/types.ts';
 import type { DoneResult, DownloadProgress } from '../../protocol.ts';
-import { retold } from '../wire/retold.ts';
+import { failureText } from '../wire/retold.ts';
 
 export type OnProgress = (progress: Omit<DownloadProgress, 'requestId'>) => void;
 
@@ -62,7 +63,10 @@ export async function downloadModel(
   });
   return prepared.kind === 'ready'
     ? { kind: 'done', message: t('{model} is ready.', { model: model.label }) }
-    : { kind: 'failed', message: retold(prepared.failure.message, t) };
+    : {
+        kind: 'failed',
+        message: failureText(prepared.failure.message, t, labelOf(app.catalogue.registry())),
+      };
 }
 
 export async function probeModel(
@@ -75,7 +79,10 @@ export async function probeModel(
   if (model === undefined) return notLocal(app, modelId, t);
   const probed = await app.local.probe(model, signal);
   if (probed.kind === 'failed') {
-    return { kind: 'failed', message: retold(probed.failure.message, t) };
+    return {
+      kind: 'failed',
+      message: failureText(probed.failure.message, t, labelOf(app.catalogue.registry())),
+    };
   }
   app.ports.speeds.record(app.local.identity(model), sampleOfSpeed(probed.speed));
   const { promptTokensPerSecond, outputTokensPerSecond, timeToFirstTokenMs } = probed.speed;

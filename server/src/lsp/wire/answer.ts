@@ -1,11 +1,12 @@
 /** The events and the end of an answer as they travel to a client, and what a person can do about a failure. */
 import type { AnswerResult, RouterEvent } from '../../core/answer.ts';
-import type { FailureCode } from '../../core/errors.ts';
-import { reasonSentence, reasonText } from '../../core/reason.ts';
+import type { Failure, FailureCode } from '../../core/errors.ts';
+import { type Reason, reasonSentence, reasonText } from '../../core/reason.ts';
 import { answerLine, formatSeconds, formatUsd, labelOf } from '../../core/report.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { Registry } from '../../core/types.ts';
-import type { AnswerEvent, AnswerWire, NextStep } from '../../protocol.ts';
+import type { AnswerEvent, AnswerResultWire, AnswerWire, NextStep } from '../../protocol.ts';
+import { failureText } from './retold.ts';
 import { routeWire, traceWire } from './route.ts';
 import { costMoney, savingsWire } from './texts.ts';
 
@@ -70,8 +71,37 @@ export function answerWire(
   };
 }
 
+interface Refused {
+  readonly failure: Failure;
+  readonly reason: Reason | undefined;
+}
+
+/** @param asks whether the person wants to be asked when a budget does not cover the model (`budget.atLimit`) */
+export function failedWire(
+  { failure, reason }: Refused,
+  { asks, trusted }: { readonly asks: boolean; readonly trusted: boolean },
+  registry: Registry,
+  t: Translate,
+): Exclude<AnswerResultWire, { kind: 'answered' }> {
+  const { code, message } = failure;
+  const names = labelOf(registry);
+  if (code === 'budget_exhausted' && reason?.code === 'budget_exhausted') {
+    const why = reasonSentence(reason, names, formatUsd, t);
+    return asks
+      ? { kind: 'at_limit', message: why }
+      : { kind: 'failed', code, message: `${why} ${waysOut(t)}`, nextStep: 'raise_budget' };
+  }
+  const nextStep = nextStepFor(code, trusted);
+  return { kind: 'failed', code, message: failureText(message, t, names), nextStep };
+}
+
+/** What there is to do when a budget keeps a question from its model. */
+export function waysOut(t: Translate): string {
+  return t('Nothing was sent: raise the budget, or ask again for local only.');
+}
+
 /** `null` where trying again, or asking something else, is all there is to do. */
-export function nextStepFor(code: FailureCode, trusted: boolean): NextStep | null {
+function nextStepFor(code: FailureCode, trusted: boolean): NextStep | null {
   switch (code) {
     case 'no_api_key':
     case 'bad_key':

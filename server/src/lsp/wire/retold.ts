@@ -109,14 +109,39 @@ const forms: readonly Form[] = knownForms
   .toSorted((one, other) => fixedLength(other) - fixedLength(one))
   .map((message) => ({ message, pattern: patternOf(message) }));
 
-/** The sentence in the editor's language. Facts that are words of a known form are translated, too. */
-export function retold(sentence: string, t: Translate): string {
+/**
+ * A failure as a person reads it: in the editor's language, its model by its label, and written as a sentence.
+ * @param names a model's label by its id
+ */
+export function failureText(
+  sentence: string,
+  t: Translate,
+  names?: (modelId: string) => string,
+): string {
+  const text = retold(sentence, t, names).trim();
+  // A host or an id at the front keeps its spelling.
+  const begun = /^\p{Ll}+[\s,;:]/u.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /[.!?…:]$/.test(begun) ? begun : `${begun}.`;
+}
+
+/**
+ * The sentence in the editor's language. Facts that are words of a known form are translated, too.
+ * @param names a model's label by its id
+ */
+export function retold(
+  sentence: string,
+  t: Translate,
+  names: (modelId: string) => string = (id) => id,
+): string {
   if (exact.has(sentence)) return t(sentence);
   for (const { message, pattern } of forms) {
     const found = pattern.exec(sentence)?.groups;
     if (found === undefined) continue;
     const facts: Facts = Object.fromEntries(
-      Object.entries(found).map(([name, value]) => [name, t(value)]),
+      Object.entries(found).map(([name, value]) => [
+        name,
+        name === 'model' ? names(value) : t(value),
+      ]),
     );
     return t(message, facts);
   }

@@ -1,0 +1,102 @@
+/** What a person does to get an answer, by palette and keyboard (key, question box, answers panel), and what was noted of it. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { FrameLocator, Locator } from 'playwright-core';
+import { type EditorSession, KEY } from './session.ts';
+import type { Workbench } from './workbench.ts';
+
+/** Waits until the status bar counts money, so that the cloud is a choice. */
+export async function enterKey(workbench: Workbench): Promise<void> {
+  await workbench.palette('Cost-Aware Router: Set Key');
+  await workbench.input.waitFor();
+  await workbench.input.fill(KEY);
+  await workbench.page.keyboard.press('Enter');
+  await workbench.toast('Key stored').waitFor();
+  await workbench.clearToasts();
+  await workbench.statusItem.filter({ hasText: '$0.00 / $20' }).waitFor();
+}
+
+/** Sends a question from the palette, to where the router chooses. */
+export async function ask(workbench: Workbench, question: string): Promise<void> {
+  await workbench.palette('Cost-Aware Router: Ask...');
+  await workbench.input.fill(question);
+  await workbench.picks
+    .filter({ hasText: /local|cloud|limit/ })
+    .first()
+    .waitFor();
+  await workbench.page.keyboard.press('Enter');
+}
+
+export async function askCloud(
+  workbench: Workbench,
+  question: string,
+  about: '' | ' About Selection' = '',
+): Promise<void> {
+  await openForCloud(workbench, question, about);
+  await workbench.picks.filter({ hasText: 'cloud' }).first().waitFor();
+  await workbench.page.keyboard.press('Enter');
+}
+
+/** Looks at the preview of a question for the cloud until it says so; asks again while settings are still on their way. */
+export async function previewsCloud(
+  workbench: Workbench,
+  question: string,
+  said: RegExp,
+): Promise<void> {
+  const row = workbench.picks.filter({ hasText: said }).first();
+  for (let attempt = 1; ; attempt++) {
+    await openForCloud(workbench, question);
+    const there = await row.waitFor({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    );
+    if (!there && attempt === 5) await row.waitFor({ timeout: 1000 });
+    await workbench.page.keyboard.press('Escape');
+    await workbench.input.waitFor({ state: 'hidden' });
+    if (there) return;
+  }
+}
+
+async function openForCloud(workbench: Workbench, question: string, about = ''): Promise<void> {
+  await workbench.palette(`Cost-Aware Router: Ask${about}...`);
+  await workbench.input.fill(question);
+  const title = workbench.page.locator('.quick-input-title');
+  for (const goes of ['local only', 'cloud']) {
+    await workbench.page.keyboard.press('Tab');
+    await title.filter({ hasText: `goes: ${goes}` }).waitFor();
+  }
+}
+
+/** The answers to one question, once the panel shows it. */
+export async function turnOf(
+  workbench: Workbench,
+  question: string,
+): Promise<{ readonly panel: FrameLocator; readonly turn: Locator; readonly answers: Locator }> {
+  const panel = await workbench.webview('.answer');
+  const turn = panel.locator('.turn').filter({
+    has: panel.locator('.question', { hasText: question }),
+  });
+  await turn.waitFor();
+  return { panel, turn, answers: turn.locator('.answer') };
+}
+
+/** Until its answer has ended. */
+export async function ended(answer: Locator): Promise<void> {
+  await answer.and(answer.page().locator('[aria-busy="false"]')).waitFor({ timeout: 90_000 });
+}
+
+/** What the ledger notes that a person made of an answer, or of all answers, oldest first. */
+export function outcomesOf(
+  { server }: EditorSession,
+  promptId?: string | null,
+): readonly unknown[] {
+  const ledger = new DatabaseSync(join(server.dataDir, 'ledger.sqlite'), { readOnly: true });
+  try {
+    return ledger
+      .prepare('SELECT verdict FROM outcomes WHERE prompt_id = coalesce(?, prompt_id) ORDER BY seq')
+      .all(promptId ?? null)
+      .map((row) => row['verdict']);
+  } finally {
+    ledger.close();
+  }
+}
