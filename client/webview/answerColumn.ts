@@ -140,7 +140,9 @@ export function createAnswerColumn(
   function ended(message: string, ways: readonly HTMLElement[]): void {
     drawText();
     state.textContent = '';
-    if (route === null) badge.textContent = t('not answered');
+    // What was expected of an answer that did not come is no fact about it.
+    badge.textContent =
+      route === null ? t('not answered') : joined([servedWord(route.tier), route.model]);
     actions.replaceChildren();
     foot.append(
       el('div', { class: 'notice', attrs: { role: 'alert' } }, [

@@ -4,7 +4,8 @@
  */
 import { pacing, usedShare } from './budget.ts';
 import { type Failure, failure } from './errors.ts';
-import { type Candidate, type EstimateInput, type Layer, listCandidates } from './estimate.ts';
+import { type Candidate, type EstimateInput, listCandidates } from './estimate.ts';
+import { flipsOf, layers } from './flips.ts';
 import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
 
@@ -45,20 +46,6 @@ export type PolicyResult =
       readonly reason: Reason | undefined;
       readonly candidates: readonly Candidate[];
     };
-
-/**
- * What must hold comes first; a missing key comes late, so that it tells what the route would have been with one.
- * Latency is a wish and comes last, when only plans that can be used are left to be the fastest of.
- */
-const layers: readonly Layer[] = [
-  'privacy',
-  'context',
-  'price',
-  'cost',
-  'budget',
-  'availability',
-  'latency',
-];
 
 type Reaches = (candidate: Candidate) => boolean;
 
@@ -124,7 +111,15 @@ export function choosePlan(input: PolicyInput): PolicyResult {
       },
     };
   }
-  const flips = flipsOf(input, candidates, wanted, chosen, threshold);
+  const flips = flipsOf({
+    cheapId: input.cheap?.model.id,
+    escalationId: input.escalationId,
+    score,
+    threshold,
+    wanted,
+    chosen,
+    candidates,
+  });
   return {
     kind: 'chosen',
     choice: { candidate: chosen, reason, wanted, score, threshold, belowWanted, flips },
@@ -256,41 +251,6 @@ function fastest(candidates: readonly Candidate[]): Candidate {
   );
   if (found === undefined) throw new Error('expected at least one candidate, got none');
   return found;
-}
-
-function flipsOf(
-  input: PolicyInput,
-  candidates: readonly Candidate[],
-  wanted: string,
-  chosen: Candidate,
-  threshold: number,
-): string[] {
-  const flips: string[] = [];
-  const score = comparedScore(input);
-  const elsewhere = candidates.filter((candidate) => candidate.first !== chosen.first);
-  if (input.cheap !== undefined && chosen.first === wanted && elsewhere.some(mayAnswer)) {
-    const side = chosen.first === input.cheap.model.id ? 'above' : 'at or below';
-    flips.push(`the score had been ${side} ${threshold.toFixed(2)} (it is ${score.toFixed(2)})`);
-  }
-  const stoodAgainst =
-    chosen.first === wanted && chosen.ifUnsure === undefined ? input.escalationId : wanted;
-  const kept = candidates.find(
-    ({ first, ifUnsure }) => first === stoodAgainst && ifUnsure === undefined,
-  );
-  if (stoodAgainst !== chosen.first) {
-    for (const layer of layers) {
-      const exclusion = kept?.exclusions[layer];
-      if (exclusion !== undefined) {
-        flips.push(`${exclusion.code} had not stood against ${stoodAgainst}`);
-      }
-    }
-  }
-  return flips;
-}
-
-/** Lateness alone turns nobody away. */
-function mayAnswer(candidate: Candidate): boolean {
-  return layers.every((layer) => layer === 'latency' || candidate.exclusions[layer] === undefined);
 }
 
 /** One sentence each: what was expected, what came, what to do. */
