@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Balance } from '../core/budget.ts';
 import { balanceDifferences, chainFindings, replayFindings } from '../core/ledgerAudit.ts';
 import { balanceFrom, eventsFrom, reservationFrom } from './ledgerRows.ts';
-import { faultOf } from './sqliteFile.ts';
+import { faultOf, inSnapshot } from './sqliteFile.ts';
 import { integer, text } from './sqliteRows.ts';
 
 const MONEY_TABLES = ['events', 'reservations', 'balances', 'frozen_models'];
@@ -44,6 +44,11 @@ export function checkFully(db: DatabaseSync, sha256: (text: string) => string): 
     const chain = chainFrom(db, sha256, 1);
     return [...chain, ...derivedFindings(db), ...counterFindings(db)].slice(0, MOST_FINDINGS);
   });
+}
+
+/** `checkFully` on one state of the file. Damage that shows only when the reading ends is a finding too. */
+export function verifyFile(db: DatabaseSync, sha256: (text: string) => string): string[] {
+  return readable(() => inSnapshot(db, () => checkFully(db, sha256)));
 }
 
 /** A row that can't be read is a finding like any other. */

@@ -20,7 +20,7 @@ import { exportHead, exportLines } from '../core/routeExport.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { openBook } from './ledgerBook.ts';
-import { checkFully } from './ledgerCheck.ts';
+import { verifyFile } from './ledgerCheck.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
@@ -266,7 +266,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       await writeOrThrow(() => answers.add(answer));
     },
 
-    verify: () => inSnapshot(db, () => checkFully(db, sha256)),
+    verify: () => verifyFile(db, sha256),
     events: () => eventsFrom(db, 1),
     answers: (page) => answers.newest(page),
     reports,
