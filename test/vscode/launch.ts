@@ -33,6 +33,8 @@ export interface LaunchOptions {
   readonly serverArgs?: readonly string[];
   /** With the packed extension installed. @default true */
   readonly installed?: boolean;
+  /** Asks whether the folder is trusted, as VS Code does by default. @default false */
+  readonly asksForTrust?: boolean;
   /** With the small local model in place. @default true */
   readonly model?: boolean;
 }
@@ -63,7 +65,8 @@ const QUIET: SettingsJson = {
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
   'git.enabled': false,
-  'security.workspace.trust.enabled': false,
+  // It would offer to open every port of a test in a browser.
+  'remote.autoForwardPorts': false,
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',
 };
@@ -90,7 +93,9 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
     writeJson(at('ws', '.vscode', 'settings.json'), options.workspaceSettings);
   }
   const userSettingsFile = at('user', 'User', 'settings.json');
-  writeJson(userSettingsFile, { ...QUIET, ...options.settings });
+  const { asksForTrust = false } = options;
+  const trust = { 'security.workspace.trust.enabled': asksForTrust };
+  writeJson(userSettingsFile, { ...QUIET, ...trust, ...options.settings });
   // Those of machine scope are read from here, as they belong to where the extension runs.
   const machine = { 'costAwareRouter.dataDir': dataDir, 'costAwareRouter.threads': 1 };
   writeJson(at('user', 'Machine', 'settings.json'), machine);
@@ -108,7 +113,7 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
       ...['--server-data-dir', at('srv'), '--user-data-dir', at('user')],
       ...['--extensions-dir', extensions, '--telemetry-level', 'off'],
       ...['--host', '127.0.0.1', '--port', String(port), '--without-connection-token'],
-      '--disable-workspace-trust',
+      ...(asksForTrust ? [] : ['--disable-workspace-trust']),
       '--disable-experiments',
       ...(options.serverArgs ?? []),
     ],

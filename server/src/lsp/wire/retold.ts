@@ -59,6 +59,7 @@ export const knownForms: readonly string[] = [
   'brackets left open',
   // Refusals.
   'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
+  'this workspace is not trusted, so only a local model may answer; use one, or trust it',
   'the prompt is longer than any usable model can read; send less context',
   'the price of the model is unknown; add a row to pricing.yaml',
   'no usable model fits the cost limit of this request; raise it or let the local model answer',
