@@ -35,6 +35,8 @@ export interface LaunchOptions {
   readonly installed?: boolean;
   /** Asks whether the folder is trusted, as VS Code does by default. @default false */
   readonly asksForTrust?: boolean;
+  /** The language that VS Code is set to. Its own texts stay English, those of extensions follow. @default English */
+  readonly language?: string;
   /** With the small local model in place. @default true */
   readonly model?: boolean;
 }
@@ -100,6 +102,7 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
   const machine = { 'costAwareRouter.dataDir': dataDir, 'costAwareRouter.threads': 1 };
   writeJson(at('user', 'Machine', 'settings.json'), machine);
   writeJson(at('srv', 'data', 'Machine', 'settings.json'), machine);
+  if (options.language !== undefined) placeLanguagePack(folder, options.language);
   mkdirSync(at('none'));
 
   const port = await freePort();
@@ -113,6 +116,7 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
       ...['--server-data-dir', at('srv'), '--user-data-dir', at('user')],
       ...['--extensions-dir', extensions, '--telemetry-level', 'off'],
       ...['--host', '127.0.0.1', '--port', String(port), '--without-connection-token'],
+      ...(options.language === undefined ? [] : ['--locale', options.language]),
       ...(asksForTrust ? [] : ['--disable-workspace-trust']),
       '--disable-experiments',
       ...(options.serverArgs ?? []),
@@ -182,6 +186,24 @@ export async function openBrowser(url: string): Promise<OpenedBrowser> {
     return route.abort();
   });
   return { browser, context, refused };
+}
+
+/** A language counts only with a language pack; one without a single text is enough for what extensions say. */
+function placeLanguagePack(folder: string, language: string): void {
+  const translations = join(folder, 'languagePack.json');
+  writeJson(translations, { contents: {} });
+  const packs = {
+    [language]: {
+      hash: 'without-texts',
+      label: language,
+      // VS Code asks who provides it before it looks for any extension.
+      extensions: [{ extensionIdentifier: { id: 'test.language-pack' }, version: '1.0.0' }],
+      translations: { vscode: translations },
+    },
+  };
+  for (const data of [join(folder, 'user'), join(folder, 'srv', 'data')]) {
+    writeJson(join(data, 'languagepacks.json'), packs);
+  }
 }
 
 async function placeModel(folder: string): Promise<void> {

@@ -62,9 +62,16 @@ export async function openWorkbench(
   const toasts = page.locator('.notifications-toasts .notification-list-item');
 
   async function palette(title: string): Promise<void> {
-    // F1, because the browser keeps other keys to itself.
-    await page.keyboard.press('F1');
-    await input.waitFor();
+    for (let attempt = 1; ; attempt++) {
+      // F1, because the browser keeps other keys to itself. A web view that is just loading swallows it.
+      await page.keyboard.press('F1');
+      const isThere = await input.waitFor({ timeout: 3000 }).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) break;
+      if (attempt === 5) throw new Error('expected the command palette, got nothing for F1');
+    }
     await input.fill(`>${title}`);
     // The list filters with a delay, so the row is awaited, not taken as the first.
     await picks.filter({ hasText: title }).first().click();

@@ -74,25 +74,16 @@ export function whyNotStartAnew(files: LedgerFiles): string | undefined {
     name.startsWith(`${stem}.damaged-`),
   );
   if (damaged !== undefined) {
-    return (
-      `expected the ledger ${files.ledger}, but it was damaged and set aside as ${damaged}; ` +
-      `put a backup in its place, or move ${damaged} and ${basename(files.mirror)} away to start from zero`
-    );
+    return `expected the ledger ${files.ledger}, but it was damaged and set aside as ${damaged}; put a backup in its place, or move ${damaged} and ${basename(files.mirror)} away to start from zero`;
   }
   const read = readMirror(files.mirror);
   if (read.kind === 'none') return undefined;
   if (read.kind === 'unreadable') {
-    return (
-      `expected the ledger ${files.ledger}, found none, and its mirror ${files.mirror} can't be read; ` +
-      'put the ledger back, or move the mirror away to start from zero'
-    );
+    return `expected the ledger ${files.ledger}, found none, and its mirror ${files.mirror} can't be read; put the ledger back, or move the mirror away to start from zero`;
   }
   const spent = Object.values(read.mirror.spentNanoUsd).reduce((sum, amount) => sum + amount, 0);
   if (spent === 0) return undefined;
-  return (
-    `expected the ledger ${files.ledger} with $${dollars(spent)} of recorded spend, found it missing or empty; ` +
-    `put it back, or move ${files.mirror} away to start from zero`
-  );
+  return `expected the ledger ${files.ledger} with $${dollars(spent)} of recorded spend, found it missing or empty; put it back, or move ${files.mirror} away to start from zero`;
 }
 
 /** Why a ledger that is there is not the one whose spend was mirrored. Read the mirror first, then the ledger. */
@@ -110,10 +101,7 @@ export function whyNotMirrored(
   const what = other
     ? 'the mirror belongs to another ledger'
     : `the mirror says $${dollars(behind?.[1] ?? 0)} for ${behind?.[0]}, the ledger less`;
-  return (
-    `expected ${files.ledger} to contain all spend of its mirror, but ${what}; put the right ledger back, ` +
-    `or move ${files.mirror} away to accept this one`
-  );
+  return `expected ${files.ledger} to contain all spend of its mirror, but ${what}; put the right ledger back, or move ${files.mirror} away to accept this one`;
 }
 
 /** Moves a damaged ledger away whole, under a name that no other one has, and returns that name. */
