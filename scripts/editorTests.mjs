@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { build } from 'esbuild';
+import { ensureDesktopVscode } from '../test/vscode/desktop.ts';
 import { projectNode, root, run, say } from './setup.mjs';
 import { ensureVscodeServer } from './vscodeServer.mjs';
 
@@ -20,7 +21,17 @@ export async function prepareEditorTests() {
     run(projectNode(), [join('scripts', 'packageVsix.mjs')]);
     const extensions = join(root, 'build', 'extensions');
     install(server, join(root, 'build', `cost-aware-router-${target}.vsix`), extensions);
+    const desktop = await ensureDesktopVscode();
+    if (desktop.kind === 'not_there') {
+      say(
+        `the extension-host suite runs in the VS Code server, not the desktop program: ${desktop.why}`,
+      );
+    }
     Object.assign(process.env, {
+      ...(desktop.kind === 'there' && {
+        COST_AWARE_ROUTER_TEST_DESKTOP: desktop.program,
+        ...(desktop.xvfbRun !== undefined && { COST_AWARE_ROUTER_TEST_XVFB: desktop.xvfbRun }),
+      }),
       COST_AWARE_ROUTER_TEST_SERVER: server.main,
       COST_AWARE_ROUTER_TEST_NODE: server.node,
       COST_AWARE_ROUTER_TEST_CHROMIUM: chromium,

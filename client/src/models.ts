@@ -1,5 +1,6 @@
 /** Choosing, downloading and bringing models: lists what the server knows, writes the person's choice into the settings. */
 import { randomUUID } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { DownloadProgress, ModelWire } from '../../server/src/protocol.ts';
 import { commandId } from './commandIds.ts';
@@ -24,17 +25,22 @@ export function createModels(server: Server): Models {
     model,
     label: model.label,
     description: [stateWord(model.state), ...model.chosenAs.map(roleWord)].join(' · '),
-    detail: [model.detail, model.price, model.speed].filter((part) => part !== '').join(' · '),
+    // Of a model that is not here only its size counts so far.
+    detail:
+      model.state === 'missing'
+        ? model.detail
+        : [model.detail, model.price, model.speed].filter((part) => part !== '').join(' · '),
   });
 
   async function pickModel(
     title: string,
     wanted: (model: ModelWire) => boolean,
+    none = vscode.l10n.t('There is no such model to choose.'),
   ): Promise<ModelWire | null> {
     const models = await server.request('costAwareRouter/models', null);
     const items = models.filter(wanted).map(modelItem);
     if (items.length === 0) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('There is no such model to choose.'));
+      void vscode.window.showInformationMessage(none);
       return null;
     }
     const picked = await vscode.window.showQuickPick(items, {
@@ -53,16 +59,18 @@ export function createModels(server: Server): Models {
             await pickModel(
               vscode.l10n.t('Download a local model'),
               (model) => model.tier === 'local' && model.state === 'missing',
+              vscode.l10n.t('Every local model of the list is on this machine already.'),
             )
           )?.id;
     if (id === undefined) return;
     await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,
-        title: vscode.l10n.t('Downloading {0}', id),
         cancellable: true,
       },
       async (progress, token) => {
+        // The server's own words replace it, with the model's name and how much has come.
+        progress.report({ message: vscode.l10n.t('Downloading {0}', id) });
         const requestId = randomUUID();
         let shownPercent = 0;
         const listening = server.on('costAwareRouter/downloadProgress', (event) => {
@@ -75,7 +83,7 @@ export function createModels(server: Server): Models {
           const params = { requestId, modelId: id };
           const done = await server.request('costAwareRouter/download', params, token);
           if (token.isCancellationRequested) return;
-          if (done.kind === 'done') void vscode.window.showInformationMessage(done.message);
+          if (done.kind === 'done') void useDownloaded(id, done.message);
           else void offerAgain(done.message, id);
         } catch (error) {
           if (!token.isCancellationRequested) throw error;
@@ -84,6 +92,24 @@ export function createModels(server: Server): Models {
         }
       },
     );
+  }
+
+  /** A person who fetches a model wants its answers: at once where no other can give any, else when asked. */
+  async function useDownloaded(id: string, message: string): Promise<void> {
+    const models = await server.request('costAwareRouter/models', null);
+    const first = models.find(({ chosenAs }) => chosenAs.includes('cheap'));
+    if (first?.id === id) {
+      void vscode.window.showInformationMessage(message);
+    } else if (first?.state === 'ready') {
+      const use = vscode.l10n.t('Answer with It');
+      const chosen = await vscode.window.showInformationMessage(message, use);
+      if (chosen === use) await saveModel('cheap', id);
+    } else {
+      await saveModel('cheap', id);
+      void vscode.window.showInformationMessage(
+        vscode.l10n.t('{0} It answers first from now on.', message),
+      );
+    }
   }
 
   return {
@@ -97,10 +123,11 @@ export function createModels(server: Server): Models {
         { title: vscode.l10n.t('Choose which model?') },
       );
       if (role === undefined) return;
-      const model = await pickModel(role.label, ({ tier }) =>
+      const model = await pickModel(vscode.l10n.t('Model: {0}', role.label), ({ tier }) =>
         role.tier === 'cheap' ? tier === 'local' : tier === 'cloud',
       );
-      if (model === null) return;
+      // The file of one's own is in the list only while it is the choice.
+      if (model === null || model.chosenAs.includes(role.tier)) return;
       await saveModel(role.tier, model.id);
       if (model.tier === 'local' && model.state === 'missing') await download(model.id);
     },
@@ -113,6 +140,12 @@ export function createModels(server: Server): Models {
       });
       const path = files?.[0]?.fsPath;
       if (path === undefined) return;
+      if (!(await isGguf(path))) {
+        void vscode.window.showWarningMessage(
+          vscode.l10n.t('Not a GGUF file that can be read, so nothing was changed: {0}', path),
+        );
+        return;
+      }
       await saveOwnModel(path);
       void vscode.window.showInformationMessage(
         vscode.l10n.t('Local answers now come from {0}.', path),
@@ -126,6 +159,20 @@ async function offerAgain(message: string, modelId: string): Promise<void> {
   const chosen = await vscode.window.showWarningMessage(message, again);
   if (chosen === again) {
     await vscode.commands.executeCommand(commandId('downloadModel'), modelId);
+  }
+}
+
+/** By its first four bytes, so that a slip in the dialog does not replace a model that answers. */
+async function isGguf(path: string): Promise<boolean> {
+  const file = await open(path).catch(() => null);
+  if (file === null) return false;
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.toString('latin1') === 'GGUF';
+  } catch {
+    return false;
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,8 +1,13 @@
 /** Tells once when a workspace tries to loosen what only the user may: by its settings file, or by the server's own words. */
 import * as vscode from 'vscode';
-import { commandId } from './commandIds.ts';
+import { type CommandName, commandId } from './commandIds.ts';
 import { type SettingSchema, settingsNamed, userOnlySettings } from './looseningSettings.ts';
 import type { StatusSource } from './statusBar.ts';
+
+interface Next {
+  readonly label: string;
+  readonly command: CommandName;
+}
 
 const MUTED = 'mutedNotices';
 
@@ -13,14 +18,13 @@ export function createNotices(
   const told = new Set<string>();
   const names = userOnlySettings(propertiesOf(context.extension.packageJSON));
 
-  async function tell(sentence: string): Promise<void> {
+  async function tell(sentence: string, next: Next): Promise<void> {
     const muted = context.workspaceState.get<readonly string[]>(MUTED, []);
     if (told.has(sentence) || muted.includes(sentence)) return;
     told.add(sentence);
-    const budget = vscode.l10n.t('My Budget');
     const mute = vscode.l10n.t('Do Not Show Again');
-    const chosen = await vscode.window.showWarningMessage(sentence, budget, mute);
-    if (chosen === budget) await vscode.commands.executeCommand(commandId('openBudget'));
+    const chosen = await vscode.window.showWarningMessage(sentence, next.label, mute);
+    if (chosen === next.label) await vscode.commands.executeCommand(commandId(next.command));
     if (chosen === mute) await context.workspaceState.update(MUTED, [...muted, sentence]);
   }
 
@@ -37,6 +41,7 @@ export function createNotices(
         'This workspace sets {0}, which only your own settings may: ignored. A workspace can tighten the budget, not loosen it.',
         found.join(', '),
       ),
+      { label: vscode.l10n.t('My Budget'), command: 'openBudget' },
     );
   }
 
@@ -56,7 +61,8 @@ export function createNotices(
   return vscode.Disposable.from(
     ...watchers,
     status.onDidChange(({ notices }) => {
-      for (const notice of notices) void tell(notice);
+      const next: Next = { label: vscode.l10n.t('Open Settings'), command: 'openSettings' };
+      for (const notice of notices) void tell(notice, next);
     }),
   );
 }

@@ -28,9 +28,11 @@ export function dataDir(): string | null {
 export async function saveModel(tier: Tier, modelId: string): Promise<void> {
   const settings = vscode.workspace.getConfiguration(SECTION);
   await settings.update(`models.${tier}`, modelId, vscode.ConfigurationTarget.Global);
+  // A file of one's own would answer first whatever else is chosen.
+  if (tier === 'cheap') await saveOwnModel(undefined);
 }
 
-export async function saveOwnModel(path: string): Promise<void> {
+export async function saveOwnModel(path: string | undefined): Promise<void> {
   const settings = vscode.workspace.getConfiguration(SECTION);
   await settings.update('models.ownFile', path, vscode.ConfigurationTarget.Global);
 }

@@ -1,6 +1,6 @@
 /** The status bar item: keeps the newest status of the server and draws it; sets the context keys that menus use. */
 import * as vscode from 'vscode';
-import type { StatusWire } from '../../server/src/protocol.ts';
+import type { MissingWire, StatusWire } from '../../server/src/protocol.ts';
 import type { Server } from './server.ts';
 import { STATUS_LINKS, statusBarView } from './statusBarView.ts';
 
@@ -22,8 +22,14 @@ export function createStatusBar(
   const changed = new vscode.EventEmitter<StatusWire>();
   let status: StatusWire | null = null;
 
+  /** As it was told, with what only this side knows. */
+  function current(): StatusWire | null {
+    if (status === null || vscode.workspace.isTrusted) return status;
+    return { ...status, missing: [...status.missing, untrusted()] };
+  }
+
   function draw(): void {
-    const view = statusBarView(status, server.state(), vscode.l10n.t);
+    const view = statusBarView(current(), server.state(), vscode.l10n.t);
     const tooltip = new vscode.MarkdownString(view.tooltip, true);
     tooltip.isTrusted = { enabledCommands: STATUS_LINKS };
     item.text = view.text;
@@ -33,10 +39,15 @@ export function createStatusBar(
     item.accessibilityInformation = { label: view.spoken };
   }
 
+  function tell(): void {
+    draw();
+    const now = current();
+    if (now !== null) changed.fire(now);
+  }
+
   function take(next: StatusWire): void {
     status = next;
-    draw();
-    changed.fire(next);
+    tell();
     // Before the server has read its files it can't say what is missing.
     if (next.text === 'starting') return;
     const lacks = (what: string) => next.missing.some((missing) => missing.what === what);
@@ -48,6 +59,7 @@ export function createStatusBar(
     item,
     changed,
     server.on('costAwareRouter/statusChanged', take),
+    vscode.workspace.onDidGrantWorkspaceTrust(tell),
     server.onDidChangeState((state) => {
       if (state.kind !== 'running') status = null;
       setContext('ready', state.kind === 'running');
@@ -61,9 +73,19 @@ export function createStatusBar(
   draw();
   item.show();
   return {
-    current: () => status,
+    current,
     onDidChange: changed.event,
     dispose: () => vscode.Disposable.from(...subscriptions).dispose(),
+  };
+}
+
+function untrusted(): MissingWire {
+  return {
+    what: 'trust',
+    message: vscode.l10n.t(
+      'This workspace is not trusted, so nothing leaves this machine: answers stay local.',
+    ),
+    nextStep: 'trust_workspace',
   };
 }
 

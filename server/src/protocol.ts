@@ -176,7 +176,8 @@ export type NextStep =
   | 'trust_workspace';
 
 export interface MissingWire {
-  readonly what: 'model' | 'key' | 'ledger' | 'prices' | 'registry';
+  /** `trust` comes from the client, which alone knows whether its workspace is trusted. */
+  readonly what: 'model' | 'key' | 'ledger' | 'prices' | 'registry' | 'trust';
   readonly message: string;
   readonly nextStep: NextStep;
 }

@@ -19,7 +19,12 @@ const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = 
   [
     { code: 'privacy_floor', facts: { rule: 'local-only', wanted: 'm' } },
     'privacy_floor(rule=local-only, wanted=m)',
-    /nothing leaves/,
+    /you asked that nothing leaves/,
+  ],
+  [
+    { code: 'privacy_floor', facts: { rule: 'untrusted-workspace', wanted: 'm' } },
+    'privacy_floor(rule=untrusted-workspace, wanted=m)',
+    /this workspace is not trusted/,
   ],
   [
     { code: 'prompt_complexity_low', facts: { score: 0.2, threshold: 0.55, task: 't' } },

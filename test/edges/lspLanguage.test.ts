@@ -6,6 +6,8 @@ import { test } from 'node:test';
 import { nanoUsd } from '../../server/src/core/price.ts';
 import { languageOf } from '../../server/src/lsp/language.ts';
 import { knownForms, retold } from '../../server/src/lsp/wire/retold.ts';
+import { streamedFailure } from '../../server/src/models/openaiErrors.ts';
+import { whyUnavailable } from '../../server/src/store/ledgerFaults.ts';
 import { askOf, openLsp } from './lspHarness.ts';
 
 const german = languageOf('de');
@@ -73,11 +75,27 @@ test('what comes ready-made from the depth is said again, and what is unknown st
     retold('looks like explaining code (81 %)', t),
     'sieht nach „Erklären von Code“ aus (81 %)',
   );
+  // A cause inside a sentence, both from where they are made.
+  const full = Object.assign(new Error('full'), { errcode: 13 });
+  const ledger = whyUnavailable(full, '/home/me/ledger.sqlite') ?? '';
+  assert.equal(
+    retold(`the ledger is closed, so nothing may be spent: ${ledger}`, t),
+    'Das Ausgabenbuch ist geschlossen, darum darf nichts ausgegeben werden: Für das Ausgabenbuch /home/me/ledger.sqlite ist kein Platz mehr auf der Platte; schaffe Platz.',
+  );
+  const call = { host: 'example.org', key: undefined, apiModel: 'gpt' };
+  assert.equal(
+    retold(streamedFailure({ code: 'rate_limit_exceeded' }, call).message, t),
+    'example.org hat die Antwort abgebrochen (code: rate_limit_exceeded); warte und versuch es noch einmal.',
+  );
+  assert.equal(
+    retold(streamedFailure({ code: undefined }, call).message, t),
+    'example.org hat die Antwort abgebrochen; versuch es noch einmal.',
+  );
   assert.equal(retold('nothing that is known', t), 'nothing that is known');
 });
 
 test('every known form with words of its own is one that a source still writes', () => {
-  const folders = ['core', 'models'].map((name) =>
+  const folders = ['core', 'models', 'store'].map((name) =>
     resolve(import.meta.dirname, '../../server/src', name),
   );
   const sources = [...folders, resolve(import.meta.dirname, '../../server/src')]

@@ -103,13 +103,20 @@ test('a cancel of LSP ends the answer at once, as a value', async () => {
 });
 
 test('where a person sends it is where it goes; an untrusted workspace sends nothing out', async () => {
-  await withLsp({}, async (lsp) => {
+  await withLsp({ script: { scores: { [LOCAL]: 0.9 } } }, async (lsp) => {
     const cloud = askOf('Easy?', { destination: 'cloud' });
     assert.equal(answered(await lsp.request('costAwareRouter/answer', cloud)).served, 'cloud');
     const untrusted = askOf('Easy?', { destination: 'cloud', trusted: false });
     const refused = await lsp.request('costAwareRouter/answer', untrusted);
-    if (refused.kind === 'answered') assert.equal(refused.answer.served, 'local');
-    else assert.equal(refused.kind === 'failed' && refused.nextStep, 'trust_workspace');
+    assert.ok(refused.kind === 'failed', JSON.stringify(refused));
+    assert.equal(refused.nextStep, 'trust_workspace');
+    assert.match(refused.message, /not trusted, so only a local model may answer/);
+    const kept = await lsp.request(
+      'costAwareRouter/answer',
+      askOf('Hard?', { trusted: false, requestId: 'kept' }),
+    );
+    assert.equal(answered(kept).served, 'local');
+    assert.match(answered(kept).reason, /Kept local: this workspace is not trusted/);
     assert.equal(lsp.scripted.calls.filter(({ modelId }) => modelId !== LOCAL).length, 1);
   });
 });
@@ -321,7 +328,7 @@ test('reports, models, outcomes, export, prices: each is the app asked in its ow
 
 test('a download tells its progress by its own id, and a failure is a value', async () => {
   const prepare = (async (_model, { onProgress } = {}) => {
-    onProgress?.({ stage: 'downloading', receivedBytes: 5, totalBytes: 10, source: 'x' });
+    onProgress?.({ stage: 'downloading', receivedBytes: 5e6, totalBytes: 1e7, source: 'x' });
     return {
       kind: 'failed',
       failure: failure('cancelled', 'the download was cancelled'),
@@ -335,7 +342,8 @@ test('a download tells its progress by its own id, and a failure is a value', as
     assert.deepEqual(result, { kind: 'failed', message: 'The download was cancelled.' });
     const [progress] = lsp.notifications('costAwareRouter/downloadProgress');
     assert.equal(progress?.requestId, 'd1');
-    assert.deepEqual([progress?.receivedBytes, progress?.totalBytes], [5, 10]);
+    assert.deepEqual([progress?.receivedBytes, progress?.totalBytes], [5_000_000, 10_000_000]);
+    assert.match(progress?.message ?? '', /^Downloading .*: 5 MB of 10 MB$/);
     const wrong = await lsp.request('costAwareRouter/download', { requestId: 'd2', modelId: BIG });
     assert.match(wrong.message, /expected a local model \(small-local\), got cloud-big/);
   });

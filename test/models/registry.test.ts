@@ -265,7 +265,16 @@ describe('mistakes', () => {
       'a source over plain http',
       'hf:someone/small-GGUF:Q4_K_M',
       'http://x/y',
-      { line: 16, expected: 'a URI that begins with hf: or https://' },
+      {
+        line: 16,
+        expected: 'a URI that begins with hf: or https:// (http:// on this machine only)',
+      },
+    ],
+    [
+      'a source over plain http that looks like this machine',
+      'hf:someone/small-GGUF:Q4_K_M',
+      'http://localhost:80@example.com/small.gguf',
+      { line: 16 },
     ],
     [
       'a package that is an option',

@@ -1,15 +1,24 @@
 /**
- * Runs the suite of `host/` inside an extension host: in the desktop program named by VSCODE_PATH, otherwise in the
+ * Runs the suite of `host/` inside an extension host: in a desktop VS Code where `desktop.ts` found one, otherwise in the
  * server. Each of its tests is a test here; a run that ends well without a whole report is a failure.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runTests } from '@vscode/test-electron';
+import { runTests, TestRunFailedError } from '@vscode/test-electron';
 import { repositoryRoot } from '../support/localModel.ts';
+import { desktopCommand } from './desktop.ts';
 import { launchVscode, openBrowser } from './launch.ts';
 
 type Line =
@@ -19,7 +28,9 @@ type Line =
 
 const suite = join(repositoryRoot, 'build', 'hostSuite', 'index.cjs');
 const extension = join(repositoryRoot, 'build', 'stage', `${process.platform}-${process.arch}`);
-const { VSCODE_PATH } = process.env;
+/** Both as the preparation of these tests found them. */
+const { COST_AWARE_ROUTER_TEST_DESKTOP: desktop, COST_AWARE_ROUTER_TEST_XVFB: xvfbRun } =
+  process.env;
 
 test('inside the extension host', { timeout: 240_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'car-report-'));
@@ -27,7 +38,7 @@ test('inside the extension host', { timeout: 240_000 }, async (context) => {
   const env = { COST_AWARE_ROUTER_TEST_REPORT: report };
   try {
     const exitCode =
-      VSCODE_PATH === undefined ? await onServer(env) : await onDesktop(VSCODE_PATH, folder, env);
+      desktop === undefined ? await onServer(env) : await onDesktop(desktop, folder, env);
     const lines = linesOf(report);
     for (const line of lines) {
       if (line.kind === 'ended') continue;
@@ -82,19 +93,36 @@ async function onServer(env: Readonly<Record<string, string>>): Promise<number> 
 }
 
 async function onDesktop(
-  vscodeExecutablePath: string,
+  program: string,
   folder: string,
   extensionTestsEnv: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const user = `--user-data-dir=${join(folder, 'user')}`;
-  const workspace = join(repositoryRoot, 'test', 'fixtures', 'workspace');
-  return runTests({
-    vscodeExecutablePath,
-    extensionDevelopmentPath: extension,
-    extensionTestsPath: suite,
-    extensionTestsEnv,
-    launchArgs: [workspace, '--disable-extensions', user],
-  });
+  const at = (...parts: string[]) => join(folder, ...parts);
+  // The ledger and the models of whoever runs this are none of its business.
+  mkdirSync(at('user', 'User'), { recursive: true });
+  const settings = { 'costAwareRouter.dataDir': at('data'), 'costAwareRouter.threads': 1 };
+  writeFileSync(at('user', 'User', 'settings.json'), JSON.stringify(settings));
+  cpSync(join(repositoryRoot, 'test', 'fixtures', 'workspace'), at('ws'), { recursive: true });
+  const { executable, before } = desktopCommand(program, xvfbRun);
+  try {
+    return await runTests({
+      vscodeExecutablePath: executable,
+      extensionDevelopmentPath: extension,
+      extensionTestsPath: suite,
+      extensionTestsEnv,
+      launchArgs: [
+        ...before,
+        at('ws'),
+        '--disable-extensions',
+        `--user-data-dir=${at('user')}`,
+        `--extensions-dir=${at('extensions')}`,
+      ],
+    });
+  } catch (error) {
+    // The report tells which tests failed.
+    if (error instanceof TestRunFailedError && error.code !== undefined) return error.code;
+    throw error;
+  }
 }
 
 function linesOf(report: string): Line[] {

@@ -33,6 +33,10 @@ export interface LaunchOptions {
   readonly serverArgs?: readonly string[];
   /** With the packed extension installed. @default true */
   readonly installed?: boolean;
+  /** Asks whether the folder is trusted, as VS Code does by default. @default false */
+  readonly asksForTrust?: boolean;
+  /** The language that VS Code is set to. Its own texts stay English, those of extensions follow. @default English */
+  readonly language?: string;
   /** With the small local model in place. @default true */
   readonly model?: boolean;
 }
@@ -63,7 +67,8 @@ const QUIET: SettingsJson = {
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
   'git.enabled': false,
-  'security.workspace.trust.enabled': false,
+  // It would offer to open every port of a test in a browser.
+  'remote.autoForwardPorts': false,
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',
 };
@@ -90,11 +95,14 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
     writeJson(at('ws', '.vscode', 'settings.json'), options.workspaceSettings);
   }
   const userSettingsFile = at('user', 'User', 'settings.json');
-  writeJson(userSettingsFile, { ...QUIET, ...options.settings });
+  const { asksForTrust = false } = options;
+  const trust = { 'security.workspace.trust.enabled': asksForTrust };
+  writeJson(userSettingsFile, { ...QUIET, ...trust, ...options.settings });
   // Those of machine scope are read from here, as they belong to where the extension runs.
   const machine = { 'costAwareRouter.dataDir': dataDir, 'costAwareRouter.threads': 1 };
   writeJson(at('user', 'Machine', 'settings.json'), machine);
   writeJson(at('srv', 'data', 'Machine', 'settings.json'), machine);
+  if (options.language !== undefined) placeLanguagePack(folder, options.language);
   mkdirSync(at('none'));
 
   const port = await freePort();
@@ -108,7 +116,8 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
       ...['--server-data-dir', at('srv'), '--user-data-dir', at('user')],
       ...['--extensions-dir', extensions, '--telemetry-level', 'off'],
       ...['--host', '127.0.0.1', '--port', String(port), '--without-connection-token'],
-      '--disable-workspace-trust',
+      ...(options.language === undefined ? [] : ['--locale', options.language]),
+      ...(asksForTrust ? [] : ['--disable-workspace-trust']),
       '--disable-experiments',
       ...(options.serverArgs ?? []),
     ],
@@ -179,6 +188,24 @@ export async function openBrowser(url: string): Promise<OpenedBrowser> {
     return route.abort();
   });
   return { browser, context, refused };
+}
+
+/** A language counts only with a language pack; one without a single text is enough for what extensions say. */
+function placeLanguagePack(folder: string, language: string): void {
+  const translations = join(folder, 'languagePack.json');
+  writeJson(translations, { contents: {} });
+  const packs = {
+    [language]: {
+      hash: 'without-texts',
+      label: language,
+      // VS Code asks who provides it before it looks for any extension.
+      extensions: [{ extensionIdentifier: { id: 'test.language-pack' }, version: '1.0.0' }],
+      translations: { vscode: translations },
+    },
+  };
+  for (const data of [join(folder, 'user'), join(folder, 'srv', 'data')]) {
+    writeJson(join(data, 'languagepacks.json'), packs);
+  }
 }
 
 async function placeModel(folder: string): Promise<void> {

@@ -64,19 +64,19 @@ export async function openWorkbench(
 
   async function palette(title: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      // F1, because the browser keeps other keys to itself.
-      await page.keyboard.press('F1');
       try {
-        await input.waitFor({ timeout: 6000 });
-        await input.fill(`>${title}`, { timeout: 2000 });
+        // F1, because the browser keeps other keys to itself.
+        await page.keyboard.press('F1');
+        await input.waitFor({ timeout: 3000 });
+        await input.fill(`>${title}`, { timeout: 3000 });
+        // The list filters with a delay, so the row is awaited, not taken as the first.
+        await picks.filter({ hasText: title }).first().click({ timeout: 10_000 });
         break;
       } catch (error) {
-        // What happened just before can still take the focus, and with it the list.
-        if (attempt === 3) throw error;
+        // A web view that is just loading swallows the key, and one that takes the focus late closes the palette.
+        if (attempt === 5) throw error;
       }
     }
-    // The list filters with a delay, so the row is awaited, not taken as the first.
-    await picks.filter({ hasText: title }).first().click();
     // Not until it is hidden: a command that asks something uses this very widget at once.
     await page.waitForFunction(
       `(() => { const box = document.querySelector('.quick-input-widget input.input');

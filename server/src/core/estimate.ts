@@ -181,7 +181,8 @@ function* partExclusions(
   const wanted = model.id;
   const { constraints, figures } = input;
   if (!runsHere(model)) {
-    const rule = constraints.privacy === 'local-only' ? 'local-only' : input.findings[0]?.rule;
+    const { privacy = 'any' } = constraints;
+    const rule = privacy === 'any' ? input.findings[0]?.rule : privacy;
     if (rule !== undefined) yield ['privacy', { code: 'privacy_floor', facts: { rule, wanted } }];
   }
   const room = Math.min(figures.minUsefulOutputTokens, requestedCap(part, input));

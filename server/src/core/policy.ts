@@ -267,18 +267,25 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 function refuse(reason: Reason | undefined, candidates: readonly Candidate[]): PolicyResult {
-  const message =
-    reason === undefined
-      ? 'expected at least one enabled model that may answer, got none; check the registry and the forced model'
-      : reason.code === 'budget_exhausted'
-        ? `${budgetName(reason.facts.period)} does not cover ${reason.facts.wanted}; raise it or let the local model answer`
-        : (refusals[reason.code] ?? reason.code);
   return {
     kind: 'refused',
     reason,
     candidates,
-    failure: failure(refusalCode(reason), message),
+    failure: failure(refusalCode(reason), refusalSentence(reason)),
   };
+}
+
+function refusalSentence(reason: Reason | undefined): string {
+  if (reason === undefined) {
+    return 'expected at least one enabled model that may answer, got none; check the registry and the forced model';
+  }
+  if (reason.code === 'budget_exhausted') {
+    return `${budgetName(reason.facts.period)} does not cover ${reason.facts.wanted}; raise it or let the local model answer`;
+  }
+  if (reason.code === 'privacy_floor' && reason.facts.rule === 'untrusted-workspace') {
+    return 'this workspace is not trusted, so only a local model may answer; use one, or trust it';
+  }
+  return refusals[reason.code] ?? reason.code;
 }
 
 function refusalCode(reason: Reason | undefined): Failure['code'] {

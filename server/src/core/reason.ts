@@ -147,11 +147,7 @@ export function reasonSentence(
     case 'forced':
       return t('You asked for {model}.', { model: names(reason.facts.model) });
     case 'privacy_floor':
-      return reason.facts.rule === 'local-only'
-        ? t('Kept local: you asked that nothing leaves this machine.')
-        : t('Kept local: the prompt contains what looks like a secret ({rule}).', {
-            rule: reason.facts.rule,
-          });
+      return privacySentence(reason.facts.rule, t);
     case 'prompt_complexity_low':
       return t('Looks easy ({score} of {threshold}; {task}).', scoreFacts(reason.facts, t));
     case 'prompt_complexity_high':
@@ -237,6 +233,17 @@ export function reasonSentence(
       return t('The price of {model} is unknown, so it is not used.', {
         model: names(reason.facts.wanted),
       });
+  }
+}
+
+function privacySentence(rule: string, t: Translate): string {
+  switch (rule) {
+    case 'local-only':
+      return t('Kept local: you asked that nothing leaves this machine.');
+    case 'untrusted-workspace':
+      return t('Kept local: this workspace is not trusted, so nothing leaves this machine.');
+    default:
+      return t('Kept local: the prompt contains what looks like a secret ({rule}).', { rule });
   }
 }
 

@@ -31,8 +31,11 @@ export interface Constraints {
   readonly minQuality?: number;
   /** A tier, or one model by id, that answers whatever the score says. */
   readonly forceModel?: { readonly tier: Tier } | { readonly id: string };
-  /** `local-only` means that nothing of this prompt may leave the machine. @default 'any' */
-  readonly privacy?: 'any' | 'local-only';
+  /**
+   * With `local-only` nothing of this prompt may leave the machine, because the person wants it so; with `untrusted-workspace`,
+   * because nobody vouches for the code that it comes from. @default 'any'
+   */
+  readonly privacy?: 'any' | 'local-only' | 'untrusted-workspace';
   /** Tokens that the answer may have at most. */
   readonly maxOutputTokens?: number;
 }

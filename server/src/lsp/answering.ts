@@ -128,7 +128,7 @@ function constraintsOf({ destination, trusted }: AskParams): Constraints {
     ...(destination === 'local' && { forceModel: { tier: 'cheap' } }),
     ...(destination === 'cloud' && { forceModel: { tier: 'escalation' } }),
     // Code that nobody vouches for could ask for its own way out of the machine.
-    ...(!trusted && { privacy: 'local-only' }),
+    ...(!trusted && { privacy: 'untrusted-workspace' }),
   };
 }
 

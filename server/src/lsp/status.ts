@@ -173,7 +173,7 @@ function missingOf(app: App, language: Language): MissingWire[] {
   if (ledger !== undefined) {
     missing.push({
       what: 'ledger',
-      message: t('The ledger is closed, so answers stay local: {why}', { why: ledger }),
+      message: t('The ledger is closed, so answers stay local: {why}', { why: retold(ledger, t) }),
       nextStep: 'show_log',
     });
   }

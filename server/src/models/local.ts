@@ -188,12 +188,12 @@ async function hostModelOf(
   if (signal.aborted) return cancelled(model);
   const file = findModelFile(model, folders);
   if (file === undefined) {
-    return missing(model, 'the file is not there; run `models download` to get it');
+    return missing(model, 'the file is not there; download it');
   }
   try {
     const verification = await verifyModelFile(model, file, folders, { signal });
     if (verification.kind === 'mismatch')
-      return missing(model, `${verification.why}; run \`models download\` to replace it`);
+      return missing(model, `${verification.why}; download it again`);
   } catch (error) {
     if (signal.aborted) return cancelled(model);
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';

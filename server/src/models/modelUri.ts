@@ -35,13 +35,17 @@ export async function resolveModelUri(
   return hubFile(user, name, branch, fileName.name, options);
 }
 
+/** A file without a hash must not come in clear text over a network; on this machine nobody can change it on the way. */
+export function mayBeFetched(url: URL | null): url is URL {
+  const loopback = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost';
+  return url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback);
+}
+
 function directUrl(uri: string): ModelUriResult {
   const url = URL.parse(uri);
-  const loopback = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost';
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback)) {
-    return { kind: 'resolved', url: url.href };
-  }
-  return { kind: 'failed', why: 'expected an hf: or https: URI' };
+  return mayBeFetched(url)
+    ? { kind: 'resolved', url: url.href }
+    : { kind: 'failed', why: 'expected an hf: or https: URI' };
 }
 
 function hubFile(

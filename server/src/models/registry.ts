@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { AbilitySource, CloudModel, LocalModel, Model, Registry } from '../core/types.ts';
+import { mayBeFetched } from './modelUri.ts';
 import { type Parsed, parseYaml } from './yamlFile.ts';
 
 const text = z.string().min(1);
@@ -36,12 +37,15 @@ const ability = z
     'either fitted, or size_billions with or without tasks',
   );
 
+const sourceUri = 'a URI that begins with hf: or https:// (http:// on this machine only)';
+
 const source = z
   .strictObject({
     path: text.optional(),
     uri: z
       .string()
-      .regex(/^(hf:|https:\/\/)\S+$/, 'a URI that begins with hf: or https://')
+      .regex(/^(hf:|https?:\/\/)\S+$/, sourceUri)
+      .refine((uri) => uri.startsWith('hf:') || mayBeFetched(URL.parse(uri)), sourceUri)
       .optional(),
     wheel: z
       .strictObject({

@@ -138,25 +138,16 @@ export function writeMirror(
 export function whyNotStartAnew(files: LedgerFiles): string | undefined {
   const [damaged] = damagedLedgers(files);
   if (damaged !== undefined) {
-    return (
-      `expected the ledger ${files.ledger}, but it was damaged and set aside as ${damaged}; ` +
-      `rebuild it (${REBUILD}), put a backup in its place, or move ${damaged} and ${basename(files.mirror)} away to start from zero`
-    );
+    return `expected the ledger ${files.ledger}, but it was damaged and set aside as ${damaged}; rebuild it (${REBUILD}), put a backup in its place, or move ${damaged} and ${basename(files.mirror)} away to start from zero`;
   }
   const read = readMirror(files.mirror);
   if (read.kind === 'none') return undefined;
   if (read.kind === 'unreadable') {
-    return (
-      `expected the ledger ${files.ledger}, found none, and its mirror ${files.mirror} can't be read; ` +
-      'put the ledger back, or move the mirror away to start from zero'
-    );
+    return `expected the ledger ${files.ledger}, found none, and its mirror ${files.mirror} can't be read; put the ledger back, or move the mirror away to start from zero`;
   }
   const spent = Object.values(read.mirror.spentNanoUsd).reduce((sum, amount) => sum + amount, 0);
   if (spent === 0) return undefined;
-  return (
-    `expected the ledger ${files.ledger} with $${dollars(spent)} of recorded spend, found it missing or empty; ` +
-    `put it back, rebuild it (${REBUILD}), or move ${files.mirror} away to start from zero`
-  );
+  return `expected the ledger ${files.ledger} with $${dollars(spent)} of recorded spend, found it missing or empty; put it back, rebuild it (${REBUILD}), or move ${files.mirror} away to start from zero`;
 }
 
 /**
@@ -181,10 +172,7 @@ export function whyNotMirrored(
     : behind === undefined
       ? `the mirror knows its event ${last?.seq}, and the ledger lacks it`
       : `the mirror says $${dollars(behind[1])} for ${behind[0]}, the ledger less`;
-  return (
-    `expected ${files.ledger} to contain all spend of its mirror, but ${what}; put the right ledger back, ` +
-    `rebuild it (${REBUILD}), or move ${files.mirror} away to accept this one`
-  );
+  return `expected ${files.ledger} to contain all spend of its mirror, but ${what}; put the right ledger back, rebuild it (${REBUILD}), or move ${files.mirror} away to accept this one`;
 }
 
 /** Names of ledgers that were set aside in the same folder, the newest first. */

@@ -4,6 +4,7 @@ import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
 import type { ModelWire } from '../../protocol.ts';
 import { retold } from '../wire/retold.ts';
+import { sizeText } from '../wire/texts.ts';
 import { rolesOf } from './roles.ts';
 
 export async function modelCards(app: App, t: Translate): Promise<ModelWire[]> {
@@ -45,9 +46,7 @@ function stateOf(
     case 'model_missing':
       return {
         state: 'missing',
-        detail: cloud
-          ? t('Not there.')
-          : t('{size} to download.', { size: sizeText(model.file.sizeBytes) }),
+        detail: cloud ? t('Not there.') : toDownload(model.file.sizeBytes, t),
       };
     case 'unavailable':
       return { state: 'unavailable', detail: retold(availability.why, t) };
@@ -85,6 +84,11 @@ function speedText(app: App, model: Model, t: Translate): string {
   });
 }
 
-function sizeText(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+/** A model is held in memory whole, so its file's size is the least that it needs. */
+function toDownload(bytes: number, t: Translate): string {
+  const freeBytes = process.availableMemory();
+  const facts = { size: sizeText(bytes), free: sizeText(freeBytes) };
+  return bytes < freeBytes
+    ? t('{size} to download, at least as much memory needed; {free} are free.', facts)
+    : t('{size} to download, at least as much memory needed; only {free} are free.', facts);
 }

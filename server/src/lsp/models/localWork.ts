@@ -6,6 +6,7 @@ import type { Translate } from '../../core/translate.ts';
 import type { LocalModel } from '../../core/types.ts';
 import type { DoneResult, DownloadProgress } from '../../protocol.ts';
 import { failureText } from '../wire/retold.ts';
+import { sizeText } from '../wire/texts.ts';
 
 export type OnProgress = (progress: Omit<DownloadProgress, 'requestId'>) => void;
 
@@ -14,12 +15,29 @@ const PROGRESS_EVERY_MS = 100;
 
 type Stage = 'locating' | 'downloading' | 'verifying' | 'unpacking';
 
-function stageText(stage: Stage, model: string, t: Translate): string {
+interface Step {
+  readonly stage: Stage;
+  readonly receivedBytes: number;
+  readonly totalBytes: number | undefined;
+}
+
+function stageText(
+  { stage, receivedBytes, totalBytes }: Step,
+  model: string,
+  t: Translate,
+): string {
+  const received = sizeText(receivedBytes);
   switch (stage) {
     case 'locating':
       return t('Looking for {model}', { model });
     case 'downloading':
-      return t('Downloading {model}', { model });
+      return totalBytes === undefined
+        ? t('Downloading {model}: {received}', { model, received })
+        : t('Downloading {model}: {received} of {total}', {
+            model,
+            received,
+            total: sizeText(totalBytes),
+          });
     case 'verifying':
       return t('Checking {model}', { model });
     case 'unpacking':
@@ -56,7 +74,7 @@ export async function downloadModel(
               stage,
               receivedBytes: step.receivedBytes,
               totalBytes: step.totalBytes ?? null,
-              message: stageText(step.stage, model.label, t),
+              message: stageText(step, model.label, t),
             },
       );
     },

@@ -59,6 +59,7 @@ export const knownForms: readonly string[] = [
   'brackets left open',
   // Refusals.
   'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
+  'this workspace is not trusted, so only a local model may answer; use one, or trust it',
   'the prompt is longer than any usable model can read; send less context',
   'the price of the model is unknown; add a row to pricing.yaml',
   'no usable model fits the cost limit of this request; raise it or let the local model answer',
@@ -87,6 +88,58 @@ export const knownForms: readonly string[] = [
   'expected a prompt of at most {limit} tokens for {model}, got {tokens}; shorten it or choose another model',
   'far more',
   'the ledger is closed, so nothing may be spent: {why}',
+  'the local models were shut down',
+  'the model host ended without an answer',
+  'the model host failed: {what}',
+  '{model} crashed twice while it was loaded (the model host {why}); prepare it again to retry',
+  'expected {model} to fit into memory, it does not; choose a smaller model or context window',
+  'the file of {model} changed after its content was verified; ask again to verify it anew',
+  'expected the file of {model}, but {why}',
+  'the file is not there; download it',
+  "the file can't be read ({code})",
+  '{why}; download it again',
+  'expected one source of {model} to yield its file, none did ({list}); check the network or put the file in place by hand',
+  'expected a new request id, got {id}, which was used before',
+  '{host} answered {status} for {model}; {advice}',
+  '{host} broke its answer off{told}; {advice}',
+  'check the API key',
+  'check api_model and base_url in the registry, and that the key may use the model',
+  'check the entry of this model in the registry',
+  'shorten the prompt or its context',
+  'check the plan and the billing of the account',
+  'wait and try again',
+  'ask in other words',
+  'try again later',
+  'try again',
+  "this request's cost limit",
+  // The ledger.
+  'the ledger could not record the call, so nothing was sent; see its file and disk',
+  'model {model} is frozen because a bill passed its bound; unfreeze it to use it again',
+  'expected the ledger {path} to become free, but another process keeps it locked; close that program or try again',
+  'expected the ledger {path} to be readable, but it is damaged; restart, and it will be set aside',
+  'expected room to write the ledger {path}, but the disk is full; free some space',
+  'expected to write the ledger {path}, but it is read-only; make the file and its folder writable',
+  'expected to open and write the ledger {path}, got "{what}"; check its folder and disk',
+  'expected to use the ledger {path}, got "{what}"; check its folder and disk',
+  'expected a sound ledger in {path}, but it is damaged ({finding}); close all programs that use it, then restart',
+  'expected a sound ledger in {path}, but it is damaged ({finding}); it was set aside as {target}: rebuild it ({command}), or put a backup in its place',
+  'expected a sound ledger in {path}, but it is damaged ({finding}) and could not be set aside ({why})',
+  'expected the ledger {path} to have schema version {known} or older, got {version}; update this program',
+  "expected a ledger in {path}, got another program's database; move it away",
+  'expected the ledger {path}, but it was damaged and set aside as {damaged}; rebuild it ({command}), put a backup in its place, or move {again} and {mirror} away to start from zero',
+  "expected the ledger {path}, found none, and its mirror {mirror} can't be read; put the ledger back, or move the mirror away to start from zero",
+  'expected the ledger {path} with {spent} of recorded spend, found it missing or empty; put it back, rebuild it ({command}), or move {mirror} away to start from zero',
+  'expected {path} to contain all spend of its mirror, but {what}; put the right ledger back, rebuild it ({command}), or move {mirror} away to accept this one',
+  'the mirror belongs to another ledger',
+  'the mirror knows its event {seq}, and the ledger lacks it',
+  'the mirror says {amount} for {month}, the ledger less',
+  // Settings that have no effect.
+  'expected an enabled model of the registry as {role}, got {model}; choose one of {models}',
+  'expected a GGUF file as your own model, got {what}; choose a .gguf file by its full path',
+  'the relative path {path}',
+  '{path}, which is no file',
+  '{path}, which is of another format',
+  "{path}, which can't be read",
   // Testing a key.
   'The key works at {host}.',
   '{host} refused the key (status {status}); enter another one',
@@ -125,7 +178,7 @@ export function failureText(
 }
 
 /**
- * The sentence in the editor's language. Facts that are words of a known form are translated, too.
+ * The sentence in the editor's language. A fact may be a sentence of a known form itself, such as a failure's cause.
  * @param names a model's label by its id
  */
 export function retold(
@@ -140,7 +193,7 @@ export function retold(
     const facts: Facts = Object.fromEntries(
       Object.entries(found).map(([name, value]) => [
         name,
-        name === 'model' ? names(value) : t(value),
+        name === 'model' ? names(value) : retold(value, t, names),
       ]),
     );
     return t(message, facts);
@@ -155,7 +208,7 @@ function fixedLength(message: string): number {
 function patternOf(message: string): RegExp {
   const parts = message.split(/\{(\w+)\}/);
   const source = parts.map((part, at) =>
-    at % 2 === 1 ? `(?<${part}>.+?)` : part.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'),
+    at % 2 === 1 ? `(?<${part}>.*?)` : part.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'),
   );
   return new RegExp(`^${source.join('')}$`, 's');
 }

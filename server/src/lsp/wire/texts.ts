@@ -46,6 +46,10 @@ export function latencyText(ms: number | undefined, t: Translate = english): str
   return ms === undefined ? t('unknown') : `≈ ${formatSeconds(ms)}`;
 }
 
+export function sizeText(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+}
+
 /** `1 December`, `1. Dezember` from an ISO date; dates are UTC, as the budget's months are. */
 export function dayText(isoDate: string, tag: string, month: 'long' | 'short' = 'long'): string {
   return new Intl.DateTimeFormat(tag, { day: 'numeric', month, timeZone: 'UTC' }).format(
