@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
 import { openTeamLedger } from '../../server/src/store/ledgerPostgres.ts';
+import { times } from '../faults/proof.ts';
 import {
   databaseIn,
   endPostgresAfterTests,
@@ -30,7 +31,7 @@ import type { TeamWorkerReport } from './ledgerPostgresWorker.ts';
 
 const WORKER = join(import.meta.dirname, 'ledgerPostgresWorker.ts');
 const PROCESSES = 8;
-const ROUNDS = Number(process.env['COST_AWARE_ROUTER_TEST_ROUNDS'] ?? 3);
+const ROUNDS = times({ short: 3, full: 20 });
 
 endPostgresAfterTests();
 

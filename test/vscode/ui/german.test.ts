@@ -13,7 +13,7 @@ inEditor('german', { language: 'de' }, async (step) => {
     // From the client and from the server.
     assert.match(
       said,
-      /ausgegeben; beginnt neu am 1\. \S+\..*Ohne API-Schlüssel bleibt alles lokal/s,
+      /ausgegeben; zurückgesetzt am 1\. \S+\..*Ohne API-Schlüssel bleibt alles lokal/s,
     );
     assert.match(said, /Schlüssel eingeben/);
     await workbench.shot('german-status-dark');
