@@ -69,9 +69,10 @@ export function createAnswerColumn(
       servedWord(route.tier),
       route.model,
       route.estimate,
-      route.latency,
+      // A time that nobody knows yet says nothing here, and what is free has no bound beside it.
+      /\d/.test(route.latency) ? route.latency : null,
       unsure,
-      route.bound,
+      route.bound === route.estimate ? null : route.bound,
     ]);
     foot.replaceChildren(el('p', { class: 'why line', text: route.reason }));
   }
