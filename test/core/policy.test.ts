@@ -71,11 +71,11 @@ test('what would have changed the choice is only what could have', async () => {
   const easy = { scores: { [LOCAL]: 0.2 } };
   assert.match((await flipsOf(easy)).join(), /^the score had been above 0\.\d\d \(it is 0\.20\)$/);
   assert.match((await flipsOf(hard)).join(), /^the score had been at or below/);
-  const withoutKey = `no_api_key had not stood against ${BIG}`;
+  const withoutKey = `there had been an API key for ${BIG}`;
   assert.deepEqual(await flipsOf({ ...easy, availability: noKey }), [withoutKey]);
   assert.deepEqual(await flipsOf({ ...hard, availability: noKey }), [withoutKey]);
   assert.deepEqual(await flipsOf(easy, { privacy: 'local-only' }), [
-    `privacy_floor had not stood against ${BIG}`,
+    `the prompt could have left this machine for ${BIG}`,
   ]);
 });
 

@@ -1,5 +1,6 @@
 /** What would have changed a choice, and the layers of limits in which it is looked for. */
 import type { Candidate, Layer } from './estimate.ts';
+import type { Reason } from './reason.ts';
 
 /**
  * What must hold comes first; a missing key comes late, so that it tells what the route would have been with one.
@@ -41,9 +42,34 @@ export function flipsOf(choice: Chosen): string[] {
   const plan = candidates.find(({ first, ifUnsure }) => first === keptAway && !ifUnsure);
   for (const layer of layers) {
     const exclusion = plan?.exclusions[layer];
-    if (exclusion !== undefined) flips.push(`${exclusion.code} had not stood against ${keptAway}`);
+    if (exclusion !== undefined && keptAway !== undefined)
+      flips.push(otherwise(exclusion, keptAway));
   }
   return flips;
+}
+
+/** What would have let the model answer, as the end of "if …". */
+function otherwise(exclusion: Reason, model: string): string {
+  switch (exclusion.code) {
+    case 'privacy_floor':
+      return `the prompt could have left this machine for ${model}`;
+    case 'context_limit':
+      return `the prompt had fitted the context of ${model}`;
+    case 'unknown_price':
+      return `the price of ${model} had been known`;
+    case 'cost_limit':
+      return `the cost limit of this request had covered ${model}`;
+    case 'budget_exhausted':
+      return `the budget had covered ${model}`;
+    case 'no_api_key':
+      return `there had been an API key for ${model}`;
+    case 'model_missing':
+      return `${model} had been on this machine`;
+    case 'latency_limit':
+      return `${model} had been fast enough`;
+    default:
+      return `${model} had been available`;
+  }
 }
 
 /** Lateness alone turns nobody away. */

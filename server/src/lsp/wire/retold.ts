@@ -27,7 +27,15 @@ export const knownForms: readonly string[] = [
   // What would have changed a choice.
   'no model had been forced',
   'the score had been {side} {threshold} (it is {score})',
-  '{reason} had not stood against {model}',
+  'the prompt could have left this machine for {model}',
+  'the prompt had fitted the context of {model}',
+  'the price of {model} had been known',
+  'the cost limit of this request had covered {model}',
+  'the budget had covered {model}',
+  'there had been an API key for {model}',
+  '{model} had been on this machine',
+  '{model} had been fast enough',
+  '{model} had been available',
   'above',
   'at or below',
   // Parts of a score and of a confidence.

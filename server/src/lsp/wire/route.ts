@@ -52,7 +52,7 @@ export function traceWire(
     threshold: route.threshold,
     parts: trace.parts.map((part) => partWire(part, t)),
     candidates: trace.candidates.map((plan) => candidateWire(plan, chosen, names, t)),
-    wouldFlip: trace.flips.map((flip) => retold(flip, t)),
+    wouldFlip: trace.flips.map((flip) => retold(flip, t, names)),
     findings: trace.findings.map(({ rule, where }) => t('{rule} in {where}', { rule, where })),
     confidence: confidenceWire(outcome.confidence, t),
     attempts: outcome.attempts.map((attempt) => attemptWire(attempt, names, t)),
