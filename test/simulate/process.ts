@@ -74,7 +74,12 @@ export async function startProcess(
       count: async (text) => text.length,
     },
     speeds: { get: () => undefined, record: () => {} },
-    privacy: { scan: async () => [] },
+    privacy: {
+      async scan() {
+        await scheduler.point(life, 'scans for secrets');
+        return [];
+      },
+    },
     ledger: watched(world, life, planted?.ledger?.(faulty, world, life) ?? faulty),
     cache: { get: (key) => cached.get(key), put: (key, answer) => void cached.set(key, answer) },
     sleep: (ms) => scheduler.point(life, `sleeps ${Math.round(ms)} ms`, ms),
@@ -158,6 +163,7 @@ function faultyLedger(
   return {
     ...inner,
     answered: (promptId) => read('answered?', () => inner.answered(promptId)),
+    frozenModels: () => read('frozen models', () => inner.frozenModels()),
     budget: (limits, scope) => read('budget', () => inner.budget(limits, scope)),
     record: (answer) => write('record', () => inner.record(answer)),
     async reserve(request, limits) {

@@ -73,6 +73,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const prompts: Prompt[] = [];
   let full = false;
   let taken = 0;
+  let compared = 0;
 
   function note(line: () => string): void {
     if (traced) trace.push(`${trace.length + 1}. ${Math.round(scheduler.nowMs())} ms ${line()}`);
@@ -130,7 +131,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 
   function check(): void {
     oracle.look();
-    if (taken % 16 === 0) oracle.compareCounters();
+    if (oracle.shadow.seq() !== compared) {
+      compared = oracle.shadow.seq();
+      oracle.compareCounters();
+    }
     if (taken % 128 === 127) oracle.audit();
   }
 
