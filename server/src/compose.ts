@@ -140,7 +140,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
   const url = options.ledgerUrl;
-  const opened = await openAnyLedger({ url, dataDir, clock, newId, sha256 });
+  const opened = await openAnyLedger({ url, path: ledgerPath, dataDir, clock, newId, sha256 });
   const ledgerProblem = () => (opened.kind === 'open' ? clock.closedWhy() : opened.why);
   const closedWhy = ledgerProblem();
   if (closedWhy !== undefined) {

@@ -1,4 +1,6 @@
 /** Chance that replays: the same seed makes the same choices, on any machine. */
+import { createSeededRandom } from '../../server/src/learning/seededRandom.ts';
+
 export interface Random {
   /** In [0,1). */
   share(): number;
@@ -10,15 +12,9 @@ export interface Random {
   weighed<T>(items: readonly (readonly [weight: number, item: T])[]): T;
 }
 
-/** The generator is mulberry32. */
 export function randomOf(seed: number): Random {
-  let state = (Math.imul(seed, 0x9e3779b1) ^ (seed >>> 3)) | 0;
-  function share(): number {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
+  // Neighbouring seeds must not begin alike.
+  const { next: share } = createSeededRandom(Math.imul(seed, 0x9e3779b1) ^ (seed >>> 3));
   const whole = (least: number, most: number) => least + Math.floor(share() * (most - least + 1));
   return {
     share,

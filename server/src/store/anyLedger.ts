@@ -1,5 +1,4 @@
 /** The ledger of this user in a file, or the one of their team on PostgreSQL. */
-import { join } from 'node:path';
 import type { Clock, NewId } from '../core/ports.ts';
 import { type OpenedLedger, openLedger } from './ledger.ts';
 import type { LedgerClock } from './ledgerClock.ts';
@@ -8,6 +7,8 @@ import type { OpenedTeamLedger } from './ledgerPostgres.ts';
 export interface AnyLedgerOptions {
   /** A team's ledger; may hold a password. */
   readonly url: string | undefined;
+  /** Where the file of one user lies. */
+  readonly path: string;
   readonly dataDir: string;
   readonly clock: Clock & Partial<LedgerClock>;
   readonly newId: NewId;
@@ -16,10 +17,11 @@ export interface AnyLedgerOptions {
 
 export async function openAnyLedger({
   url,
+  path,
   dataDir,
   ...deps
 }: AnyLedgerOptions): Promise<OpenedLedger | OpenedTeamLedger> {
-  if (url === undefined) return await openLedger({ path: join(dataDir, 'ledger.sqlite'), ...deps });
+  if (url === undefined) return await openLedger({ path, ...deps });
   // Loaded only where it is asked for: editors never do.
   const { openTeamLedger } = await import('./ledgerPostgres.ts');
   return await openTeamLedger({ url, dataDir, ...deps });
