@@ -1,6 +1,7 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
+import { addCorpus } from './corpusCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import {
   milliseconds,
@@ -116,6 +117,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
+  addCorpus(program, run);
   program
     .command('cache')
     .description('kept answers')
