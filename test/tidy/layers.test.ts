@@ -14,7 +14,7 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     store: { rooms: ['store', 'core'] },
     privacy: { rooms: ['privacy', 'core'] },
     learning: { rooms: ['learning', 'core', 'models'] },
-    training: { rooms: ['training', 'core'] },
+    training: { rooms: ['training', 'core', 'learning'] },
     http: { rooms: ['http', 'compose', 'core'] },
     cli: { rooms: ['cli', 'compose', 'core', 'http', 'training'] },
     lsp: { rooms: ['lsp', 'compose', 'protocol', 'core'] },

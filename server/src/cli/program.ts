@@ -21,6 +21,7 @@ import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
 import type { SpendFlags } from './spend.ts';
 import type { StatementFlags } from './statement.ts';
+import { addTrain } from './trainCommands.ts';
 
 /** @param ends told of the exit code of the command that was called */
 export function createProgram(io: CliIo, ends: (code: number) => void): Command {
@@ -117,6 +118,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
+  addTrain(program, run);
   addCorpus(program, run);
   program
     .command('cache')
