@@ -215,6 +215,7 @@ function scriptedApp(
       ...ports.local,
       prepare: notScripted,
       probe: notScripted,
+      memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => {},
     },
