@@ -179,6 +179,7 @@ export const status: StatusWire = {
   lastReason: '',
   missing: [],
   notices: [],
+  locked: [],
 };
 
 const titles = [

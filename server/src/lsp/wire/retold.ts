@@ -68,6 +68,12 @@ export const knownForms: readonly string[] = [
   // Refusals.
   'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
   'this workspace is not trusted, so only a local model may answer; use one, or trust it',
+  'the administrator of this machine allows other models only',
+  'the administrator of this machine allows other models only; use one of those, or ask your administrator',
+  'the administrator of this machine lets only local models answer',
+  'the administrator of this machine lets only local models answer; use one, or ask your administrator',
+  'the administrator of this machine lets nothing leave it',
+  'this prompt may not leave this machine; ask a local model',
   'the prompt is longer than any usable model can read; send less context',
   'the price of the model is unknown; add a row to pricing.yaml',
   'no usable model fits the cost limit of this request; raise it or let the local model answer',
