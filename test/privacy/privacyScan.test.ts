@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { GenerationRequest } from '../../server/src/core/ports.ts';
 import { generationRequest } from '../../server/src/core/request.ts';
 import type { ContextPart, Turn } from '../../server/src/core/types.ts';
 import { createPrivacyScan } from '../../server/src/privacy/privacyScan.ts';
@@ -84,6 +85,31 @@ test('the final text is what is scanned: a secret in a path, or made of two turn
   assert.ok(
     (await scan('"correct-horse-battery"', [], halves)).some(({ rule }) => rule === 'password'),
   );
+});
+
+test('what a program adds to a prompt is scanned too: tools, their calls and results, schemas', async () => {
+  const { scan: scanRequest } = createPrivacyScan();
+  const schema = { type: 'object', properties: { [github]: { type: 'string' } } };
+  const requests: readonly object[] = [
+    { tools: { tools: [{ name: 'run', description: awsSecret, parameters: {} }] } },
+    { tools: { tools: [{ name: 'run', parameters: schema }] } },
+    { answerFormat: { kind: 'json_schema', schema } },
+    {
+      turns: [
+        {
+          role: 'assistant',
+          text: '',
+          toolCalls: [{ id: '1', name: 'run', arguments: awsSecret }],
+        },
+      ],
+    },
+    { turns: [{ role: 'tool', text: awsSecret, toolCallId: '1' }] },
+    { turns: [{ role: 'tool', text: '', toolCallId: github }] },
+  ];
+  for (const request of requests) {
+    const whole = { system: '', turns: [], maxOutputTokens: 1, ...request } as GenerationRequest;
+    assert.ok((await scanRequest(whole, [])).length > 0, JSON.stringify(Object.keys(request)));
+  }
 });
 
 test('files that exist to hold secrets never leave, whatever is in them', async () => {

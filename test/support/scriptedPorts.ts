@@ -71,6 +71,7 @@ function cloud(id: string): Model {
     ability: { kind: 'size', billions: 100 },
     apiModel: id,
     key: 'openai',
+    tools: true,
   };
 }
 

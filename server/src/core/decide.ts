@@ -1,6 +1,7 @@
 /** From a prompt to a decision: features, scores, estimates, policy. Reads counters and tables only, so it takes microseconds. */
 import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
+import { needsOf } from './callerWishes.ts';
 import { type FittedConfidence, gateOf } from './confidence.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
 import { runsHere } from './estimate.ts';
@@ -108,6 +109,7 @@ export function createDecide(options: RouterOptions): Decide {
       escalationId: pair.escalation?.id,
       gate,
       constraints: prompt.constraints,
+      needs: needsOf(prompt),
       budget,
       findings,
       figures: settings,

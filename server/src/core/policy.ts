@@ -258,6 +258,8 @@ function fastest(candidates: readonly Candidate[]): Candidate {
 const refusals: Readonly<Record<string, string>> = {
   privacy_floor:
     'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
+  capability_missing:
+    'expected a model that can do what the request asks for (tools, or a form of the answer), but none that may answer can; allow a cloud model, or ask without',
   context_limit: 'the prompt is longer than any usable model can read; send less context',
   unknown_price: 'the price of the model is unknown; add a row to pricing.yaml',
   cost_limit:
@@ -298,6 +300,7 @@ function refusalSentence(reason: Reason | undefined): string {
 function refusalCode(reason: Reason | undefined): Failure['code'] {
   switch (reason?.code) {
     case 'privacy_floor':
+    case 'capability_missing':
     case 'context_limit':
     case 'unknown_price':
     case 'cost_limit':

@@ -1,5 +1,6 @@
 /** Why an answer went where it went: a code, its facts, and the one function that turns both into a sentence. */
 
+import type { Need } from './callerWishes.ts';
 import type { BudgetPeriod } from './ports.ts';
 import { english, type Facts, type Translate } from './translate.ts';
 
@@ -15,6 +16,7 @@ export const reasonCodes = [
   'cost_limit',
   'latency_limit',
   'context_limit',
+  'capability_missing',
   'budget_pacing',
   'budget_exhausted',
   'no_api_key',
@@ -86,6 +88,10 @@ export type Reason =
   | {
       readonly code: 'context_limit';
       readonly facts: { readonly wanted: string; readonly tokens: number; readonly limit: number };
+    }
+  | {
+      readonly code: 'capability_missing';
+      readonly facts: { readonly wanted: string; readonly needs: Need };
     }
   | {
       readonly code: 'budget_pacing';
@@ -204,6 +210,12 @@ export function reasonSentence(
         model: names(reason.facts.wanted),
         limit: reason.facts.limit,
       });
+    case 'capability_missing': {
+      const model = names(reason.facts.wanted);
+      return reason.facts.needs === 'tools'
+        ? t('The request offers tools, which {model} can not call.', { model })
+        : t('The request asks for a form of the answer that {model} can not keep to.', { model });
+    }
     case 'budget_pacing':
       return t(
         'Kept local to pace the budget: {percent} % is used (score {score} of {threshold}).',

@@ -27,6 +27,7 @@ const deciding: readonly ProblemCode[] = [
   'privacy_floor',
   'cost_limit',
   'context_limit',
+  'capability_missing',
   'no_api_key',
   'model_missing',
   'unknown_price',

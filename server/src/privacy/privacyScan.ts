@@ -32,9 +32,23 @@ export function createPrivacyScan({ excluded }: PrivacyScanOptions = {}): Privac
   };
 }
 
-/** Everything of a request that a provider would read, in its order. */
-function sentText({ system, turns }: GenerationRequest): string {
-  return [system, ...turns.map(({ text }) => text)].join('\n\n');
+/** Every text of a request that a provider would read: messages first, then tools with their calls and schemas, names included. */
+function sentText({ system, turns, ...rest }: GenerationRequest): string {
+  const more = turns.map(({ role: _role, text: _text, ...others }) => others);
+  return [system, ...turns.map(({ text }) => text), ...textsIn([more, rest])].join('\n\n');
+}
+
+function textsIn(value: unknown): string[] {
+  const texts: string[] = [];
+  const left = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next === 'string') texts.push(next);
+    if (typeof next !== 'object' || next === null) continue;
+    if (Array.isArray(next)) left.push(...next);
+    else left.push(...Object.entries(next).flat());
+  }
+  return texts;
 }
 
 /** Says of each rule in which part of the context it found something, or that it was in what the person wrote. */

@@ -66,6 +66,7 @@ export const knownForms: readonly string[] = [
   'cut by the output cap',
   'brackets left open',
   // Refusals.
+  'expected a model that can do what the request asks for (tools, or a form of the answer), but none that may answer can; allow a cloud model, or ask without',
   'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
   'this workspace is not trusted, so only a local model may answer; use one, or trust it',
   'the administrator of this machine allows other models only',
