@@ -121,7 +121,9 @@ function tooltipOf(status: StatusWire, t: Translate): string {
     [
       link(t('Dashboard'), commandId('openDashboard')),
       link(t('Budget'), commandId('openBudget')),
-      link(t('Why did the last answer go there?'), commandId('showLastRoute')),
+      ...(status.lastReason === ''
+        ? []
+        : [link(t('Why did the last answer go there?'), commandId('showLastRoute'))]),
     ].join(' · '),
   ]
     .filter((part) => part !== '')

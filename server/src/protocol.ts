@@ -308,6 +308,8 @@ export interface ModelWire {
   readonly price: string;
   /** `41 tokens/s, first token after 0.3 s` or `not measured yet`. */
   readonly speed: string;
+  /** `214 MB, measured`, `at least 98 MB` before an answer; empty for a cloud model. */
+  readonly memory: string;
   readonly chosenAs: readonly ('cheap' | 'escalation' | 'baseline')[];
 }
 

@@ -216,6 +216,7 @@ function scriptedApp(
       ...ports.local,
       prepare: notScripted,
       probe: notScripted,
+      memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => {},
     },

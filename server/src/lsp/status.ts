@@ -38,16 +38,20 @@ export async function statusOf(
     level === 'exhausted' && binding !== undefined ? usedUpText(binding, time, language) : '';
   const saved = savedText(report.total, language.t);
   const served = ['local', 'cloud', 'cache'] as const;
+  const of = (name: (typeof report.byServed)[number]['served']) =>
+    report.byServed.find((row) => row.served === name);
   return {
     text: textOf(app, { budget, saved, level, usedUp }, language),
     level,
     running: input.running,
     rows: served.map((name) => {
-      const sums = report.byServed.find((row) => row.served === name);
+      const sums = of(name);
+      // Only the cloud bills for what came to no answer, so that the rows add up to the month.
+      const lostNanoUsd = name === 'cloud' ? (of('none')?.costNanoUsd ?? 0) : 0;
       return {
         served: name,
         answers: sums?.answers ?? 0,
-        spent: formatUsd(sums?.costNanoUsd ?? 0),
+        spent: formatUsd((sums?.costNanoUsd ?? 0) + lostNanoUsd),
         saved: savedText(sums, language.t),
       };
     }),
