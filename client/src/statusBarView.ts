@@ -116,6 +116,7 @@ function tooltipOf(status: StatusWire, t: Translate): string {
       ({ message, nextStep }) =>
         `$(info) ${escaped(message)} ${link(stepLabel(nextStep, t), stepCommand(nextStep))}`,
     ),
+    ...status.locked.map((sentence) => `$(lock) ${escaped(sentence)}`),
     ...status.notices.map((notice) => `$(warning) ${escaped(notice)}`),
     [
       link(t('Dashboard'), commandId('openDashboard')),

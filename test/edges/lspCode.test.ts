@@ -71,6 +71,7 @@ test('a cursor in a function asks about the function, with its path inside the w
         text: 'export function add(a: number, b: number) {\n  return a + b;\n}',
         path: 'src/math.ts',
         language: 'typescript',
+        uri: 'file:///work/src/math.ts',
       },
     ]);
   });

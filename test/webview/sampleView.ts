@@ -183,6 +183,7 @@ export const status: StatusWire = {
   lastReason: '',
   missing: [],
   notices: [],
+  locked: [],
 };
 
 const titles = [

@@ -1,5 +1,6 @@
 /** The status item as data: this month's money in one line, its breakdown, and everything that is missing, in one place. */
 import type { App } from '../compose.ts';
+import { lockedSentences } from '../core/adminPolicy.ts';
 import { byTightness, remaining, usedShare } from '../core/budget.ts';
 import type { BudgetScope, BudgetState } from '../core/ports.ts';
 import { costBound } from '../core/price.ts';
@@ -61,6 +62,7 @@ export async function statusOf(
     lastReason: input.lastReason ?? (await lastRecorded(app, budget.month, language)),
     missing,
     notices: input.notices.map((notice) => retold(notice, language.t)),
+    locked: lockedSentences(app.policy(), language.t),
   };
 }
 
@@ -82,6 +84,7 @@ export function statusWithoutApp(
     lastReason: '',
     missing: why === undefined ? [] : [{ what: 'registry', message: why, nextStep: 'show_log' }],
     notices,
+    locked: [],
   };
 }
 

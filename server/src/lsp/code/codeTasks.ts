@@ -70,6 +70,7 @@ export function codeTask(
     text: code,
     path: options.pathOf(document.uri),
     language: document.languageId,
+    uri: document.uri,
   };
   return {
     task,
