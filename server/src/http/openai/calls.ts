@@ -21,9 +21,9 @@ import type { Read } from './conversation.ts';
 import { chatForm, responsesForm } from './forms.ts';
 import { modelEntry, modelEntryOf, modelList, modelListOf } from './models.ts';
 import { openaiProblem, openaiProblemResponse, openaiStatus } from './problems.ts';
-import { headerText } from './routeFacts.ts';
 import { responsesReply } from './responsesReply.ts';
 import { askedOfResponses, responsesRequest } from './responsesRequest.ts';
+import { headerText } from './routeFacts.ts';
 import { type Asked, promptOfAsked } from './routerFields.ts';
 
 /** Calls that hold a model, and so a slot. */

@@ -44,7 +44,12 @@ const item = z
   .openapi('ResponsesItem');
 
 const tool = z.looseObject({
-  type: z.string().max(60).describe('`function`; tools that OpenAI would run are left out, and the header `x-router-tools-left-out` names them.'),
+  type: z
+    .string()
+    .max(60)
+    .describe(
+      '`function`; tools that OpenAI would run are left out, and the header `x-router-tools-left-out` names them.',
+    ),
   name: z.string().max(200).optional().describe('Its name.'),
   description: z.string().nullish().describe('What it does.'),
   parameters: jsonObject.nullish().describe('A JSON schema.'),
