@@ -15,6 +15,15 @@ const commands = {
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
+  // Some thousand requests of Schemathesis's making against the REST edge; `npm test` has a short form.
+  'test:schemathesis': () => [
+    [
+      node,
+      ['scripts/test.mjs', 'test/edges/httpSchemathesis'],
+      root,
+      { COST_AWARE_ROUTER_SCHEMATHESIS: args[0] ?? '200' },
+    ],
+  ],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],

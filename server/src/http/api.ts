@@ -14,7 +14,16 @@ import { docsPage } from './docsPage.ts';
 import { generate, refusalOf } from './generate.ts';
 import { type GenerateRequest, lengthProblem, promptOf } from './generateRequest.ts';
 import { legacyPrompt, legacyReplyOf } from './legacyRoute.ts';
-import { type ApiLimits, createSlots, DEFAULT_LIMITS, readBody, tooBusy } from './limits.ts';
+import {
+  type ApiLimits,
+  createMeter,
+  createSlots,
+  DEFAULT_LIMITS,
+  nestingProblem,
+  readBody,
+  tooBusy,
+  tooMany,
+} from './limits.ts';
 import { modelsOf, type Roles, spendOf } from './moneyReplies.ts';
 import { internalProblem, type Problem, problemOfIssues, problemResponse } from './problems.ts';
 import { routes } from './routes.ts';
@@ -55,6 +64,8 @@ export function createApi(deps: ApiDeps): Api {
   const { router, ports, token, allowedHosts = LOOPBACK_HOSTS, onDefect = () => undefined } = deps;
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
   const slots = createSlots(limits.concurrent);
+  const friends = createMeter(limits.rate, ports.clock.monotonicMs);
+  const strangers = createMeter(limits.strangerRate, ports.clock.monotonicMs);
   const registry = () => ports.catalogue.registry();
   const refuse = (problem: Problem) => problemResponse(problem, registry());
 
@@ -78,11 +89,12 @@ export function createApi(deps: ApiDeps): Api {
   });
   app.use(async (c, next) => {
     const foreign = hostProblem(c.req.raw, allowedHosts);
-    if (foreign !== undefined) return refuse(foreign);
-    const unknown =
-      c.req.path === '/health' ? undefined : tokenProblem(c.req.raw, c.req.path, token);
-    if (unknown !== undefined) return refuse(unknown);
-    return await next();
+    // Whoever only looks whether the server is up must hear so in any rush.
+    if (foreign === undefined && c.req.path === '/health') return await next();
+    const problem = foreign ?? tokenProblem(c.req.raw, c.req.path, token);
+    const over = (problem === undefined ? friends : strangers).count();
+    if (over !== undefined) return refuse(tooMany(over.waitMs));
+    return problem === undefined ? await next() : refuse(problem);
   });
   app.use(
     methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => refuse(wrongMethod(methods)) }),
@@ -94,6 +106,8 @@ export function createApi(deps: ApiDeps): Api {
     try {
       const body = await readBody(c.req.raw, limits.bodyBytes);
       if (body.kind === 'refused') return refuse(body.problem);
+      const tooDeep = nestingProblem(body.text);
+      if (tooDeep !== undefined) return refuse(tooDeep);
       c.set('client', c.req.raw);
       const { method, headers } = c.req.raw;
       c.req.raw = new Request(c.req.url, { method, headers, body: body.text });
@@ -133,8 +147,10 @@ export function createApi(deps: ApiDeps): Api {
   );
   app.openapi(routes.models, async () => Response.json(await modelsOf(ports, roles())));
   app.openapi(routes.health, () => Response.json({ status: 'ok', version: deps.version }));
-  app.openapi(routes.openapi, () => Response.json(description()));
-  app.openapi(routes.docs, () => docsPage(description()));
+  let described: ReturnType<typeof description> | undefined;
+  const document = () => (described ??= description());
+  app.openapi(routes.openapi, () => Response.json(document()));
+  app.openapi(routes.docs, () => docsPage(document()));
 
   describeParts(app);
   return { secured: token !== undefined, fetch: async (request) => await app.fetch(request) };
