@@ -20,7 +20,6 @@ type RequestProblemCode =
   | 'body_too_large'
   | 'prompt_too_long'
   | 'unsupported_media_type'
-  | 'too_busy'
   | 'too_many_requests';
 
 export type ProblemCode = RequestProblemCode | FailureCode;
