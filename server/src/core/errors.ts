@@ -17,6 +17,7 @@ export type FailureCode =
   | 'too_busy'
   | 'unknown_model'
   | 'unknown_price'
+  | 'capability_missing'
   | 'budget_exhausted'
   | 'cost_limit'
   | 'privacy_floor'
