@@ -20,14 +20,16 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 /** Milliseconds by file. */
 const took = new Map();
 const LONGEST_SHOWN = 6;
-// Two at a time: the tests with a real model use one thread each.
+// Two at a time: the tests with a real model use one thread each. The time limit is for what hangs: a busy machine may well
+// take several times what a quiet one does.
 await runFiles(
   files.filter((file) => !inEditor(file)),
-  2,
+  { concurrency: 2, timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_800_000 : 900_000 },
 );
 const editorFiles = files.filter(inEditor);
 const lacking = editorFiles.length > 0 ? await prepareEditorTests() : undefined;
-if (lacking === undefined) await runFiles(editorFiles, 1);
+// A long file takes three minutes on a quiet machine.
+if (lacking === undefined) await runFiles(editorFiles, { concurrency: 1, timeout: 1_200_000 });
 
 const { lacksPostgres } = await import('../test/support/postgres.ts');
 const { passed, failed, skipped } = counts;
@@ -48,14 +50,12 @@ process.stdout.write(
 );
 process.exit(ok ? 0 : 1);
 
-async function runFiles(paths, concurrency) {
+async function runFiles(paths, limits) {
   if (paths.length === 0) return;
   const stream = run({
     files: paths.map((file) => join(root, file)),
     cwd: root,
-    concurrency,
-    // For what hangs; a busy machine may well take several times what a quiet one does.
-    timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_800_000 : 900_000,
+    ...limits,
   });
   // A test that only holds others counts through them; it is told after them.
   const nestings = new Map();
