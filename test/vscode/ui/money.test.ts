@@ -108,12 +108,13 @@ inEditor('money', {}, async (step) => {
       const answers = await workbench.webview('.answer');
       const why = answers.locator('.answer .why').last();
       await why.filter({ hasText: /budget/ }).waitFor();
-      // While it runs the status bar shows that instead of the money.
+      // While it runs the status bar shows that instead of the money, and its end would be a long time coming.
+      await workbench.palette('Cost-Aware Router: Cancel');
       await answers
-        .locator('.answer[aria-busy="false"]')
+        .locator('.answer')
         .last()
-        .locator('.why')
-        .filter({ hasText: /budget/ })
+        .locator('.notice')
+        .filter({ hasText: /cancelled/i })
         .waitFor();
       await workbench.setUser('costAwareRouter.budget.monthlyUsd', 5);
       await workbench.statusItem.filter({ hasText: '/ $5' }).waitFor();
