@@ -80,6 +80,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<TrainEve
 
   async function validate(): Promise<TrainEvent> {
     const loss = await engine.loss(fixed);
+    if (!Number.isFinite(loss)) throw new TrainingError(notANumber(state.step, saveDir));
     await curve.add({ step: state.step, val_loss: loss });
     state = { ...state, val_loss: loss };
     return { type: 'validated', step: state.step, loss };
@@ -102,7 +103,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<TrainEve
       );
       const figures = await trainStep(engine, config, state.step, await train.batch(places));
       if (!Number.isFinite(figures.loss) || !Number.isFinite(figures.gradientNorm)) {
-        throw new TrainingError(notANumber(state, saveDir));
+        throw new TrainingError(notANumber(state.step + 1, saveDir));
       }
       const step = state.step + 1;
       state = {
@@ -260,6 +261,6 @@ async function dropOld(saveDir: string, keep: number, state: TrainerState): Prom
   }
 }
 
-function notANumber(state: TrainerState, saveDir: string): string {
-  return `expected a loss at step ${state.step + 1}, got no number: the run has diverged and is stopped; what was saved in ${saveDir} before stays as it is. Begin again from there with a smaller lr, or a longer warm-up`;
+function notANumber(step: number, saveDir: string): string {
+  return `expected a loss at step ${step}, got no number: the run has diverged and is stopped; what was saved in ${saveDir} before stays as it is. Begin again from there with a smaller lr, or a longer warm-up`;
 }
