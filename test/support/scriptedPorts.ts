@@ -267,7 +267,7 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
   const router = createRouter({
     ports,
     scorer: scorerOf((script.registry ?? registry).models, scores, script.threshold ?? 0.5),
-    confidence: gateConfidence,
+    confidence: () => gateConfidence,
     settings: () => settings,
   });
   return { router, ports, calls, records, reservations };

@@ -13,12 +13,17 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     models: { rooms: ['models', 'core'] },
     store: { rooms: ['store', 'core'] },
     privacy: { rooms: ['privacy', 'core'] },
+    syntax: { rooms: ['syntax', 'core'] },
     learning: { rooms: ['learning', 'core', 'models'] },
     http: { rooms: ['http', 'compose', 'core'] },
     cli: { rooms: ['cli', 'compose', 'core', 'http'] },
-    lsp: { rooms: ['lsp', 'compose', 'protocol', 'core'] },
+    lsp: { rooms: ['lsp', 'compose', 'protocol', 'core', 'syntax'] },
     protocol: { rooms: [], packages: [] },
-    compose: { rooms: ['core', 'models', 'store', 'privacy'] },
+    compose: {
+      rooms: ['core', 'models', 'store', 'privacy', 'syntax', 'tuning', 'calibrationDesk'],
+    },
+    tuning: { rooms: ['core', 'models', 'store'] },
+    calibrationDesk: { rooms: ['core', 'learning', 'tuning'] },
   };
 
 interface Import {

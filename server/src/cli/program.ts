@@ -13,6 +13,7 @@ import {
   usdOrNone,
 } from './flagValues.ts';
 import { type CliIo, widthOf } from './io.ts';
+import { addLearning } from './learningCommands.ts';
 import { addLedger } from './ledgerCommands.ts';
 import type { CompareFlags } from './ledgerCompare.ts';
 import type { RouteFlags } from './route.ts';
@@ -116,6 +117,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
+  addLearning(program, run);
   program
     .command('cache')
     .description('kept answers')

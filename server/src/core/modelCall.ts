@@ -32,6 +32,8 @@ export type CallOutcome =
       readonly finish: FinishReason;
       readonly usage: Usage;
       readonly logProbs: readonly TokenLogProb[] | undefined;
+      /** It was stopped while it grew, because it was as good as sure to be deferred. */
+      readonly cutShort?: boolean;
       readonly attempts: readonly Attempt[];
     }
   | {
@@ -74,17 +76,26 @@ export function streamCut(): FinalEvent {
   };
 }
 
+/** Looks at a growing answer; true stops it. */
+export type Watch = (growing: {
+  readonly text: string;
+  readonly logProbs: readonly TokenLogProb[];
+}) => boolean;
+
 /** A local answer: no reservation, no retry, and the sequence is freed when the reader leaves. */
 export async function* callLocal(
   model: Model,
   request: GenerationRequest,
   ports: RouterPorts,
   signal: AbortSignal,
+  watch?: Watch,
 ): AsyncGenerator<CallEvent, CallOutcome> {
   const startedMs = ports.clock.monotonicMs();
   const left = new AbortController();
   const transcript: Transcript = { text: '', firstTokenMs: undefined };
   let final: FinalEvent = streamCut();
+  const grown: TokenLogProb[] = [];
+  let cutShort = false;
   // Loading the file and waiting for a sequence say nothing about the model's speed.
   let waitedMs: number | undefined;
   try {
@@ -94,10 +105,22 @@ export async function* callLocal(
       take(transcript, event, elapsedMs);
       if (event.type === 'progress' && event.stage === 'reading') waitedMs ??= elapsedMs;
       if (event.type === 'end' || event.type === 'failed') final = event;
-      else yield event;
+      else if (event.type === 'progress') yield event;
+      else {
+        grown.push(...(event.logProbs ?? []));
+        yield { type: 'text-delta', text: event.text };
+        if (watch?.({ text: transcript.text, logProbs: grown })) {
+          cutShort = true;
+          break;
+        }
+      }
     }
   } finally {
     left.abort();
+  }
+  if (cutShort) {
+    const usage = { ...UNKNOWN_USAGE, outputTokens: grown.length };
+    final = { type: 'end', finish: 'stop', usage, logProbs: grown };
   }
   const timing = timingOf(transcript, ports.clock.monotonicMs() - startedMs);
   const attempt: Attempt = {
@@ -115,7 +138,15 @@ export async function* callLocal(
   }
   noteSpeed(ports, model, final.usage, timing, waitedMs);
   const { finish, usage, logProbs } = final;
-  return { kind: 'answered', text: transcript.text, finish, usage, logProbs, attempts: [attempt] };
+  return {
+    kind: 'answered',
+    text: transcript.text,
+    finish,
+    usage,
+    logProbs,
+    ...(cutShort && { cutShort }),
+    attempts: [attempt],
+  };
 }
 
 export function outcomeOf(failed: Failure): Attempt['outcome'] {
