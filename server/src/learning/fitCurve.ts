@@ -25,13 +25,13 @@ export function fitCurve(rows: readonly CurveRow[]): CalibrationCurve | undefine
   return best === undefined || best.loss >= plain ? undefined : best.fit(rows);
 }
 
-/** Platt's scaling with his softened targets folded into a light pull towards "as it is". */
+/** Platt's scaling, with a light pull so that few answers can't make a cliff of it. */
 export function platt(rows: readonly CurveRow[]): CalibrationCurve {
-  const [shift = 0, extra = 0] = fitLogistic(
-    rows.map(({ logit, good }) => ({ values: [1, logit], offset: logit, positive: good })),
-    [0.5, 1],
+  const [shift = 0, scale = 1] = fitLogistic(
+    rows.map(({ logit, good }) => ({ values: [1, logit], offset: 0, positive: good })),
+    [0.1, 0.1],
   );
-  return { kind: 'platt', scale: rounded(Math.max(0.05, 1 + extra), 3), shift: rounded(shift, 3) };
+  return { kind: 'platt', scale: rounded(Math.max(0.05, scale), 3), shift: rounded(shift, 3) };
 }
 
 interface Pool {
