@@ -15,8 +15,10 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     privacy: { rooms: ['privacy', 'core'] },
     syntax: { rooms: ['syntax', 'core'] },
     learning: { rooms: ['learning', 'core', 'models'] },
+    training: { rooms: ['training', 'core', 'learning'] },
     http: { rooms: ['http', 'compose', 'core'] },
-    cli: { rooms: ['cli', 'compose', 'core', 'http'] },
+    mcp: { rooms: ['mcp', 'compose', 'core'] },
+    cli: { rooms: ['cli', 'compose', 'core', 'http', 'mcp', 'training'] },
     lsp: { rooms: ['lsp', 'compose', 'protocol', 'core', 'syntax'] },
     protocol: { rooms: [], packages: [] },
     compose: {

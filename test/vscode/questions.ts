@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { FrameLocator, Locator } from 'playwright-core';
+import { PATIENCE_MS } from './launch.ts';
 import { type EditorSession, KEY } from './session.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -44,13 +45,16 @@ export async function previewsCloud(
   said: RegExp,
 ): Promise<void> {
   const row = workbench.picks.filter({ hasText: said }).first();
-  for (let attempt = 1; ; attempt++) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
     await openForCloud(workbench, question);
-    const there = await row.waitFor({ timeout: 3000 }).then(
+    const there = await row.waitFor({ timeout: 5000 }).then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        if (Date.now() > deadline) throw error;
+        return false;
+      },
     );
-    if (!there && attempt === 5) await row.waitFor({ timeout: 1000 });
     await workbench.page.keyboard.press('Escape');
     await workbench.input.waitFor({ state: 'hidden' });
     if (there) return;
@@ -82,20 +86,32 @@ export async function turnOf(
 
 /** Until its answer has ended. */
 export async function ended(answer: Locator): Promise<void> {
-  await answer.and(answer.page().locator('[aria-busy="false"]')).waitFor({ timeout: 90_000 });
+  await answer.and(answer.page().locator('[aria-busy="false"]')).waitFor();
 }
 
 /** What the ledger notes that a person made of an answer, or of all answers, oldest first. */
-export function outcomesOf(
+export function outcomesOf(session: EditorSession, promptId?: string | null): readonly unknown[] {
+  const query =
+    'SELECT verdict AS value FROM outcomes WHERE prompt_id = coalesce(?, prompt_id) ORDER BY seq';
+  return inLedger(session, query, promptId ?? null);
+}
+
+/** How many answers the ledger holds. */
+export function answersIn(session: EditorSession): unknown {
+  return inLedger(session, 'SELECT count(*) AS value FROM answers')[0];
+}
+
+function inLedger(
   { server }: EditorSession,
-  promptId?: string | null,
+  query: string,
+  ...values: readonly (string | null)[]
 ): readonly unknown[] {
   const ledger = new DatabaseSync(join(server.dataDir, 'ledger.sqlite'), { readOnly: true });
   try {
     return ledger
-      .prepare('SELECT verdict FROM outcomes WHERE prompt_id = coalesce(?, prompt_id) ORDER BY seq')
-      .all(promptId ?? null)
-      .map((row) => row['verdict']);
+      .prepare(query)
+      .all(...values)
+      .map((row) => row['value']);
   } finally {
     ledger.close();
   }

@@ -1,11 +1,13 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
+import { addCorpus } from './corpusCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import {
   milliseconds,
   milliwatts,
   month,
+  patterns,
   port,
   share,
   threads,
@@ -21,6 +23,7 @@ import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
 import type { SpendFlags } from './spend.ts';
 import type { StatementFlags } from './statement.ts';
+import { addTrain } from './trainCommands.ts';
 
 /** @param ends told of the exit code of the command that was called */
 export function createProgram(io: CliIo, ends: (code: number) => void): Command {
@@ -107,6 +110,11 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     );
 
   program
+    .command('mcp')
+    .description('offer estimate_cost and get_budget to agents, over stdin and stdout (MCP)')
+    .action(() => run(async (session) => (await import('./mcp.ts')).mcp(session)));
+
+  program
     .command('spend')
     .description("show this month's spend and savings")
     .option('--json', 'print one JSON object')
@@ -118,6 +126,8 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   addLedger(program, run);
   addModels(program, run);
   addLearning(program, run);
+  addTrain(program, run);
+  addCorpus(program, run);
   program
     .command('cache')
     .description('kept answers')
@@ -254,6 +264,14 @@ function globalOptions(): readonly GlobalOption[] {
         'the most to spend in a month; none lifts the limit of 20',
         twin('MONTHLY_BUDGET_USD'),
       ).argParser(usdOrNone),
+    },
+    {
+      variable: twin('EXCLUDE'),
+      option: described(
+        '--exclude <patterns>',
+        'files that never leave this machine: patterns as in .gitignore, separated by commas',
+        twin('EXCLUDE'),
+      ).argParser(patterns),
     },
     {
       variable: twin('THREADS'),

@@ -1,5 +1,6 @@
 /** One prompt to one model: what a call yields, how it ends, and the calls that cost nothing. */
 import type { Attempt } from './answer.ts';
+import type { ToolCall } from './callerWishes.ts';
 import { type Failure, failure } from './errors.ts';
 import type {
   GenerationRequest,
@@ -31,6 +32,7 @@ export type CallOutcome =
       readonly text: string;
       readonly finish: FinishReason;
       readonly usage: Usage;
+      readonly toolCalls: readonly ToolCall[];
       readonly logProbs: readonly TokenLogProb[] | undefined;
       /** It was stopped while it grew, because it was as good as sure to be deferred. */
       readonly cutShort?: boolean;
@@ -137,12 +139,13 @@ export async function* callLocal(
     return { kind: 'failed', failure: final.failure, reason: undefined, attempts: [attempt] };
   }
   noteSpeed(ports, model, final.usage, timing, waitedMs);
-  const { finish, usage, logProbs } = final;
+  const { finish, usage, toolCalls = [], logProbs } = final;
   return {
     kind: 'answered',
     text: transcript.text,
     finish,
     usage,
+    toolCalls,
     logProbs,
     ...(cutShort && { cutShort }),
     attempts: [attempt],

@@ -20,7 +20,7 @@ type RequestProblemCode =
   | 'body_too_large'
   | 'prompt_too_long'
   | 'unsupported_media_type'
-  | 'too_busy';
+  | 'too_many_requests';
 
 export type ProblemCode = RequestProblemCode | FailureCode;
 
@@ -42,9 +42,11 @@ export const problemStatus: Readonly<Record<ProblemCode, number>> = {
   privacy_floor: 422,
   cost_limit: 422,
   context_limit: 422,
+  capability_missing: 422,
   refusal: 422,
   rate_limited: 429,
   quota_exceeded: 429,
+  too_many_requests: 429,
   cancelled: 499,
   internal: 500,
   bad_request: 502,

@@ -161,7 +161,8 @@ async function ask(
         kind: question.kind,
         question: question.question,
         text,
-        finish,
+        // Nothing was offered to be called.
+        finish: finish === 'tool-calls' ? 'stop' : finish,
         logProbs: logProbs.map(({ logProb }) => Number(logProb.toFixed(4))),
         ...(code === undefined ? {} : { code }),
         good,

@@ -11,6 +11,8 @@ export interface HostSettings {
   readonly threads: number;
   /** Answers that one model generates at once; further ones wait in line. */
   readonly sequences: number;
+  /** Answers that may be under way or in line, of all models together; one more is refused. */
+  readonly line: number;
   readonly gpu: 'auto' | false;
   /** A model that answered nothing for so long is unloaded. */
   readonly idleMs: number;
@@ -78,6 +80,8 @@ export type FromHost =
       readonly usage: Usage;
       readonly logProbs: readonly TokenLogProb[];
       readonly stats: GenerationStats;
+      /** What the model and its contexts hold of memory; absent while other models are loaded beside it. */
+      readonly memoryBytes?: number;
     }
   | { readonly type: 'failed'; readonly requestId: number; readonly failure: Failure }
   /** A model was unloaded for idleness; `remaining` models are still in memory. */

@@ -2,10 +2,12 @@
  * The child process that runs local models: loads them on demand, generates, unloads them when idle. It holds neither key nor ledger,
  * and a crash of llama.cpp takes nothing else with it. It lives as long as the channel to its parent.
  */
+import { constants, setPriority } from 'node:os';
 import type { Llama } from 'node-llama-cpp';
 import { failure } from '../core/errors.ts';
 import type { Library } from './chatPrompt.ts';
 import type { FromHost, HostModel, HostSettings, ToHost } from './hostProtocol.ts';
+import { closeNetwork } from './hostWalls.ts';
 import { type LoadedModel, type LoadResult, loadModel } from './loadedModel.ts';
 import { removeFoldersOfThisHost } from './modelHostFolder.ts';
 
@@ -24,8 +26,13 @@ const slots = new Map<string, Slot>();
 const running = new Map<number, AbortController>();
 let settings: HostSettings | undefined;
 let runtime: Promise<{ readonly library: Library; readonly llama: Llama }> | undefined;
+/** Resident memory of this process before its first model, in bytes. */
+let bareBytes = 0;
 /** Loads happen one after the other, so that each sees the memory that the one before it took. */
 let lastLoad: Promise<unknown> = Promise.resolve();
+
+closeNetwork();
+yieldToOthers();
 
 process.on('message', (message: ToHost) => {
   switch (message.type) {
@@ -48,6 +55,15 @@ process.on('disconnect', () => {
   if (settings !== undefined) removeFoldersOfThisHost(settings.tempDir);
   process.kill(process.pid, 'SIGKILL');
 });
+
+/** An answer may take a little longer; the editor and whatever else a person is at may not. */
+function yieldToOthers(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A system that does not let a process do so runs it as any other.
+  }
+}
 
 function send(message: FromHost): void {
   process.send?.(message, undefined, undefined, () => {
@@ -119,7 +135,21 @@ async function answer(
     outputTokens: stats.outputTokens,
     reasoningTokens: thoughtTokens,
   };
-  send({ type: 'end', requestId, finish, usage, logProbs, stats });
+  const memoryBytes = memoryOfOnlyModel();
+  send({
+    type: 'end',
+    requestId,
+    finish,
+    usage,
+    logProbs,
+    stats,
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  });
+}
+
+/** After an answer, because a file's pages come into memory only as they are used. */
+function memoryOfOnlyModel(): number | undefined {
+  return slots.size === 1 ? Math.max(0, process.memoryUsage.rss() - bareBytes) : undefined;
 }
 
 /** One slot per file and way of running it; an edit of the registry makes a new one and lets the old one fall idle. */
@@ -147,6 +177,7 @@ async function load(spec: HostModel, onProgress: (share: number) => void): Promi
   if (settings === undefined) throw new Error('expected settings before the first model');
   onProgress(0);
   const { library, llama } = await start(settings);
+  if (slots.size === 1) bareBytes ||= process.memoryUsage.rss();
   let result = await loadModel(library, llama, spec, settings, throttled(onProgress));
   if (
     result.kind === 'refused' &&

@@ -1,20 +1,20 @@
 /** Help where the code stands: lens, actions, the inline thread with its follow-up, the stored explanation and its age. */
 import assert from 'node:assert/strict';
-import { ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
+import { answersIn, ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
 import { inEditor } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
 
 inEditor('code', {}, async (step) => {
   await step('a selection gets a lens that explains it in a thread', async ({ workbench }) => {
     const { page } = workbench;
-    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
     const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
     await lens.waitFor();
     await workbench.shot('lens-dark');
     await lens.click();
     const answer = page.locator('.review-widget .review-comment').first();
-    await answer.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
+    await answer.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await workbench.shotThemes('thread');
   });
 
@@ -30,7 +30,7 @@ inEditor('code', {}, async (step) => {
     await comments
       .nth(2)
       .filter({ hasText: /local · SmolLM2/ })
-      .waitFor({ timeout: 90_000 });
+      .waitFor();
     await workbench.shot('thread-follow-up-dark');
   });
 
@@ -43,6 +43,20 @@ inEditor('code', {}, async (step) => {
     await hover.first().waitFor();
     await workbench.shotThemes('hover');
     await page.keyboard.press('Escape');
+  });
+
+  await step('after a reload the same code is explained again for nothing', async (session) => {
+    const { workbench } = session;
+    const { page } = workbench;
+    const before = answersIn(session);
+    await page.reload();
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
+    await workbench.selectLines('retry.ts', 15, 18);
+    await workbench.palette('Cost-Aware Router: Explain');
+    const answer = page.locator('.review-widget .review-comment').first();
+    await answer.filter({ hasText: /local · SmolLM2.*stored/s }).waitFor();
+    assert.match(await textOf(answer), /empty list/);
+    assert.equal(answersIn(session), before);
   });
 
   await step('the lightbulb offers what can be done with code', async ({ workbench }) => {
@@ -67,6 +81,10 @@ inEditor('code', {}, async (step) => {
     await workbench.goTo(15, 20);
     await workbench.palette('Show or Focus Hover');
     await page.locator('.monaco-hover:visible', { hasText: /stale/ }).first().waitFor();
+    await page
+      .locator('.review-widget .review-comment', { hasText: 'stale: the code has changed' })
+      .first()
+      .waitFor();
   });
 
   await step('the bigger model answers in the thread, for its price', async ({ workbench }) => {
@@ -74,11 +92,11 @@ inEditor('code', {}, async (step) => {
     await workbench.selectLines('inventory.py', 8, 9);
     await workbench.palette('Cost-Aware Router: Explain');
     const comments = page.locator('.review-widget .review-comment');
-    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
+    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await enterKey(workbench);
     await pressInThread(workbench, 'Ask the Bigger Model');
     const bigger = comments.nth(1);
-    await bigger.filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ }).waitFor({ timeout: 60_000 });
+    await bigger.filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ }).waitFor();
     assert.match(await textOf(bigger), /sort numbers by value/);
     await workbench.shotThemes('thread-bigger');
   });
