@@ -1,10 +1,9 @@
 /** The composition root: options -> App. The only place that knows both the core and the adapters. */
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import { abilityProblem } from './core/ability.ts';
@@ -24,6 +23,7 @@ import { createLocalModels, type LocalModels } from './models/local.ts';
 import { OPENAI_URL } from './models/openai.ts';
 import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
 import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
+import { shippedFolder } from './models/shippedFolder.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createSecretScan } from './privacy/secretScan.ts';
@@ -127,7 +127,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const modelsDir = options.modelsDir ?? join(dataDir, 'models');
   mkdirSync(modelsDir, { recursive: true, mode: 0o700 });
   const say = options.onProblem ?? (() => {});
-  const shipped = join(packageRoot(), 'models');
+  const shipped = shippedFolder();
   const pricingPath = options.pricingPath ?? join(shipped, 'pricing.yaml');
   const registryPath = options.registryPath ?? join(shipped, 'registry.yaml');
   let own: LocalModel | undefined;
@@ -307,21 +307,6 @@ function openCatalogue(
   });
   if (opened.kind === 'ready') return opened.catalogue;
   throw new CatalogueError(opened.problems.map(({ message }) => message).join('\n'));
-}
-
-/** The folder of package.json, from the sources as well as from the bundle. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'models', 'registry.yaml'))) {
-    const parent = dirname(folder);
-    if (parent === folder) {
-      throw new Error(
-        'expected models/registry.yaml above the program, found none; reinstall the package',
-      );
-    }
-    folder = parent;
-  }
-  return folder;
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     privacy: { rooms: ['privacy', 'core'] },
     learning: { rooms: ['learning', 'core', 'models'] },
     http: { rooms: ['http', 'compose', 'core'] },
-    cli: { rooms: ['cli', 'compose', 'core', 'http'] },
+    cli: { rooms: ['cli', 'compose', 'core', 'http', 'learning'] },
     lsp: { rooms: ['lsp', 'compose', 'protocol', 'core'] },
     protocol: { rooms: [], packages: [] },
     compose: { rooms: ['core', 'models', 'store', 'privacy'] },

@@ -1,6 +1,7 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
+import { addEval } from './evalCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import {
   milliseconds,
@@ -79,6 +80,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     .addOption(
       new Option('--strategy <name>', 'how to score a prompt').choices([
         'fitted',
+        'table',
         'length',
         'keywords',
         'random',
@@ -113,6 +115,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       run(async (session) => (await import('./spend.ts')).spend(session, flags)),
     );
 
+  addEval(program, run);
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);

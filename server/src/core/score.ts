@@ -10,7 +10,8 @@ import type { FittedScore, ReferencePrompt } from './fittedScore.ts';
 import { classifierOf, expectedUnder, type TaskMix } from './taskMix.ts';
 import type { AbilitySource, Model } from './types.ts';
 
-export type Strategy = 'fitted' | BaselineStrategy;
+/** `table` is the mix of tasks times the tables of abilities and nothing else: what the rest of the score has to beat. */
+export type Strategy = 'fitted' | 'table' | BaselineStrategy;
 
 /** One step from the base rate to the score. */
 export interface ScorePart {
@@ -93,7 +94,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     const mix = classify(features);
     const { label = 'nothing known', name = '' } = fitted.tasks[mix.top] ?? {};
     const recognised = { task: name, taskProbability: mix.topProbability };
-    if (strategy !== 'fitted') {
+    if (strategy !== 'fitted' && strategy !== 'table') {
       const value = clamp(baselineScore(strategy, features));
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
@@ -138,7 +139,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
 
   function referenceScore(by: Strategy, prompt: ReferencePrompt, stepsFor: StepsFor): number {
     switch (by) {
-      case 'fitted': {
+      case 'fitted':
+      case 'table': {
         const { mix, textTokens, usualLength } = prompt;
         const shifts = shiftsOf({ textTokens, contextTokens: 0 }, usualLength);
         return clamp(stepsFor(mix, shifts)[3]);
@@ -159,6 +161,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     usualLength: number,
   ): Shifts {
     const { context, lengthSlope, worth: byLength } = fitted;
+    if (strategy === 'table') return { length: 0, context: 0, worth: 0 };
     const length = Math.log(1 + textTokens);
     const doublings = Math.log2((contextTokens + 1) / context.freeTokens);
     return {

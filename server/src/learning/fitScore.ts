@@ -18,7 +18,7 @@ import {
   taskFolds,
 } from './crossValidation.ts';
 import { type Constants, emptyReference, fitTables, type Row } from './fittedTables.ts';
-import { readTaskOutcomes } from './outcomes.ts';
+import { readTaskOutcomes, type TaskOutcome } from './outcomes.ts';
 import { base64Of, rounded } from './quantise.ts';
 import { createSeededRandom } from './seededRandom.ts';
 import { readSeedPrompts, type SeedPrompt, seedFeatures } from './seedPrompts.ts';
@@ -39,12 +39,16 @@ export const chosenConstants: Constants = {
   worthOfLength: 0.03,
 };
 
-const KNOWN_TASK_FOLDS = 5;
+export const KNOWN_TASK_FOLDS = 5;
 /** Half seeds, half outcomes: what an editor is asked, and what anybody asks. */
 const REFERENCE_PROMPTS = 320;
 
 export function rowsOf(path: string): Row[] {
-  return readTaskOutcomes(path).map((outcome) => ({
+  return rowsFrom(readTaskOutcomes(path));
+}
+
+export function rowsFrom(outcomes: readonly TaskOutcome[]): Row[] {
+  return outcomes.map((outcome) => ({
     outcome,
     task: benchmarkTasks.find(({ also }) => also?.includes(outcome.task))?.name ?? outcome.task,
     features: featuresOf({ text: outcome.prompt, context: [], history: [] }),

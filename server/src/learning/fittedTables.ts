@@ -41,7 +41,7 @@ export interface Row {
 export type FittedTables = Omit<FittedScoreFile, 'reference'> & { readonly sizeLine: SizeLine };
 
 /** Sizes in billions of parameters, by the models' names. */
-const modelSizes: Readonly<Record<string, number>> = {
+export const knownSizes: Readonly<Record<string, number>> = {
   'mistral-7b-instruct-v0.3': 7,
   'gemma-2-9b-it': 9,
   'llama-3.1-8b-instruct': 8,
@@ -51,6 +51,10 @@ const modelSizes: Readonly<Record<string, number>> = {
   'llama3-chatqa-1.5-8b': 8,
   'codegemma-7b': 7,
   'qwen2.5-7b-instruct': 7.6,
+  // Eight experts count as the geometric mean of all 47 billion parameters and the 13 that are active.
+  mixtral: 25,
+  // Unknown, and assumed as for any cloud model.
+  gpt4_1106: 400,
 };
 
 /** Nothing is known of models far outside the sizes that were seen, so the line is not drawn on for ever. */
@@ -166,7 +170,7 @@ interface OutcomeCounts {
 }
 
 function outcomeCounts(rows: readonly Row[], names: readonly string[]): OutcomeCounts[] {
-  return Object.entries(modelSizes).map(([key, billions]) => {
+  return Object.entries(knownSizes).flatMap(([key, billions]) => {
     const good = names.map(() => 0);
     const bad = names.map(() => 0);
     for (const row of rows) {
@@ -176,7 +180,9 @@ function outcomeCounts(rows: readonly Row[], names: readonly string[]): OutcomeC
       good[at] = (good[at] ?? 0) + worth;
       bad[at] = (bad[at] ?? 0) + 1 - worth;
     }
-    return { key, billions, good, bad };
+    return good.some((count, at) => count + (bad[at] ?? 0) > 0)
+      ? [{ key, billions, good, bad }]
+      : [];
   });
 }
 
