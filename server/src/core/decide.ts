@@ -56,8 +56,12 @@ export function createDecide(options: RouterOptions): Decide {
     const limits: BudgetLimits = assumeAvailable
       ? { monthlyNanoUsd: undefined }
       : limitsOf(settings, scope);
-    const budget = await ports.ledger.budget(limits, scope);
-    const frozen = await ports.ledger.frozenModels();
+    // Asked in one breath: the ledger then looks once whether another process has written.
+    const [budget, frozen] = await Promise.all([
+      ports.ledger.budget(limits, scope),
+      ports.ledger.frozenModels(),
+    ]);
+    const nowMs = ports.clock.now();
     const features = featuresOf(prompt);
     const scores = new Map<string, Score>();
     const scoreOf = (model: Model): Score => {
@@ -92,7 +96,7 @@ export function createDecide(options: RouterOptions): Decide {
       score: scoreOf(model).value,
       inputTokens,
       inputBound,
-      price: ports.catalogue.price(model.id, ports.clock.now()),
+      price: ports.catalogue.price(model.id, nowMs),
       speed: ports.speeds.get(portOf(model, ports).identity(model)),
     });
 

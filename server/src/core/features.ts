@@ -15,6 +15,8 @@ export interface Shape {
   readonly numbers: number;
   readonly symbols: number;
   readonly lines: number;
+  /** Words that relate steps or amounts: if, each, twice, remaining, then, … A problem of many steps has many. */
+  readonly relations: number;
 }
 
 export interface Features {
@@ -33,12 +35,18 @@ export interface Features {
   readonly shape: Shape;
 }
 
+const HASH_SEED = 0x811c9dc5 | 0;
 const READ_HEAD = 6_000;
 const READ_TAIL = 2_000;
 const CHARACTERS_PER_TOKEN = 4;
 const STEM_LETTERS = 5;
 /** A text with fewer words is no task of its own when a conversation precedes it. */
 const FOLLOW_UP_WORDS = 6;
+const RELATION_WORDS: ReadonlySet<number> = new Set(
+  'if then each every all some more less fewer than twice half times before after between only remaining remains rest total altogether and also finally first second next unless until'
+    .split(' ')
+    .map(hashOf),
+);
 const QUESTION_WORDS = new Set(
   'what why how when where which who whose is are does do did can could should would will'.split(
     ' ',
@@ -95,7 +103,7 @@ const IDEOGRAPH = 4;
 
 /** Hashes the words of a text into `grams` and counts its shape. */
 function readText(text: string, grams: Grams): Shape {
-  const shape = { words: 0, longWords: 0, numbers: 0, symbols: 0, lines: 1 };
+  const shape = { words: 0, longWords: 0, numbers: 0, symbols: 0, lines: 1, relations: 0 };
   const skipFrom = text.length > READ_HEAD + READ_TAIL ? READ_HEAD : text.length;
   const skipTo = text.length > READ_HEAD + READ_TAIL ? text.length - READ_TAIL : text.length;
   let previous = FIRST;
@@ -123,6 +131,7 @@ function readText(text: string, grams: Grams): Shape {
       // Summary, summarise and summing-up begin alike.
       if (at - start > STEM_LETTERS) grams.add(mix(stem, STEM_MARK));
       shape.words += 1;
+      if (RELATION_WORDS.has(hash)) shape.relations += 1;
       if (at - start >= 9) shape.longWords += 1;
     } else if (kind === DIGIT) {
       while (at < text.length && kindOf(text.charCodeAt(at)) === DIGIT) at += 1;
@@ -168,7 +177,6 @@ function lowerCase(code: number): number {
   return code;
 }
 
-const HASH_SEED = 0x811c9dc5 | 0;
 const NEWLINE = 10;
 const DIGIT_MARK = 0x10000;
 const PAIR_MARK = 0x10001;

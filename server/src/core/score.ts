@@ -64,6 +64,12 @@ interface Shifts {
   readonly worth: number;
 }
 
+interface Sizes {
+  readonly textTokens: number;
+  readonly relations: number;
+  readonly contextTokens: number;
+}
+
 interface FailureTable {
   readonly failure: Float64Array;
   readonly base: number;
@@ -99,7 +105,9 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
-    const steps = stepsFor(mix.probabilities, shiftsOf(features, mix.usualLength));
+    const { textTokens, contextTokens, shape } = features;
+    const sizes = { textTokens, contextTokens, relations: shape.relations };
+    const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix.usualLength));
     const timesUsual = Math.exp(Math.log(1 + features.textTokens) - mix.usualLength);
     const parts: ScorePart[] = [
       { name: 'base', added: steps[0], detail: base },
@@ -141,8 +149,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     switch (by) {
       case 'fitted':
       case 'table': {
-        const { mix, textTokens, usualLength } = prompt;
-        const shifts = shiftsOf({ textTokens, contextTokens: 0 }, usualLength);
+        const { mix, textTokens, relations, usualLength } = prompt;
+        const shifts = shiftsOf({ textTokens, relations, contextTokens: 0 }, usualLength);
         return clamp(stepsFor(mix, shifts)[3]);
       }
       case 'length':
@@ -156,18 +164,17 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     }
   }
 
-  function shiftsOf(
-    { textTokens, contextTokens }: Pick<Features, 'textTokens' | 'contextTokens'>,
-    usualLength: number,
-  ): Shifts {
-    const { context, lengthSlope, worth: byLength } = fitted;
+  function shiftsOf({ textTokens, relations, contextTokens }: Sizes, usualLength: number): Shifts {
+    const { context, lengthSlope, worth: by } = fitted;
     if (strategy === 'table') return { length: 0, context: 0, worth: 0 };
     const length = Math.log(1 + textTokens);
     const doublings = Math.log2((contextTokens + 1) / context.freeTokens);
     return {
       length: lengthSlope * (length - usualLength),
       context: context.slope * Math.max(0, doublings),
-      worth: byLength.lengthSlope * (length - byLength.usualLength),
+      worth:
+        by.lengthSlope * (length - by.usualLength) +
+        by.relationSlope * (Math.log(1 + relations) - by.usualRelations),
     };
   }
 

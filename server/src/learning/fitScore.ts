@@ -36,7 +36,8 @@ export const chosenConstants: Constants = {
   seedWeight: 8,
   drawnPerTask: 400,
   priorStrength: 4,
-  worthOfLength: 0.03,
+  worthOfLength: 0.02,
+  worthOfRelations: 0.035,
 };
 
 export const KNOWN_TASK_FOLDS = 5;
@@ -95,6 +96,7 @@ function referenceSample(
       ),
     ),
     textTokens: sample.map(({ features }) => features.textTokens),
+    relations: sample.map(({ features }) => features.shape.relations),
     keywordScores: sample.map(({ features }) => rounded(baselineScore('keywords', features), 3)),
   };
 }
@@ -150,7 +152,9 @@ function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
     { decay: 1e-4 },
     { priorStrength: 16 },
     { worthOfLength: 0 },
-    { worthOfLength: 0.06 },
+    { worthOfLength: 0.03, worthOfRelations: 0 },
+    { worthOfLength: 0.03 },
+    { worthOfRelations: 0.06 },
   ];
   for (const variant of variants) {
     report(JSON.stringify(variant), rows, seeds, { ...chosenConstants, ...variant });

@@ -28,6 +28,8 @@ export interface Constants {
   readonly priorStrength: number;
   /** `worth.lengthSlope` of the file. */
   readonly worthOfLength: number;
+  /** `worth.relationSlope` of the file. */
+  readonly worthOfRelations: number;
 }
 
 /** An outcome with its features and the place of its task in `benchmarkTasks`. */
@@ -145,6 +147,8 @@ export function fitTables(
     worth: {
       lengthSlope: constants.worthOfLength,
       usualLength: rounded(mean(usualLengths), 4),
+      relationSlope: constants.worthOfRelations,
+      usualRelations: rounded(mean(names.map((name) => usualRelations(name, rows, seeds))), 4),
     },
     // Nothing was measured with attached code: a long context misleads small models a little, is the judgement.
     context: { source: 'judgement', freeTokens: 250, slope: 0.1 },
@@ -158,6 +162,7 @@ export function emptyReference(tasks: number): FittedScoreFile['reference'] {
   return {
     mixes: base64Of(new Uint8Array(10 * tasks).fill(1)),
     textTokens: zeros,
+    relations: zeros,
     keywordScores: zeros,
   };
 }
@@ -198,11 +203,22 @@ function withJudged(known: readonly number[], names: readonly string[]): number[
 }
 
 function usualLength(name: string, rows: readonly Row[], seeds: readonly SeedPrompt[]): number {
-  const features = [
+  return mean(featuresOfTask(name, rows, seeds).map(({ textTokens }) => Math.log(1 + textTokens)));
+}
+
+function usualRelations(name: string, rows: readonly Row[], seeds: readonly SeedPrompt[]): number {
+  return mean(featuresOfTask(name, rows, seeds).map(({ shape }) => Math.log(1 + shape.relations)));
+}
+
+function featuresOfTask(
+  name: string,
+  rows: readonly Row[],
+  seeds: readonly SeedPrompt[],
+): Features[] {
+  return [
     ...rows.filter((row) => row.task === name).map((row) => row.features),
     ...seeds.filter((seed) => seed.task === name).map(seedFeatures),
   ];
-  return mean(features.map(({ textTokens }) => Math.log(1 + textTokens)));
 }
 
 function examplesOf(
