@@ -104,6 +104,7 @@ function reasonWords(): readonly (readonly [string, string])[] {
     ['cost_limit', t('cost limit')],
     ['latency_limit', t('time limit')],
     ['context_limit', t('too long to fit')],
+    ['capability_missing', t('tools or form needed')],
     ['budget_pacing', t('budget pacing')],
     ['budget_exhausted', t('budget used up')],
     ['no_api_key', t('no key')],

@@ -16,7 +16,8 @@ import { hard, missing, noKey, rows, usd } from './policyRows.ts';
 for (const row of rows) {
   test(`route: ${row.name}`, async () => {
     const { router, calls } = scriptedRouter(row.script);
-    const prompt = promptOf(row.prompt?.text ?? 'Why is the sky blue?', row.constraints);
+    const asked = promptOf(row.prompt?.text ?? 'Why is the sky blue?', row.constraints);
+    const prompt = { ...asked, ...row.prompt };
     const decision = await router.decide(prompt);
     const [model, code] = row.leadsTo;
     if (decision.kind === 'refused') {

@@ -153,6 +153,32 @@ export const rows: readonly Row[] = [
   },
 
   {
+    name: 'tools offered',
+    script: easy,
+    prompt: { tools: { tools: [{ name: 'read_file' }] } },
+    leadsTo: [BIG, 'capability_missing'],
+  },
+  {
+    name: 'tools offered, none to be called',
+    script: easy,
+    prompt: { tools: { tools: [{ name: 'read_file' }], choice: 'none' } },
+    leadsTo: [LOCAL, 'prompt_complexity_low'],
+  },
+  {
+    name: 'a form of the answer wanted',
+    script: easy,
+    prompt: { answerFormat: { kind: 'json' } },
+    leadsTo: [BIG, 'capability_missing'],
+  },
+  {
+    name: 'tools offered, local only by request',
+    script: easy,
+    constraints: localOnly,
+    prompt: { tools: { tools: [{ name: 'read_file' }] } },
+    leadsTo: ['refused', 'capability_missing'],
+  },
+
+  {
     name: 'too long for local',
     script: easy,
     prompt: { text: 'word '.repeat(4000) },

@@ -78,6 +78,16 @@ const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = 
     /does not fit/,
   ],
   [
+    { code: 'capability_missing', facts: { wanted: 'm', needs: 'tools' } },
+    'capability_missing(wanted=m, needs=tools)',
+    /offers tools, which M can not call/,
+  ],
+  [
+    { code: 'capability_missing', facts: { wanted: 'm', needs: 'answer-format' } },
+    'capability_missing(wanted=m, needs=answer-format)',
+    /a form of the answer/,
+  ],
+  [
     { code: 'budget_pacing', facts: { score: 0.6, threshold: 0.8, usedShare: 0.95 } },
     'budget_pacing(score=0.60, threshold=0.80, used_share=0.95)',
     /95 % is used/,

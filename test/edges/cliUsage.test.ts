@@ -199,6 +199,7 @@ const codes: Readonly<Record<FailureCode, number>> = {
   budget_exhausted: 3,
   privacy_floor: 3,
   context_limit: 3,
+  capability_missing: 3,
   bad_key: 4,
   no_api_key: 4,
   quota_exceeded: 4,

@@ -34,6 +34,8 @@ const reasons: readonly Reason[] = [
   { code: 'cost_limit', facts: { wanted: 'b', needsNanoUsd: 12_100_000, limitNanoUsd: 42 } },
   { code: 'latency_limit', facts: { wanted: 'b', needsMs: 1234.5, limitMs: 1000 } },
   { code: 'context_limit', facts: { wanted: 'b', tokens: 5000, limit: 4096 } },
+  { code: 'capability_missing', facts: { wanted: 'a', needs: 'tools' } },
+  { code: 'capability_missing', facts: { wanted: 'a', needs: 'answer-format' } },
   { code: 'budget_pacing', facts: { score: 0.6, threshold: 0.7, usedShare: 0.85 } },
   { code: 'no_api_key', facts: { wanted: 'b', wouldCostNanoUsd: 2_644_000 } },
   { code: 'no_api_key', facts: { wanted: 'b' } },

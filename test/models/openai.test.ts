@@ -29,6 +29,7 @@ function cloudModel(provider: CloudModel['provider'], over: Partial<CloudModel> 
     provider,
     apiModel: 'gpt-6-sol',
     key: 'openai',
+    tools: true,
     ...over,
   };
 }

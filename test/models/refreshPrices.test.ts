@@ -46,6 +46,7 @@ function model(id: string, provider: CloudModel['provider'] = 'openai'): CloudMo
     provider,
     apiModel: `api-${id}`,
     key: 'openai',
+    tools: true,
   };
 }
 

@@ -93,6 +93,7 @@ test('a good file becomes models in its order', () => {
         provider: 'openai',
         apiModel: 'big',
         key: 'openai',
+        tools: true,
         reasoningEffort: 'low',
       },
       {
@@ -106,6 +107,7 @@ test('a good file becomes models in its order', () => {
         provider: 'openai-compatible',
         apiModel: 'qwen3:32b',
         key: 'none',
+        tools: false,
         baseUrl: 'http://127.0.0.1:8000/v1',
       },
     ],

@@ -26,6 +26,7 @@ function model(apiModel: string, provider: CloudModel['provider'] = 'openai'): M
     apiModel,
     baseUrl: 'http://127.0.0.1/v1',
     key: 'openai',
+    tools: true,
   };
 }
 

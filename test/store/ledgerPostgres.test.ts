@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
 import { openTeamLedger } from '../../server/src/store/ledgerPostgres.ts';
+import { POSTGRES_TIMES } from '../../server/src/store/postgresSession.ts';
 import { cuttingProxy } from '../support/cuttingProxy.ts';
 import {
   endPostgresAfterTests,
@@ -123,18 +124,21 @@ test(
   async (t) => {
     const { url, dataDir } = await temp(t);
     const wire = await cuttingProxy(url, t);
+    // Long while it works, however busy the machine is; short once nothing will come.
+    const times = { ...POSTGRES_TIMES };
     const opened = await openTeamLedger({
       url: wire.url,
       dataDir,
       clock: clockAt(NOVEMBER),
       newId: randomUUID,
       retryMs: 100,
-      times: { connectMs: 200, replyMs: 300 },
+      times,
     });
-    assert.ok(opened.kind === 'open');
+    assert.ok(opened.kind === 'open', opened.kind === 'unavailable' ? opened.why : '');
     const { ledger } = opened;
     await pay(ledger, 'a', 0.3, 0.3);
     wire.goSilent();
+    Object.assign(times, { connectMs: 200, replyMs: 300 });
     const startedMs = performance.now();
     const refused = await ledger.reserve(request('b', 0.1), ONE_DOLLAR);
     assert.match(refused.kind === 'unavailable' ? refused.why : '', /to answer, got/);
@@ -142,7 +146,8 @@ test(
     assert.equal((await ledger.budget(ONE_DOLLAR)).spentNanoUsd, usd(0.3));
     await assert.rejects(ledger.record(answer('1')), /to answer, got/);
     await ledger.close();
-    assert.ok(performance.now() - startedMs < 8_000, `${performance.now() - startedMs} ms`);
+    // The short limits add up to about 2 s, the usual ones to about 40.
+    assert.ok(performance.now() - startedMs < 20_000, `${performance.now() - startedMs} ms`);
   },
 );
 

@@ -21,7 +21,7 @@ export async function cuttingProxy(serverUrl: string, t: TestContext): Promise<C
   const sockets = new Set<Socket>();
   let mode: 'pass' | 'lose reply' | 'drop' | 'silent' = 'pass';
   let cuts = 0;
-  const server = createServer((client) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect(Number(target.port), target.hostname);
     let swallowing = false;
     for (const [socket, other] of [
@@ -43,6 +43,8 @@ export async function cuttingProxy(serverUrl: string, t: TestContext): Promise<C
       }
       upstream.write(chunk);
     });
+    // In silence a farewell is not answered either.
+    client.on('end', () => mode !== 'silent' && upstream.end());
     let replies = '';
     upstream.on('data', (chunk) => {
       if (mode === 'silent') return;

@@ -32,6 +32,7 @@ export function exitCodeOf(code: FailureCode): number {
     case 'budget_exhausted':
     case 'privacy_floor':
     case 'context_limit':
+    case 'capability_missing':
       return exitCodes.refused;
     case 'bad_key':
     case 'no_api_key':

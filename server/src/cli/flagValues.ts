@@ -34,12 +34,25 @@ export function threads(value: string): number {
   return wholeNumber(value, 'a number of threads between 1 and 256', 1, 256);
 }
 
+export function sizeFrom(least: number): (value: string) => number {
+  const most = 10_000_000;
+  return (value) => wholeNumber(value, `a whole number from ${least} to ${most}`, least, most);
+}
+
 /** A UTC month. */
 export function month(value: string): string {
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(value)) {
     throw new InvalidArgumentError('Expected a month such as 2026-11.');
   }
   return value;
+}
+
+/** Patterns as in `.gitignore`, none of them empty. */
+export function patterns(value: string): string[] {
+  return value
+    .split(',')
+    .map((pattern) => pattern.trim())
+    .filter((pattern) => pattern !== '');
 }
 
 /** Whole milliwatts; finer is beyond any meter. */

@@ -1,12 +1,17 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
+<<<<<<< HEAD
 import { addEval } from './evalCommands.ts';
+=======
+import { addCorpus } from './corpusCommands.ts';
+>>>>>>> main
 import { exitCodesHelp } from './exitCodes.ts';
 import {
   milliseconds,
   milliwatts,
   month,
+  patterns,
   port,
   share,
   threads,
@@ -21,6 +26,7 @@ import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
 import type { SpendFlags } from './spend.ts';
 import type { StatementFlags } from './statement.ts';
+import { addTrain } from './trainCommands.ts';
 
 /** @param ends told of the exit code of the command that was called */
 export function createProgram(io: CliIo, ends: (code: number) => void): Command {
@@ -119,6 +125,8 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
+  addTrain(program, run);
+  addCorpus(program, run);
   program
     .command('cache')
     .description('kept answers')
@@ -255,6 +263,14 @@ function globalOptions(): readonly GlobalOption[] {
         'the most to spend in a month; none lifts the limit of 20',
         twin('MONTHLY_BUDGET_USD'),
       ).argParser(usdOrNone),
+    },
+    {
+      variable: twin('EXCLUDE'),
+      option: described(
+        '--exclude <patterns>',
+        'files that never leave this machine: patterns as in .gitignore, separated by commas',
+        twin('EXCLUDE'),
+      ).argParser(patterns),
     },
     {
       variable: twin('THREADS'),

@@ -1,5 +1,6 @@
 /** What a router tells an edge: the route before generation, the events of an answer, and its result with the whole trace. */
 
+import type { ToolCall } from './callerWishes.ts';
 import type { Failure } from './errors.ts';
 import type { Candidate } from './estimate.ts';
 import type { BudgetState } from './ports.ts';
@@ -86,6 +87,8 @@ export interface Confidence {
 export interface AnswerResult {
   readonly promptId: string;
   readonly text: string;
+  /** Calls of the caller's tools, often none. */
+  readonly toolCalls: readonly ToolCall[];
   readonly modelId: string;
   readonly served: 'local' | 'cloud' | 'cache';
   readonly finish: FinishReason;

@@ -19,6 +19,7 @@ export function answerFromCache(run: Run, route: Route): AnswerResult | undefine
     return {
       promptId: run.prompt.id,
       text: hit.text,
+      toolCalls: [],
       modelId,
       served: 'cache',
       finish: 'stop',
@@ -77,16 +78,19 @@ function eligible(run: Run, route: Route): string[] {
 /** The output cap is left out: only complete answers are kept, and those did not depend on it. */
 function cacheKey(run: Run, model: Model): string {
   const { ports } = run.deps;
-  const { system, turns } = generationRequest(run.prompt, model, 1);
+  const { system, turns, tools, answerFormat, sampling } = generationRequest(run.prompt, model, 1);
   const port = model.provider === 'local' ? ports.local : ports.cloud;
   const priceRowId = ports.catalogue.price(model.id, ports.clock.now())?.id ?? null;
   return ports.sha256(
     JSON.stringify([
-      1,
+      2,
       port.identity(model),
       priceRowId,
       system,
-      turns.map(({ role, text }) => [role, text]),
+      turns,
+      tools ?? null,
+      answerFormat ?? null,
+      sampling ?? null,
     ]),
   );
 }

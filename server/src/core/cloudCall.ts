@@ -69,8 +69,8 @@ export async function* callCloud(
     attempts.push(tried.attempt);
     const { final, text } = tried;
     if (final.type === 'end') {
-      const { finish, usage, logProbs } = final;
-      return { kind: 'answered', text, finish, usage, logProbs, attempts };
+      const { finish, usage, toolCalls = [], logProbs } = final;
+      return { kind: 'answered', text, finish, usage, toolCalls, logProbs, attempts };
     }
     const failed = final.failure;
     const waitMs = failed.retryAfterMs ?? 500 * 2 ** retry * (0.5 + ports.random());

@@ -16,6 +16,7 @@ export type FailureCode =
   | 'model_crashed'
   | 'unknown_model'
   | 'unknown_price'
+  | 'capability_missing'
   | 'budget_exhausted'
   | 'cost_limit'
   | 'privacy_floor'

@@ -1,5 +1,6 @@
 /** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
 import { remaining, tightest } from './budget.ts';
+import type { Need } from './callerWishes.ts';
 import type { Availability, BudgetState } from './ports.ts';
 import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
@@ -46,6 +47,7 @@ export interface PlanningFigures {
 
 export type Layer =
   | 'privacy'
+  | 'capability'
   | 'context'
   | 'price'
   | 'cost'
@@ -75,6 +77,7 @@ export interface EstimateInput {
   readonly escalations: readonly ModelEstimate[];
   readonly gate: Gate;
   readonly constraints: Constraints;
+  readonly needs: readonly Need[];
   readonly budget: BudgetState;
   readonly findings: readonly PrivacyFinding[];
   readonly figures: PlanningFigures;
@@ -97,6 +100,12 @@ export function runsHere(model: Model): boolean {
   if (model.provider === 'openai' || model.baseUrl === undefined) return false;
   const { hostname } = new URL(model.baseUrl);
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** A server that may not know answer formats says so itself, at no cost. */
+function isAble(model: Model, need: Need): boolean {
+  if (model.provider === 'local') return false;
+  return need === 'tools' ? model.tools : true;
 }
 
 function estimatePlan(
@@ -184,6 +193,10 @@ function* partExclusions(
     const { privacy = 'any' } = constraints;
     const rule = privacy === 'any' ? input.findings[0]?.rule : privacy;
     if (rule !== undefined) yield ['privacy', { code: 'privacy_floor', facts: { rule, wanted } }];
+  }
+  const lacks = input.needs.find((need) => !isAble(model, need));
+  if (lacks !== undefined) {
+    yield ['capability', { code: 'capability_missing', facts: { wanted, needs: lacks } }];
   }
   const room = Math.min(figures.minUsefulOutputTokens, requestedCap(part, input));
   if (part.inputTokens + room > model.contextWindow) {

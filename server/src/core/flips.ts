@@ -8,6 +8,7 @@ import type { Reason } from './reason.ts';
  */
 export const layers: readonly Layer[] = [
   'privacy',
+  'capability',
   'context',
   'price',
   'cost',
@@ -53,6 +54,10 @@ function otherwise(exclusion: Reason, model: string): string {
   switch (exclusion.code) {
     case 'privacy_floor':
       return `the prompt could have left this machine for ${model}`;
+    case 'capability_missing':
+      return exclusion.facts.needs === 'tools'
+        ? `no tools had been offered, which ${model} can not call`
+        : `no form of the answer had been asked for, which ${model} can not keep to`;
     case 'context_limit':
       return `the prompt had fitted the context of ${model}`;
     case 'unknown_price':

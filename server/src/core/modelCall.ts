@@ -1,5 +1,6 @@
 /** One prompt to one model: what a call yields, how it ends, and the calls that cost nothing. */
 import type { Attempt } from './answer.ts';
+import type { ToolCall } from './callerWishes.ts';
 import { type Failure, failure } from './errors.ts';
 import type {
   GenerationRequest,
@@ -31,6 +32,7 @@ export type CallOutcome =
       readonly text: string;
       readonly finish: FinishReason;
       readonly usage: Usage;
+      readonly toolCalls: readonly ToolCall[];
       readonly logProbs: readonly TokenLogProb[] | undefined;
       readonly attempts: readonly Attempt[];
     }
@@ -114,8 +116,9 @@ export async function* callLocal(
     return { kind: 'failed', failure: final.failure, reason: undefined, attempts: [attempt] };
   }
   noteSpeed(ports, model, final.usage, timing, waitedMs);
-  const { finish, usage, logProbs } = final;
-  return { kind: 'answered', text: transcript.text, finish, usage, logProbs, attempts: [attempt] };
+  const { finish, usage, toolCalls = [], logProbs } = final;
+  const { text } = transcript;
+  return { kind: 'answered', text, finish, usage, toolCalls, logProbs, attempts: [attempt] };
 }
 
 export function outcomeOf(failed: Failure): Attempt['outcome'] {

@@ -2,6 +2,7 @@
  * Chooses the cheapest plan that is good enough. The reason is found, not written: limits are applied one layer
  * after the other, and the last one that made another model answer is the reason.
  */
+import { NOT_ALLOWED } from './adminPolicy.ts';
 import { pacing, usedShare } from './budget.ts';
 import { type Failure, failure } from './errors.ts';
 import { type Candidate, type EstimateInput, listCandidates } from './estimate.ts';
@@ -257,6 +258,8 @@ function fastest(candidates: readonly Candidate[]): Candidate {
 const refusals: Readonly<Record<string, string>> = {
   privacy_floor:
     'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
+  capability_missing:
+    'expected a model that can do what the request asks for (tools, or a form of the answer), but none that may answer can; allow a cloud model, or ask without',
   context_limit: 'the prompt is longer than any usable model can read; send less context',
   unknown_price: 'the price of the model is unknown; add a row to pricing.yaml',
   cost_limit:
@@ -285,12 +288,19 @@ function refusalSentence(reason: Reason | undefined): string {
   if (reason.code === 'privacy_floor' && reason.facts.rule === 'untrusted-workspace') {
     return 'this workspace is not trusted, so only a local model may answer; use one, or trust it';
   }
+  if (reason.code === 'privacy_floor' && reason.facts.rule === 'policy') {
+    return 'the administrator of this machine lets only local models answer; use one, or ask your administrator';
+  }
+  if (reason.code === 'provider_unavailable' && reason.facts.failure === NOT_ALLOWED) {
+    return 'the administrator of this machine allows other models only; use one of those, or ask your administrator';
+  }
   return refusals[reason.code] ?? reason.code;
 }
 
 function refusalCode(reason: Reason | undefined): Failure['code'] {
   switch (reason?.code) {
     case 'privacy_floor':
+    case 'capability_missing':
     case 'context_limit':
     case 'unknown_price':
     case 'cost_limit':

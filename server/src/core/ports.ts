@@ -1,6 +1,8 @@
 /** What the core needs from the world, as small interfaces. Adapters in `models/` and `store/` implement them; tests script them. */
+import type { ToolCall } from './callerWishes.ts';
 import type { Failure } from './errors.ts';
 import type {
+  CallerWishes,
   ContextPart,
   FinishReason,
   MeasuredSpeed,
@@ -25,7 +27,8 @@ export interface Clock {
 export type NewId = () => string;
 
 /** One generation, ready for a model: the edge's prompt with its context folded into messages. */
-export interface GenerationRequest {
+export interface GenerationRequest
+  extends Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling'> {
   readonly system: string;
   readonly turns: readonly Turn[];
   /** A hard cap on the output, reasoning included. The provider is told it, so that the bill can't pass the bound. */
@@ -51,6 +54,8 @@ export type ModelEvent =
       readonly type: 'end';
       readonly finish: FinishReason;
       readonly usage: Usage;
+      /** Calls of the caller's tools; absent when there are none. */
+      readonly toolCalls?: readonly ToolCall[];
       /** Only local models tell them. */
       readonly logProbs?: readonly TokenLogProb[];
     }
@@ -108,8 +113,14 @@ export interface SpeedSample {
 }
 
 export interface PrivacyScan {
-  /** Finds secrets in what would leave the machine. Throwing counts as a finding: unsure stays local. */
-  scan(text: string, context: readonly ContextPart[]): Promise<readonly PrivacyFinding[]>;
+  /**
+   * Judges what would leave the machine: the messages as they would be sent, and the files that their context comes from.
+   * Throwing counts as a finding: unsure stays local.
+   */
+  scan(
+    request: GenerationRequest,
+    context: readonly ContextPart[],
+  ): Promise<readonly PrivacyFinding[]>;
 }
 
 // The ledger -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /** Why an answer went where it went: a code, its facts, and the one function that turns both into a sentence. */
 
+import type { Need } from './callerWishes.ts';
 import type { BudgetPeriod } from './ports.ts';
 import { english, type Facts, type Translate } from './translate.ts';
 
@@ -15,6 +16,7 @@ export const reasonCodes = [
   'cost_limit',
   'latency_limit',
   'context_limit',
+  'capability_missing',
   'budget_pacing',
   'budget_exhausted',
   'no_api_key',
@@ -86,6 +88,10 @@ export type Reason =
   | {
       readonly code: 'context_limit';
       readonly facts: { readonly wanted: string; readonly tokens: number; readonly limit: number };
+    }
+  | {
+      readonly code: 'capability_missing';
+      readonly facts: { readonly wanted: string; readonly needs: Need };
     }
   | {
       readonly code: 'budget_pacing';
@@ -204,6 +210,12 @@ export function reasonSentence(
         model: names(reason.facts.wanted),
         limit: reason.facts.limit,
       });
+    case 'capability_missing': {
+      const model = names(reason.facts.wanted);
+      return reason.facts.needs === 'tools'
+        ? t('The request offers tools, which {model} can not call.', { model })
+        : t('The request asks for a form of the answer that {model} can not keep to.', { model });
+    }
     case 'budget_pacing':
       return t(
         'Kept local to pace the budget: {percent} % is used (score {score} of {threshold}).',
@@ -242,6 +254,16 @@ function privacySentence(rule: string, t: Translate): string {
       return t('Kept local: you asked that nothing leaves this machine.');
     case 'untrusted-workspace':
       return t('Kept local: this workspace is not trusted, so nothing leaves this machine.');
+    case 'policy':
+      return t('Kept local: the administrator of this machine lets nothing leave it.');
+    case 'secret-file':
+      return t('Kept local: a file of the context is one that holds secrets.');
+    case 'excluded-file':
+      return t('Kept local: a file of the context is on your list of files that stay here.');
+    case 'git-ignored':
+      return t('Kept local: a file of the context is ignored by git.');
+    case 'scan-failed':
+      return t('Kept local: the prompt could not be scanned for secrets.');
     default:
       return t('Kept local: the prompt contains what looks like a secret ({rule}).', { rule });
   }

@@ -54,6 +54,7 @@ export async function resultOf(
   return {
     promptId: run.prompt.id,
     text: answered.text,
+    toolCalls: answered.toolCalls,
     modelId: model.id,
     served: model.provider === 'local' ? 'local' : 'cloud',
     finish: answered.finish,
@@ -66,7 +67,7 @@ export async function resultOf(
       baselineRow: baseline && ports.catalogue.price(baseline.id, ports.clock.now()),
       usage: baselineUsage,
       costNanoUsd,
-      complete: answered.finish === 'stop',
+      complete: answered.finish === 'stop' || answered.finish === 'tool-calls',
       belowWantedQuality: verdict.belowWanted,
     }),
     timing: {

@@ -2,6 +2,7 @@
  * The vocabulary of the router as data. Every other file of the core speaks these words; docs/GLOSSARY.md explains them.
  * Units are in the names: money is whole nano-dollars, prices are whole pico-dollars per token, time is milliseconds.
  */
+import type { AnswerFormat, Sampling, ToolCall, ToolUse } from './callerWishes.ts';
 
 /** An amount of money in nano-dollars (1e-9 USD). A safe integer, never negative; `price.ts` makes them. */
 export type NanoUsd = number & { readonly unit: 'nanoUsd' };
@@ -15,12 +16,19 @@ export interface ContextPart {
   readonly text: string;
   readonly path?: string;
   readonly language?: string;
+  /** Where it lies on this machine, absolute. For the rules about files alone: it is sent to nobody. */
+  readonly file?: string;
 }
 
-export interface Turn {
-  readonly role: 'user' | 'assistant';
-  readonly text: string;
-}
+export type Turn =
+  | { readonly role: 'user'; readonly text: string }
+  | {
+      readonly role: 'assistant';
+      readonly text: string;
+      readonly toolCalls?: readonly ToolCall[];
+    }
+  /** What a tool returned to the call of that id. */
+  | { readonly role: 'tool'; readonly text: string; readonly toolCallId: string };
 
 /** Limits of one request. Absent means unlimited (or the configured default, where one exists). */
 export interface Constraints {
@@ -33,15 +41,28 @@ export interface Constraints {
   readonly forceModel?: { readonly tier: Tier } | { readonly id: string };
   /**
    * With `local-only` nothing of this prompt may leave the machine, because the person wants it so; with `untrusted-workspace`,
-   * because nobody vouches for the code that it comes from. @default 'any'
+   * because nobody vouches for the code that it comes from; with `policy`, because the administrator of the machine wants it
+   * so. @default 'any'
    */
-  readonly privacy?: 'any' | 'local-only' | 'untrusted-workspace';
+  readonly privacy?: 'any' | 'local-only' | 'untrusted-workspace' | 'policy';
   /** Tokens that the answer may have at most. */
   readonly maxOutputTokens?: number;
 }
 
+/** What a caller's program adds to a prompt. Only the models that can honour it may answer. */
+export interface CallerWishes {
+  /** Stands in place of our own system prompt. */
+  readonly instructions?: string;
+  readonly tools?: ToolUse;
+  /** Turns since `text`: the model's calls of tools and what they returned, oldest first. */
+  readonly toolTurns?: readonly Turn[];
+  /** The shape that the answer must have; plain text when absent. */
+  readonly answerFormat?: AnswerFormat;
+  readonly sampling?: Sampling;
+}
+
 /** What a person asks, with its context, before any choice. */
-export interface Prompt {
+export interface Prompt extends CallerWishes {
   /** Unique per request; the same id is never billed twice. */
   readonly id: string;
   readonly text: string;
@@ -117,6 +138,8 @@ export interface CloudModel extends ModelBase {
   readonly baseUrl?: string;
   /** `none` marks a compatible server that wants no key (a local vLLM, say). */
   readonly key: 'openai' | 'none';
+  /** Whether it can call a caller's tools. */
+  readonly tools: boolean;
   readonly reasoningEffort?: 'none' | 'minimal' | 'low' | 'medium' | 'high';
 }
 
@@ -174,8 +197,8 @@ export interface Usage {
   readonly unpriced?: string;
 }
 
-/** Why a model stopped. `length`: the output cap cut it. `refusal`: the provider declined. */
-export type FinishReason = 'stop' | 'length' | 'refusal';
+/** Why a model stopped. `length`: the output cap cut it. `refusal`: the provider declined. `tool-calls`: it waits for tools. */
+export type FinishReason = 'stop' | 'length' | 'refusal' | 'tool-calls';
 
 /** A finding of the privacy scan: which rule, never what it matched. */
 export interface PrivacyFinding {

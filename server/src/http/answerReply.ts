@@ -63,10 +63,10 @@ export const answerReply = z
       .optional()
       .describe('Why `saved_cost_usd` is null; absent where it is known.'),
     finish: z
-      .enum(['stop', 'length', 'refusal'])
+      .enum(['stop', 'length', 'refusal', 'tool-calls'])
       .nullable()
       .describe(
-        'Why the model stopped: done, cut by the output cap, or declined; null for a dry run.',
+        'Why the model stopped: done, cut by the output cap, declined, or waiting for tools (never here, where none can be offered); null for a dry run.',
       ),
     trace: traceReply,
   })

@@ -42,6 +42,7 @@ export const problemStatus: Readonly<Record<ProblemCode, number>> = {
   privacy_floor: 422,
   cost_limit: 422,
   context_limit: 422,
+  capability_missing: 422,
   refusal: 422,
   rate_limited: 429,
   quota_exceeded: 429,

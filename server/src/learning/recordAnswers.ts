@@ -25,7 +25,7 @@ export const recordedAnswer = z.strictObject({
   kind: z.string(),
   question: z.string(),
   text: z.string(),
-  finish: z.enum(['stop', 'length', 'refusal']),
+  finish: z.enum(['stop', 'length', 'refusal', 'tool-calls']),
   logProbs: z.array(z.number()),
   good: z.boolean(),
 });

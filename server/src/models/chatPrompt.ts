@@ -56,6 +56,7 @@ export function createChatPrompts(
 
   function tokensOf(system: string, turns: GenerationRequest['turns']) {
     const history: ChatHistoryItem[] = system === '' ? [] : [{ type: 'system', text: system }];
+    // Turns of tools never come here: the policy sends them to models that can call tools.
     for (const { role, text } of turns) {
       history.push(role === 'user' ? { type: 'user', text } : { type: 'model', response: [text] });
     }

@@ -4,11 +4,10 @@
  * reservation's bound holds. A cancelled call is read on in silence for a while, so that its true cost is known.
  */
 import type { OpenAI } from 'openai';
-import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
-import type { ResponseCreateParamsStreaming } from 'openai/resources/responses/responses';
 import { type Billing, type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, ModelEvent, ModelPort } from '../core/ports.ts';
 import type { CloudModel, Model } from '../core/types.ts';
+import { chatBody, responsesBody } from './openaiBodies.ts';
 import { openaiFailure, streamedFailure, timedOut } from './openaiErrors.ts';
 import { type AnswerReader, createChatReader, createResponsesReader } from './openaiEvents.ts';
 
@@ -172,41 +171,22 @@ interface Answer {
   readonly ended: AnswerReader<never>['ended'];
 }
 
-/** What is sent here is all that a provider can bill. */
 async function open(
   client: OpenAI,
   { model, request, key }: Call,
   host: string,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { system, turns, maxOutputTokens } = request;
-  const messages = turns.map(({ role, text }) => ({ role, content: text }));
-  const { apiModel, reasoningEffort } = model;
+  const { apiModel } = model;
   if (model.provider === 'openai') {
-    const body: ResponseCreateParamsStreaming = {
-      model: apiModel,
-      input: messages,
-      max_output_tokens: maxOutputTokens,
-      service_tier: 'default',
-      store: false,
-      stream: true,
-      ...(system !== '' && { instructions: system }),
-      ...(reasoningEffort !== undefined && { reasoning: { effort: reasoningEffort } }),
-    };
     const reader = createResponsesReader((told) => streamedFailure(told, { host, apiModel, key }));
-    return answerOf(await client.responses.create(body, { signal }), reader);
+    return answerOf(
+      await client.responses.create(responsesBody(model, request), { signal }),
+      reader,
+    );
   }
-  // Compatible servers know `max_tokens` only, have no service tiers, and some refuse fields they do not know.
-  const body: ChatCompletionCreateParamsStreaming = {
-    model: apiModel,
-    messages: system === '' ? messages : [{ role: 'system', content: system }, ...messages],
-    max_tokens: maxOutputTokens,
-    n: 1,
-    stream: true,
-    stream_options: { include_usage: true },
-    ...(reasoningEffort !== undefined && { reasoning_effort: reasoningEffort }),
-  };
-  return answerOf(await client.chat.completions.create(body, { signal }), createChatReader());
+  const stream = await client.chat.completions.create(chatBody(model, request), { signal });
+  return answerOf(stream, createChatReader());
 }
 
 function answerOf<Event>(stream: AsyncIterable<Event>, reader: AnswerReader<Event>): Answer {

@@ -6,6 +6,7 @@
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions';
 import type { CompletionUsage } from 'openai/resources/completions';
 import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses';
+import type { ToolCall } from '../core/callerWishes.ts';
 import type { Failure } from '../core/errors.ts';
 import type { ModelEvent } from '../core/ports.ts';
 import type { FinishReason, Usage } from '../core/types.ts';
@@ -29,6 +30,7 @@ export function createResponsesReader(
   failed: (told: ToldError) => Failure,
 ): AnswerReader<ResponseStreamEvent> {
   let refused = false;
+  const toolCalls: ToolCall[] = [];
   let ended: ReturnType<AnswerReader<ResponseStreamEvent>['ended']>;
   return {
     read(event) {
@@ -39,12 +41,19 @@ export function createResponsesReader(
           // The provider's words of refusal are all the answer there is, so the reader shall see them.
           refused = true;
           return event.delta;
+        case 'response.output_item.done':
+          if (event.item.type === 'function_call') {
+            const { call_id: id, name, arguments: argumentsJson } = event.item;
+            toolCalls.push({ id, name, argumentsJson });
+          }
+          return '';
         case 'response.completed':
         case 'response.incomplete':
           ended = {
             type: 'end',
-            finish: refused ? 'refusal' : responseFinish(event.response),
+            finish: refused ? 'refusal' : responseFinish(event.response, toolCalls),
             usage: responseUsage(event.response),
+            ...withCalls(toolCalls),
           };
           return '';
         case 'response.failed':
@@ -64,6 +73,7 @@ export function createResponsesReader(
 
 export function createChatReader(): AnswerReader<ChatCompletionChunk> {
   let refused = false;
+  const calls = new Map<number, { id: string; name: string; argumentsJson: string }>();
   let finish: FinishReason | undefined;
   let usage: CompletionUsage | undefined;
   let tier: ChatCompletionChunk['service_tier'];
@@ -75,21 +85,42 @@ export function createChatReader(): AnswerReader<ChatCompletionChunk> {
       const choice = chunk.choices?.[0];
       if (choice === undefined) return '';
       finish = chatFinish(choice.finish_reason) ?? finish;
-      const { content, refusal } = choice.delta ?? {};
+      const { content, refusal, tool_calls: parts = [] } = choice.delta ?? {};
+      for (const part of parts ?? []) {
+        // A call comes in pieces: its id and name first, then its arguments bit by bit.
+        const call = calls.get(part.index) ?? { id: '', name: '', argumentsJson: '' };
+        calls.set(part.index, {
+          id: part.id ?? call.id,
+          name: part.function?.name ?? call.name,
+          argumentsJson: `${call.argumentsJson}${part.function?.arguments ?? ''}`,
+        });
+      }
       if (refusal) refused = true;
       return `${content ?? ''}${refusal ?? ''}`;
     },
     ended() {
       if (finish === undefined) return undefined;
-      return { type: 'end', finish: refused ? 'refusal' : finish, usage: chatUsage(usage, tier) };
+      const toolCalls = [...calls.values()];
+      // Some servers end with `stop` although they call tools.
+      const told = finish === 'stop' && toolCalls.length > 0 ? 'tool-calls' : finish;
+      return {
+        type: 'end',
+        finish: refused ? 'refusal' : told,
+        usage: chatUsage(usage, tier),
+        ...withCalls(toolCalls),
+      };
     },
     // The stream closes with its `[DONE]`; until then the usage may still come.
     complete: () => false,
   };
 }
 
-function responseFinish(response: Response): FinishReason {
-  if (response.status !== 'incomplete') return 'stop';
+function withCalls(toolCalls: readonly ToolCall[]): { toolCalls?: readonly ToolCall[] } {
+  return toolCalls.length === 0 ? {} : { toolCalls };
+}
+
+function responseFinish(response: Response, toolCalls: readonly ToolCall[]): FinishReason {
+  if (response.status !== 'incomplete') return toolCalls.length === 0 ? 'stop' : 'tool-calls';
   return response.incomplete_details?.reason === 'content_filter' ? 'refusal' : 'length';
 }
 
@@ -98,6 +129,7 @@ function chatFinish(
 ): FinishReason | undefined {
   if (reason === null || reason === undefined) return undefined;
   if (reason === 'content_filter') return 'refusal';
+  if (reason === 'tool_calls' || reason === 'function_call') return 'tool-calls';
   return reason === 'length' ? 'length' : 'stop';
 }
 

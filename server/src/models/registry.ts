@@ -90,6 +90,8 @@ const baseUrl = z.string().refine(isPlainBaseUrl, 'an http(s) URL without user, 
 
 const cloud = {
   api_model: text.optional(),
+  /** Whether it calls a caller's tools; of a compatible server nobody knows until it is said. */
+  tools: z.boolean().optional(),
   reasoning_effort: z.enum(['none', 'minimal', 'low', 'medium', 'high']).optional(),
 };
 
@@ -248,6 +250,7 @@ function toModel(entry: ModelEntry, folder: string): Model {
     provider: entry.provider,
     apiModel: entry.api_model ?? entry.id,
     key: entry.key,
+    tools: entry.tools ?? entry.provider === 'openai',
     ...(entry.base_url !== undefined && { baseUrl: entry.base_url.replace(/\/+$/, '') }),
     ...(entry.reasoning_effort !== undefined && { reasoningEffort: entry.reasoning_effort }),
   };

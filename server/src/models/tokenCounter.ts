@@ -5,7 +5,8 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { GenerationRequest, TokenCounter } from '../core/ports.ts';
+import type { TokenCounter } from '../core/ports.ts';
+import { formsOf, textsOf } from '../core/request.ts';
 import type { Model } from '../core/types.ts';
 import type { CountTask, WorkerReply } from './tokenWorker.ts';
 
@@ -35,7 +36,11 @@ export function createTokenCounter(options: TokenCounterOptions): DisposableToke
       const texts = textsOf(request);
       const overhead = TOKENS_PER_REQUEST + TOKENS_PER_MESSAGE * texts.length;
       const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-      return overhead + (await boundOf(model, texts, bytes));
+      const forms = formsOf(request).reduce(
+        (sum, form) => sum + Buffer.byteLength(form) + TOKENS_PER_MESSAGE,
+        0,
+      );
+      return overhead + forms + (await boundOf(model, texts, bytes));
     },
     /** Past the deadline a quarter of the bytes stands in: an estimate, where `inputBound` must not be one. */
     async count(text) {
@@ -52,10 +57,6 @@ export function createTokenCounter(options: TokenCounterOptions): DisposableToke
     const counted = await worker.count({ texts, apiModel: model.apiModel });
     return counted?.encoding === 'same' ? Math.min(bytes, counted.tokens) : bytes;
   }
-}
-
-function textsOf({ system, turns }: GenerationRequest): readonly string[] {
-  return [system, ...turns.map(({ text }) => text)];
 }
 
 type Counted = Extract<WorkerReply, { type: 'counted' }>;

@@ -70,7 +70,8 @@ export interface OpenTeamLedgerOptions {
   readonly sha256?: (text: string) => string;
   /** How long a write goes on trying while the server is away or the ledger busy. @default 5000 */
   readonly retryMs?: number;
-  readonly times?: Partial<PostgresTimes>;
+  /** Read anew for every connection and every reply. @default POSTGRES_TIMES */
+  readonly times?: PostgresTimes;
 }
 
 export type OpenedTeamLedger =
@@ -110,7 +111,6 @@ async function startTeamLedger(
 ): Promise<TeamLedger> {
   const sha256 =
     options.sha256 ?? ((value: string) => createHash('sha256').update(value).digest('hex'));
-  const times = { ...POSTGRES_TIMES, ...options.times };
   const retryMs = options.retryMs ?? 5_000;
   const patience = {
     limitMs: retryMs,
@@ -119,7 +119,7 @@ async function startTeamLedger(
     monotonicMs: () => clock.monotonicMs(),
   };
   const news = createTeamNews();
-  const connect = () => connectPostgres(place, times);
+  const connect = () => connectPostgres(place, options.times ?? POSTGRES_TIMES);
   const writing = createLane(async () => news.own(await connect()));
   const reading = createLane(connect);
   let months: ReadonlyMap<string, number> = new Map();

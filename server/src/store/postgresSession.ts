@@ -12,6 +12,7 @@ export const SCHEMA = 'cost_aware_router';
 export const CHANGED = 'cost_aware_router_changed';
 
 export interface PostgresTimes {
+  /** Also the longest wait for the end of a connection. */
   readonly connectMs: number;
   /** The longest wait for another process's transaction. */
   readonly lockMs: number;
@@ -157,13 +158,15 @@ export async function connectPostgres(
     if (state !== 'open') throw new ServerAwayError('the connection was lost');
     underWay += 1;
     const settled = await Promise.allSettled(
-      statements.map(({ text, values, name }) =>
-        client.query({
+      statements.map(({ text, values, name }) => {
+        const query: pg.QueryConfig & { query_timeout: number } = {
           text,
+          query_timeout: times.replyMs,
           ...(values === undefined ? {} : { values: [...values] }),
           ...(name === undefined ? {} : { name }),
-        }),
-      ),
+        };
+        return client.query(query);
+      }),
     );
     underWay -= 1;
     return settled.map((one) => {
@@ -183,8 +186,12 @@ export async function connectPostgres(
   async function end(): Promise<void> {
     if (state !== 'open') return;
     state = 'ending';
-    if (underWay > 0) client.connection.stream.destroy();
+    const { stream } = client.connection;
+    if (underWay > 0) stream.destroy();
+    // A server that is silent never answers the farewell either.
+    const enough = setTimeout(() => stream.destroy(), times.connectMs);
     await client.end().catch(() => undefined);
+    clearTimeout(enough);
   }
 
   return {

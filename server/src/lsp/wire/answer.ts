@@ -110,6 +110,7 @@ function nextStepFor(code: FailureCode, trusted: boolean): NextStep | null {
       return 'download_model';
     case 'model_too_big':
     case 'unknown_model':
+    case 'capability_missing':
       return 'choose_model';
     case 'budget_exhausted':
     case 'cost_limit':

@@ -1,0 +1,126 @@
+/**
+ * A training configuration: `configs/*.json`. The first fields are those of the classic `125m.json`, which is taken as it
+ * is; the rest have defaults. Paths are relative to the working folder, as there.
+ */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { Architecture } from './architecture.ts';
+import { TrainingError } from './trainingError.ts';
+
+const count = z.number().int().positive();
+
+export const trainConfigSchema = z
+  .strictObject({
+    tokenizer_path: z.string().min(1),
+    train_glob: z.string().min(1),
+    val_glob: z.string().min(1),
+    save_dir: z.string().min(1),
+    seq_len: count.min(2).max(65_536),
+    vocab_size: count.min(2).max(1_000_000),
+    n_layers: count.max(200),
+    n_heads: count,
+    d_model: count,
+    d_ff: count,
+    dropout: z.literal(0).default(0),
+    lr: z.number().positive(),
+    weight_decay: z.number().min(0).default(0.1),
+    /** In optimizer steps, as are all that follow. */
+    warmup_steps: z.number().int().min(0),
+    max_steps: count,
+    log_every: count.default(10),
+    save_every: count,
+    /** Tokens of one optimizer step; gradients of `batch_size_tokens / (micro_batch_size * seq_len)` micro-batches add up. */
+    batch_size_tokens: count,
+    micro_batch_size: count,
+    /** Taken for the sake of old files; `batch_size_tokens` decides. */
+    grad_accum_steps: count.optional(),
+    /** Only on a GPU; everything else computes in 32 bits. */
+    bf16: z.boolean().default(false),
+    /** Of the global norm, once per optimizer step. 0 leaves gradients alone. */
+    grad_clip: z.number().min(0).default(1),
+    /** @default n_heads */
+    n_kv_heads: count.optional(),
+    rope_theta: z.number().positive().default(10_000),
+    norm_eps: z.number().positive().default(1e-5),
+    tie_embeddings: z.boolean().default(false),
+    /** Where the cosine ends, at `max_steps`. @default a tenth of lr */
+    min_lr: z.number().min(0).optional(),
+    beta1: z.number().min(0).lt(1).default(0.9),
+    beta2: z.number().min(0).lt(1).default(0.95),
+    adam_eps: z.number().positive().default(1e-8),
+    /** Standard deviation of fresh weights; those that end a residual branch are divided by sqrt(2 * n_layers). */
+    init_std: z.number().positive().default(0.02),
+    /** @default save_every */
+    eval_every: count.optional(),
+    /** Sequences of the validation shards that are scored each time, always the same first ones. */
+    eval_sequences: count.default(64),
+    /** Older checkpoints are deleted; that of the best validation loss stays. */
+    keep_checkpoints: count.default(3),
+    seed: z.number().int().min(0).max(0xffff_ffff).default(1337),
+  })
+  .check((context) => {
+    const config = context.value;
+    const refuse = (field: keyof typeof config, message: string) =>
+      context.issues.push({ code: 'custom', path: [field], message, input: config[field] });
+    if (config.d_model % (2 * config.n_heads) !== 0) {
+      refuse('d_model', `expected a multiple of 2 * n_heads (${2 * config.n_heads})`);
+    }
+    const kvHeads = config.n_kv_heads ?? config.n_heads;
+    if (config.n_heads % kvHeads !== 0) {
+      refuse('n_kv_heads', `expected a divisor of n_heads (${config.n_heads})`);
+    }
+    const microBatchTokens = config.micro_batch_size * config.seq_len;
+    if (config.batch_size_tokens % microBatchTokens !== 0) {
+      refuse(
+        'batch_size_tokens',
+        `expected a multiple of micro_batch_size * seq_len (${microBatchTokens})`,
+      );
+    }
+    if (config.warmup_steps > config.max_steps) {
+      refuse('warmup_steps', `expected at most max_steps (${config.max_steps})`);
+    }
+    if (config.min_lr !== undefined && config.min_lr > config.lr) {
+      refuse('min_lr', `expected at most lr (${config.lr})`);
+    }
+  });
+
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** @throws TrainingError where the file can't be read or says what can't be trained */
+export async function readTrainConfig(path: string): Promise<TrainConfig> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TrainingError(
+      `expected a training configuration in ${path}, got ${why}; begin from configs/tiny.json`,
+    );
+  }
+  const parsed = trainConfigSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) =>
+    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new TrainingError(`${path}: ${issues.join('; ')}`);
+}
+
+export function architectureOf(config: TrainConfig): Architecture {
+  return {
+    vocabSize: config.vocab_size,
+    dModel: config.d_model,
+    nLayers: config.n_layers,
+    nHeads: config.n_heads,
+    nKvHeads: config.n_kv_heads ?? config.n_heads,
+    dFf: config.d_ff,
+    seqLen: config.seq_len,
+    ropeTheta: config.rope_theta,
+    normEps: config.norm_eps,
+    tieEmbeddings: config.tie_embeddings,
+  };
+}
+
+/** Micro-batches of one optimizer step. */
+export function accumulationSteps(config: TrainConfig): number {
+  return config.batch_size_tokens / (config.micro_batch_size * config.seq_len);
+}
