@@ -300,48 +300,6 @@ function startSettings(options: AppOptions): AppSettings {
   });
 }
 
-<<<<<<< HEAD
-function openCatalogue(
-  registryPath: string,
-  pricingPath: string,
-  dataDir: string,
-  fitted: FittedScore,
-  clock: Clock,
-  say: (message: string) => void,
-): LiveCatalogue {
-  const opened = createCatalogue({
-    registryPath,
-    pricingPath,
-    // A user's own models and prices lie beside the ledger and survive an update of the package.
-    overlays: [
-      {
-        registryPath: join(dataDir, 'registry.yaml'),
-        pricingPath: join(dataDir, 'pricing.yaml'),
-      },
-    ],
-    onProblem: (problem) => say(problem.message),
-    abilityProblem: (ability) => abilityProblem(fitted, ability),
-    clock,
-  });
-  if (opened.kind === 'ready') return opened.catalogue;
-  throw new CatalogueError(opened.problems.map(({ message }) => message).join('\n'));
-=======
-/** The folder of package.json, from the sources as well as from the bundle. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'models', 'registry.yaml'))) {
-    const parent = dirname(folder);
-    if (parent === folder) {
-      throw new Error(
-        'expected models/registry.yaml above the program, found none; reinstall the package',
-      );
-    }
-    folder = parent;
-  }
-  return folder;
->>>>>>> main
-}
-
 async function readJson(path: string): Promise<unknown> {
   return JSON.parse(await readFile(path, 'utf8'));
 }

@@ -1,11 +1,8 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
 import type { AskFlags } from './ask.ts';
-<<<<<<< HEAD
-import { addEval } from './evalCommands.ts';
-=======
 import { addCorpus } from './corpusCommands.ts';
->>>>>>> main
+import { addEval } from './evalCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import {
   milliseconds,

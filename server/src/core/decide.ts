@@ -3,6 +3,7 @@ import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
 import { needsOf } from './callerWishes.ts';
 import { type FittedConfidence, gateOf } from './confidence.ts';
+import { type AnswerMemory, conversationOf, createAnswerMemory } from './conversation.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
 import { runsHere } from './estimate.ts';
 import { featuresOf } from './features.ts';
@@ -43,10 +44,15 @@ export interface Decided {
   without(failed: ReadonlyMap<string, string>): Promise<Decision>;
 }
 
+interface DecideDeps extends RouterOptions {
+  /** @default one of its own, which knows of no conversation */
+  readonly memory?: AnswerMemory;
+}
+
 export type Decide = (prompt: Prompt, options?: DecideOptions) => Promise<Decided>;
 
-export function createDecide(options: RouterOptions): Decide {
-  const { ports, scorer, confidence } = options;
+export function createDecide(options: DecideDeps): Decide {
+  const { ports, scorer, confidence, memory = createAnswerMemory() } = options;
   const thresholdOf = createThresholds(scorer);
 
   return async (asked, { scan = true, assumeAvailable = false } = {}) => {
@@ -81,6 +87,18 @@ export function createDecide(options: RouterOptions): Decide {
     const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
     const inputTokens = Math.ceil(boundedBytes / 4);
 
+    const threshold = thresholdOf(pair, settings.escalateShare);
+    const conversation = conversationOf({
+      history: prompt.history,
+      memory,
+      cheapId: pair.cheap?.id,
+      escalationId: pair.escalation?.id,
+      price: pair.escalation && ports.catalogue.price(pair.escalation.id, nowMs),
+      thresholdAlone: threshold,
+      historyTokens: features.historyTokens,
+      inputTokens,
+      expectedOutputTokens: settings.expectedOutputTokens,
+    });
     const gate: Gate = gateOf(
       confidence,
       portOf(pair.first, ports).identity(pair.first),
@@ -118,8 +136,9 @@ export function createDecide(options: RouterOptions): Decide {
       findings,
       figures: settings,
       score: rank.value,
-      threshold: thresholdOf(pair, settings.escalateShare),
+      threshold,
       task: rank.task,
+      conversation,
       pacingFrom: settings.pacingFrom,
       atLimit: settings.atLimit,
     });
@@ -178,6 +197,7 @@ export function createDecide(options: RouterOptions): Decide {
         belowWanted: choice.belowWanted,
         trace: {
           task: rank.task,
+          ...(conversation !== undefined && { conversation }),
           parts: (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts,
           candidates,
           flips: choice.flips,

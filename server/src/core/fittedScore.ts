@@ -72,6 +72,9 @@ const fileSchema = z.strictObject({
     freeTokens: z.number().positive(),
     /** Logits of failure per doubling beyond. */
     slope: z.number(),
+    /** Logits of failure by the language of the code, and of those that are not listed. */
+    languages: z.record(z.string(), z.number()),
+    otherLanguage: z.number(),
   }),
   /** A sample of prompts, for turning a share into a threshold. No words of them, only what scoring needs. */
   reference: z.strictObject({

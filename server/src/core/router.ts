@@ -4,6 +4,7 @@
  */
 import type { Decision, RouterEvent } from './answer.ts';
 import { answerRouted } from './answerRouted.ts';
+import { createAnswerMemory } from './conversation.ts';
 import { createDecide, type DecideOptions, type RouterOptions } from './decide.ts';
 import { type Failure, failure } from './errors.ts';
 import type { SpendReport } from './ports.ts';
@@ -26,7 +27,8 @@ export interface Router {
 
 export function createRouter(options: RouterOptions): Router {
   const { ports } = options;
-  const decide = createDecide(options);
+  const memory = createAnswerMemory();
+  const decide = createDecide({ ...options, memory });
   const running = new Set<Promise<void>>();
   const inFlight = new Set<string>();
   const deps: AnswerDeps = {
@@ -51,7 +53,7 @@ export function createRouter(options: RouterOptions): Router {
       inFlight.add(prompt.id);
       try {
         if (await ports.ledger.answered(prompt.id)) yield usedBefore(prompt.id);
-        else yield* answerOnce(prompt, signal);
+        else yield* remembered(answerOnce(prompt, signal));
       } finally {
         inFlight.delete(prompt.id);
       }
@@ -61,6 +63,14 @@ export function createRouter(options: RouterOptions): Router {
       while (running.size > 0) await Promise.allSettled(running);
     },
   };
+
+  /** So that the next prompt of the conversation knows who answered, whichever edge it comes by. */
+  async function* remembered(events: AsyncGenerator<RouterEvent, void>) {
+    for await (const event of events) {
+      if (event.type === 'answer-end') memory.remember(event.result.text, event.result.modelId);
+      yield event;
+    }
+  }
 
   async function* answerOnce(
     prompt: Prompt,

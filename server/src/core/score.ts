@@ -68,6 +68,7 @@ interface Sizes {
   readonly textTokens: number;
   readonly relations: number;
   readonly contextTokens: number;
+  readonly codeLanguage: string | undefined;
 }
 
 interface FailureTable {
@@ -105,8 +106,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
-    const { textTokens, contextTokens, shape } = features;
-    const sizes = { textTokens, contextTokens, relations: shape.relations };
+    const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
+    const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
     const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix.usualLength));
     const timesUsual = Math.exp(Math.log(1 + features.textTokens) - mix.usualLength);
     const parts: ScorePart[] = [
@@ -122,12 +123,13 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         detail: `≈ ${features.textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
       },
     ];
-    if (features.contextTokens > 0) {
-      parts.push({
-        name: 'context',
-        added: steps[3] - steps[2],
-        detail: `≈ ${features.contextTokens} tokens of ${features.codeLanguage ?? 'text'} attached`,
-      });
+    if (contextTokens > 0 || codeLanguage !== undefined) {
+      const what = codeLanguage ?? 'text';
+      const detail =
+        contextTokens > 0
+          ? `≈ ${contextTokens} tokens of ${what} attached`
+          : `≈ ${codeTokens} tokens of ${what} in the text`;
+      parts.push({ name: 'context', added: steps[3] - steps[2], detail });
     }
     const value = clamp(parts.reduce((sum, part) => sum + part.added, 0));
     return { value, ...recognised, parts };
@@ -150,7 +152,10 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       case 'fitted':
       case 'table': {
         const { mix, textTokens, relations, usualLength } = prompt;
-        const shifts = shiftsOf({ textTokens, relations, contextTokens: 0 }, usualLength);
+        const shifts = shiftsOf(
+          { textTokens, relations, contextTokens: 0, codeLanguage: undefined },
+          usualLength,
+        );
         return clamp(stepsFor(mix, shifts)[3]);
       }
       case 'length':
@@ -164,14 +169,17 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     }
   }
 
-  function shiftsOf({ textTokens, relations, contextTokens }: Sizes, usualLength: number): Shifts {
+  function shiftsOf(
+    { textTokens, relations, contextTokens, codeLanguage }: Sizes,
+    usualLength: number,
+  ): Shifts {
     const { context, lengthSlope, worth: by } = fitted;
     if (strategy === 'table') return { length: 0, context: 0, worth: 0 };
     const length = Math.log(1 + textTokens);
     const doublings = Math.log2((contextTokens + 1) / context.freeTokens);
     return {
       length: lengthSlope * (length - usualLength),
-      context: context.slope * Math.max(0, doublings),
+      context: context.slope * Math.max(0, doublings) + languageLogits(context, codeLanguage),
       worth:
         by.lengthSlope * (length - by.usualLength) +
         by.relationSlope * (Math.log(1 + relations) - by.usualRelations),
@@ -209,6 +217,14 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     gainThreshold: (cheap, escalation, escalateShare) =>
       quantileOf(forPair(cheap, escalation), escalateShare),
   };
+}
+
+function languageLogits(
+  { languages, otherLanguage }: FittedScore['context'],
+  language: string | undefined,
+): number {
+  if (language === undefined) return 0;
+  return Object.hasOwn(languages, language) ? (languages[language] ?? 0) : otherLanguage;
 }
 
 type StepsFor = (mix: TaskMix['probabilities'], shifts: Shifts) => Steps;

@@ -124,6 +124,18 @@ export const editorTasks: readonly EditorTask[] = [
     mix: { math: 0.5, gsm8k: 0.5 },
     offset: -0.4,
   },
+  {
+    name: 'discuss-topic',
+    label: 'a discussion of a topic',
+    mix: { arc_challenge: 0.5, openbook_qa: 0.5 },
+    offset: 0.6,
+  },
+  {
+    name: 'write-algorithm',
+    label: 'an algorithm to write',
+    mix: { human_eval: 1 },
+    offset: -0.3,
+  },
   { name: 'roleplay', label: 'a role to play', mix: { commongen: 1 }, offset: 1.4 },
   // How far small models are behind differs by subject: in law, mathematics and physics by a lot, in history or
   // marketing by little. That is common knowledge of published results, in our own rough figures.

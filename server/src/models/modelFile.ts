@@ -98,7 +98,12 @@ export function inspect(
   if (!isOfStatedSize(model, stats)) return undefined;
   const stamp = stampFrom(stats);
   const note = readNote(model, folders);
-  return { path, sizeBytes: Number(stats.size), stamp, sha256: note?.stamp === stamp ? note.sha256 : undefined };
+  return {
+    path,
+    sizeBytes: Number(stats.size),
+    stamp,
+    sha256: note?.stamp === stamp ? note.sha256 : undefined,
+  };
 }
 
 /** The stamp of a path as it is now, or `undefined` when no file is there. */

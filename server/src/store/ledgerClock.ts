@@ -168,7 +168,9 @@ function writeMarks(path: string, marks: ClockMarks): void {
 const CARRIED_MS = 1_000;
 /** What rounding may put between the two; a machine that slept or a clock that was set puts more. */
 const APART_MS = 5;
-let asked: { readonly wallMs: number; readonly uptimeMs: number; readonly atMs: number } | undefined;
+let asked:
+  | { readonly wallMs: number; readonly uptimeMs: number; readonly atMs: number }
+  | undefined;
 
 export function readMachineClock(): ClockReading {
   const wallMs = Date.now();
