@@ -18,6 +18,7 @@ const commands = {
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
+  'compare:routers': () => [[node, ['test/bench/compareRouters.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
   // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones.
   prove: () => [

@@ -61,6 +61,8 @@ const fileSchema = z.strictObject({
   /** What escalating a prompt is worth more per unit of ln(1 + tokens) beyond the usual length of all prompts. */
   worth: z.strictObject({
     lengthSlope: z.number(),
+    /** Added to it as far as a prompt is of no task with outcomes: what the tables say is then a judgement. */
+    unfamiliarLengthSlope: z.number(),
     usualLength: z.number(),
     /** The same of ln(1 + words that relate steps or amounts). */
     relationSlope: z.number(),

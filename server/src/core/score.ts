@@ -7,7 +7,7 @@ import { type BaselineStrategy, baselineScore, lengthScore } from './baselines.t
 import { assertNever } from './errors.ts';
 import type { Features } from './features.ts';
 import type { FittedScore, ReferencePrompt } from './fittedScore.ts';
-import { classifierOf, expectedUnder, type TaskMix } from './taskMix.ts';
+import { classifierOf, expectedUnder, familiarityOf, type TaskMix } from './taskMix.ts';
 import type { AbilitySource, Model } from './types.ts';
 
 /** `table` is the mix of tasks times the tables of abilities and nothing else: what the rest of the score has to beat. */
@@ -108,7 +108,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     }
     const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
     const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
-    const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix.usualLength));
+    const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
     const timesUsual = Math.exp(Math.log(1 + features.textTokens) - mix.usualLength);
     const parts: ScorePart[] = [
       { name: 'base', added: steps[0], detail: base },
@@ -154,7 +154,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         const { mix, textTokens, relations, usualLength } = prompt;
         const shifts = shiftsOf(
           { textTokens, relations, contextTokens: 0, codeLanguage: undefined },
-          usualLength,
+          { usualLength, familiar: familiarityOf(fitted, mix) },
         );
         return clamp(stepsFor(mix, shifts)[3]);
       }
@@ -171,7 +171,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
 
   function shiftsOf(
     { textTokens, relations, contextTokens, codeLanguage }: Sizes,
-    usualLength: number,
+    { usualLength, familiar }: Pick<TaskMix, 'usualLength' | 'familiar'>,
   ): Shifts {
     const { context, lengthSlope, worth: by } = fitted;
     if (strategy === 'table') return { length: 0, context: 0, worth: 0 };
@@ -181,7 +181,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       length: lengthSlope * (length - usualLength),
       context: context.slope * Math.max(0, doublings) + languageLogits(context, codeLanguage),
       worth:
-        by.lengthSlope * (length - by.usualLength) +
+        (by.lengthSlope + (1 - familiar) * by.unfamiliarLengthSlope) * (length - by.usualLength) +
         by.relationSlope * (Math.log(1 + relations) - by.usualRelations),
     };
   }

@@ -37,6 +37,7 @@ export const chosenConstants: Constants = {
   drawnPerTask: 400,
   priorStrength: 4,
   worthOfLength: 0.02,
+  worthOfUnfamiliarLength: 0,
   worthOfRelations: 0.035,
 };
 

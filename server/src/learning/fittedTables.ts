@@ -28,6 +28,8 @@ export interface Constants {
   readonly priorStrength: number;
   /** `worth.lengthSlope` of the file. */
   readonly worthOfLength: number;
+  /** `worth.unfamiliarLengthSlope` of the file. */
+  readonly worthOfUnfamiliarLength: number;
   /** `worth.relationSlope` of the file. */
   readonly worthOfRelations: number;
 }
@@ -163,6 +165,7 @@ export function fitTables(
     lengthSlope: rounded(fitLengthSlope(rows, names, usualLengths, outcomes), 4),
     worth: {
       lengthSlope: constants.worthOfLength,
+      unfamiliarLengthSlope: constants.worthOfUnfamiliarLength,
       usualLength: rounded(mean(usualLengths), 4),
       relationSlope: constants.worthOfRelations,
       usualRelations: rounded(mean(names.map((name) => usualRelations(name, rows, seeds))), 4),
