@@ -17,10 +17,14 @@ import {
   routingQuality,
 } from '../../server/src/learning/metrics.ts';
 import { type DataSet, readDataSets } from '../../server/src/learning/routingData.ts';
-import { endAllPrograms } from './besideLitellm/programs.ts';
-import { ensureVenv } from './pythonVenv.ts';
+import { endAllPrograms } from '../support/programs.ts';
+import { installPythonPackage } from '../support/pythonPackage.ts';
 
-const PACKAGES = ['litellm==1.100.0', 'llm-routing==15.4.0'];
+const PYTHON_3 = { oldest: 10, newest: 14 };
+const packages = [
+  { name: 'LiteLLM', package: 'litellm', version: '1.100.0' },
+  { name: 'llm-routing', package: 'llm-routing', version: '15.4.0' },
+];
 const ROUNDS = 200;
 
 const peerSchema = z.object({
@@ -37,12 +41,15 @@ const read = readDataSets(resolve(process.env['INIT_CWD'] ?? '.', values.data), 
 if (read.kind === 'bad') throw new Error(read.message);
 
 try {
-  const bin = await ensureVenv('peer-routers', PACKAGES);
+  const bins: string[] = [];
+  for (const wanted of packages) bins.push(await installPythonPackage(wanted, PYTHON_3));
   console.log('| data | router | APGR | CPT(50) | CPT(80) | µs a prompt |');
   console.log('| --- | --- | --- | --- | --- | --- |');
   for (const set of read.value) {
     for (const row of ours(set)) console.log(row);
-    for (const peer of await peersOn(bin, set)) console.log(peerRow(set, peer));
+    for (const [at, bin] of bins.entries()) {
+      console.log(peerRow(set, await peerOn(bin, packages[at]?.package ?? '', set)));
+    }
   }
 } finally {
   await endAllPrograms();
@@ -83,18 +90,18 @@ function tableRow(
   return `| ${set.name} (${set.prompts.length}) | ${router} | ${cell('apgr', 3)} | ${cell('cpt50', 0)} | ${cell('cpt80', 0)} | ${microseconds.toFixed(0)} |`;
 }
 
-async function peersOn(bin: string, set: DataSet): Promise<Peer[]> {
+async function peerOn(bin: string, name: string, set: DataSet): Promise<Peer> {
   const script = join(import.meta.dirname, 'besideRouters/peers.py');
-  const child = spawn(join(bin, 'python'), [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(join(bin, 'python'), [script, name], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   for (const { prompt } of set.prompts) child.stdin.write(`${JSON.stringify(prompt)}\n`);
   child.stdin.end();
-  const peers: Peer[] = [];
+  let peer: Peer | undefined;
   for await (const line of createInterface({ input: child.stdout })) {
-    // Either peer may print of its own; what is ours is JSON.
-    if (line.startsWith('{"peer"')) peers.push(peerSchema.parse(JSON.parse(line)));
+    // A peer may print of its own; what is ours is JSON.
+    if (line.startsWith('{"peer"')) peer = peerSchema.parse(JSON.parse(line));
   }
   await ended;
-  if (peers.length !== 2) throw new Error(`expected the scores of two peers, got ${peers.length}`);
-  return peers;
+  if (peer === undefined) throw new Error(`expected the scores of ${name}, got none`);
+  return peer;
 }

@@ -3,22 +3,31 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { ensureVenv } from '../pythonVenv.ts';
+import {
+  freePort,
+  startProgram,
+  temporaryFolder,
+  untilReady,
+  untilSaid,
+} from '../../support/programs.ts';
+import { installPythonPackage } from '../../support/pythonPackage.ts';
 import { CALL, promptText } from './billingProvider.ts';
-import { freePort, startProgram, temporaryFolder, untilReady, untilSaid } from './programs.ts';
 import { getJson, type Instance, LIMIT_USD, type Product, post, unexpected } from './site.ts';
 
 /** Newer ones could not be installed on the day of the run in docs/MONEY.md: they asked for a certifi that the index lacked. */
 const VERSION = '1.103.6';
+const PYTHON_3 = { oldest: 10, newest: 14 };
 
 const MODEL = 'compared-model';
 const MASTER_KEY = 'sk-compared';
 
 const budgets = z.object({ providers: z.object({ openai: z.object({ spend: z.number() }) }) });
 
-/** Makes the virtual environment under `.cache` once. */
-export async function installLitellm(): Promise<string> {
-  return await ensureVenv(`litellm-${VERSION}`, [`litellm[proxy]==${VERSION}`]);
+export function installLitellm(): Promise<string> {
+  return installPythonPackage(
+    { name: 'LiteLLM', package: 'litellm', extras: '[proxy]', version: VERSION },
+    PYTHON_3,
+  );
 }
 
 /** The version of the `redis-server` on the PATH, if there is one. */

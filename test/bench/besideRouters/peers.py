@@ -1,7 +1,7 @@
-"""Scores prompts with two routers from PyPI by their own code: JSON texts on stdin, one a line; scores on stdout.
+"""Scores prompts with a router from PyPI by its own code: JSON texts on stdin, one a line; scores on stdout.
 
 A score is what the peer decides by: LiteLLM's weighted complexity score, llm-routing's level of complexity.
-The last line of each peer says how long one prompt took, as the median of all.
+Beside them stands how long one prompt took, as the median of all.
 """
 import json
 import os
@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 
-# Both would ask the network for lists of models and prices, which scoring needs none of.
+# They would ask the network for lists of models and prices, which scoring needs none of.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 
@@ -28,18 +28,21 @@ def llm_routing():
     return lambda prompt: levels[classify_signals(prompt).complexity]
 
 
+PEERS = {"litellm": litellm_complexity, "llm-routing": llm_routing}
+
+
 def main():
+    name = sys.argv[1]
     prompts = [json.loads(line) for line in sys.stdin if line.strip()]
-    for name, make in (("litellm", litellm_complexity), ("llm-routing", llm_routing)):
-        score = make()
-        for prompt in prompts[:50]:
-            score(prompt)
-        scores, times = [], []
-        for prompt in prompts:
-            start = time.perf_counter()
-            scores.append(float(score(prompt)))
-            times.append((time.perf_counter() - start) * 1e6)
-        print(json.dumps({"peer": name, "scores": scores, "microseconds": statistics.median(times)}), flush=True)
+    score = PEERS[name]()
+    for prompt in prompts[:50]:
+        score(prompt)
+    scores, times = [], []
+    for prompt in prompts:
+        start = time.perf_counter()
+        scores.append(float(score(prompt)))
+        times.append((time.perf_counter() - start) * 1e6)
+    print(json.dumps({"peer": name, "scores": scores, "microseconds": statistics.median(times)}), flush=True)
 
 
 main()
