@@ -36,6 +36,10 @@ const reasons: readonly Reason[] = [
   { code: 'context_limit', facts: { wanted: 'b', tokens: 5000, limit: 4096 } },
   { code: 'capability_missing', facts: { wanted: 'a', needs: 'tools' } },
   { code: 'capability_missing', facts: { wanted: 'a', needs: 'answer-format' } },
+  {
+    code: 'conversation_kept',
+    facts: { model: 'a', score: 0.3, threshold: 0.4, switchNanoUsd: 1_500_000 },
+  },
   { code: 'budget_pacing', facts: { score: 0.6, threshold: 0.7, usedShare: 0.85 } },
   { code: 'no_api_key', facts: { wanted: 'b', wouldCostNanoUsd: 2_644_000 } },
   { code: 'no_api_key', facts: { wanted: 'b' } },

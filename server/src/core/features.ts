@@ -47,7 +47,7 @@ const FOLLOW_UP_WORDS = 6;
 /** Up to here it is none either when it points back: "do the same for the second one, but without it". */
 const POINTING_BACK_WORDS = 20;
 const POINTING_WORDS: ReadonlySet<number> = wordHashes(
-  'it its that this these those them they same again above before previous last first second instead continue go proceed also too one ones other rest more shorter longer your you',
+  'it its them they those same again instead continue proceed ones shorter longer previous',
 );
 /** Thanks are no work, whatever work they follow. */
 const CLOSING_WORDS: ReadonlySet<number> = wordHashes('thanks thank thx bye danke merci gracias');

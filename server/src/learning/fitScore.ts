@@ -37,7 +37,7 @@ export const chosenConstants: Constants = {
   drawnPerTask: 400,
   priorStrength: 4,
   worthOfLength: 0.02,
-  worthOfUnfamiliarLength: 0,
+  worthOfUnfamiliarLength: 0.06,
   worthOfRelations: 0.035,
 };
 
