@@ -31,7 +31,7 @@ export async function evalRouter(session: Session, flags: EvalRouterFlags): Prom
   if (read.kind === 'bad') return await badInput(io, printable(read.message));
   return await withApp(session, async (app) => {
     const evaluation = createEvaluation({
-      confidence: app.confidence,
+      confidence: app.confidence(),
       abilityOf: (id) => abilityOf(app, id),
     });
     const sets: EvaluatedSet[] = [];

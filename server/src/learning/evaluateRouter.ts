@@ -5,7 +5,7 @@ import { abilityOrigin } from '../core/ability.ts';
 import type { FittedConfidence } from '../core/confidence.ts';
 import { parseFittedScore } from '../core/fittedScore.ts';
 import type { AbilitySource } from '../core/types.ts';
-import { shippedFolder } from '../models/shippedFolder.ts';
+import { shippedModels } from '../models/shippedFiles.ts';
 import { foldScorers, randomFolds, taskFolds } from './crossValidation.ts';
 import { chosenConstants, KNOWN_TASK_FOLDS, rowsFrom } from './fitScore.ts';
 import { knownSizes } from './fittedTables.ts';
@@ -63,7 +63,7 @@ export function createEvaluation(options: EvaluationOptions): {
 } {
   const { confidence } = options;
   const fitted = parseFittedScore(
-    JSON.parse(readFileSync(join(shippedFolder(), 'score.json'), 'utf8')),
+    JSON.parse(readFileSync(join(shippedModels(), 'score.json'), 'utf8')),
   );
 
   function sourceOf(id: string): AbilitySource | undefined {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { shippedFolder } from '../models/shippedFolder.ts';
+import { shippedModels } from '../models/shippedFiles.ts';
 import { createSeededRandom, type SeededRandom } from './seededRandom.ts';
 import type { SeedPrompt } from './seedPrompts.ts';
 
@@ -28,7 +28,7 @@ const STOPS = ['', '', '.', '.', '!'];
 /** Draws that many prompts for every task that has patterns. */
 export function drawPatterns(perTask: number, seed: number): SeedPrompt[] {
   const random = createSeededRandom(seed);
-  const file = join(shippedFolder(), 'seedPatterns.json');
+  const file = join(shippedModels(), 'seedPatterns.json');
   const { pools, patterns } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   return Object.entries(patterns).flatMap(([task, { texts, context }]) =>
     Array.from({ length: perTask }, () => {

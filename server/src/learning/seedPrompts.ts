@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Features, featuresOf } from '../core/features.ts';
 import type { ContextPart } from '../core/types.ts';
-import { shippedFolder } from '../models/shippedFolder.ts';
+import { shippedModels } from '../models/shippedFiles.ts';
 import { readJsonLines } from './outcomes.ts';
 
 const seedSchema = z.strictObject({
@@ -28,7 +28,7 @@ export interface SeedVariant {
 const STRAY_LANGUAGES = ['typescript', 'python', 'markdown', 'java', 'go', 'csharp'];
 
 export function readSeedPrompts(): SeedPrompt[] {
-  return readJsonLines(join(shippedFolder(), 'seedPrompts.jsonl'), seedSchema);
+  return readJsonLines(join(shippedModels(), 'seedPrompts.jsonl'), seedSchema);
 }
 
 export function seedFeatures(seed: SeedPrompt): Features {
