@@ -59,9 +59,10 @@ function fenced({ indent, language }: Fence, code: readonly string[]): string[] 
   return [`${mark}${language}`, ...dedented, mark];
 }
 
-/** Escapes pairs, code in backticks, and runs of tildes or of anything else, in the order of the line. */
+/** Pairs of an escape, backticks, and runs of tildes or of anything else, in the order of the line. */
 const PIECES = /\\[!-/:-@[-`{-~]|`+|~{3,}|[^\\`~]+|[\\~]/g;
 
+/** Every backtick that is left in the line begins or ends code: renderers count the escaped ones differently. */
 function inertLine(line: string): string {
   const pieces: readonly string[] = line.match(PIECES) ?? [];
   let out = '';
@@ -74,21 +75,24 @@ function inertLine(line: string): string {
     const end = pieces.indexOf(piece, at + 1);
     const code = end < 0 ? '' : pieces.slice(at + 1, end).join('');
     if (end < 0 || isTorn(code)) {
-      out += piece.replaceAll('`', '\\`');
+      out += piece.replaceAll('`', BACKTICK);
       continue;
     }
-    out += `${piece}${code}${piece}`;
+    out += `\`${code}\``;
     at = end;
   }
   return out;
 }
 
-/** In a table a bar ends the cell also within backticks, and what follows is prose again. */
+const BACKTICK = '&#96;';
+
+/** In a table a bar ends the cell also within backticks, and what follows is prose again; code with a backtick needs more of them. */
 function isTorn(code: string): boolean {
-  return code.includes('|') && /[[<@]|:\/\/|www\./i.test(code);
+  return code.includes('`') || (code.includes('|') && /[[<@]|:\/\/|www\./i.test(code));
 }
 
 function inertPiece(piece: string): string {
+  if (piece === '\\`') return BACKTICK;
   if (piece.startsWith('\\') && piece.length === 2) return piece;
   if (piece.startsWith('~~~')) return piece.replaceAll('~', '\\~');
   return withoutAddresses(piece.replaceAll(/[<[]/g, '\\$&'));
