@@ -16,12 +16,11 @@ import {
   accumulationSteps,
   architectureOf,
   readTrainConfig,
-  trainConfigSchema,
 } from '../../server/src/training/config.ts';
 import { createDataOrder } from '../../server/src/training/dataOrder.ts';
 import { readSafetensors } from '../../server/src/training/safetensors.ts';
 import { TrainingError } from '../../server/src/training/trainingError.ts';
-import { smallConfig } from './smallRun.ts';
+import { configOf, smallConfig } from './smallRun.ts';
 
 const configs = resolve(import.meta.dirname, '../../configs');
 let folder: string;
@@ -44,8 +43,7 @@ test('the shipped configurations are valid and of the size that their names say'
 });
 
 test('gradients add up over batch_size_tokens, whatever an old file says', () => {
-  const config = trainConfigSchema.parse({
-    ...smallConfig(),
+  const config = configOf({
     batch_size_tokens: 128,
     micro_batch_size: 2,
     seq_len: 16,
@@ -76,7 +74,7 @@ test('a configuration that cannot be trained says which field and why', async ()
 });
 
 function checkpointOf(step: number): Checkpoint {
-  const config = trainConfigSchema.parse(smallConfig());
+  const config = configOf();
   const architecture = architectureOf(config);
   const numbered = (offset: number) =>
     new Map(
@@ -139,9 +137,13 @@ test('a damaged checkpoint, one of another architecture and none at all are told
   await check({ model_type: 'gpt2' }, /plain Llama model.*model_type gpt2/);
   await check({ attention_bias: true }, /biases/);
   await check({ rope_scaling: { type: 'linear' } }, /scaled rope/);
-  await check({ hidden_size: 64 }, /embed_tokens.weight of 64 x 64 .*another architecture/);
+  await check(
+    { hidden_size: 64, head_dim: 16 },
+    /embed_tokens.weight of 64 x 64 .*another architecture/,
+  );
   await check({ hidden_size: 'much' }, /hidden_size/);
 
+  await writeFile(configFile, JSON.stringify(config));
   const weights = join(path, 'model.safetensors');
   await writeFile(weights, (await readFile(weights)).subarray(0, 2000));
   await assert.rejects(readModel(path), /cut or damaged/);
