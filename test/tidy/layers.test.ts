@@ -13,15 +13,20 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     models: { rooms: ['models', 'core'] },
     store: { rooms: ['store', 'core'] },
     privacy: { rooms: ['privacy', 'core'] },
+    syntax: { rooms: ['syntax', 'core'] },
     learning: { rooms: ['learning', 'core', 'models'] },
     training: { rooms: ['training', 'core', 'learning'] },
     http: { rooms: ['http', 'compose', 'core'] },
     mcp: { rooms: ['mcp', 'compose', 'core'] },
     cli: { rooms: ['cli', 'compose', 'core', 'http', 'mcp', 'training'] },
-    lsp: { rooms: ['lsp', 'compose', 'protocol', 'inertMarkdown', 'core'] },
+    lsp: { rooms: ['lsp', 'compose', 'protocol', 'inertMarkdown', 'core', 'syntax'] },
     inertMarkdown: { rooms: [], packages: [] },
     protocol: { rooms: [], packages: [] },
-    compose: { rooms: ['core', 'models', 'store', 'privacy'] },
+    compose: {
+      rooms: ['core', 'models', 'store', 'privacy', 'syntax', 'tuning', 'calibrationDesk'],
+    },
+    tuning: { rooms: ['core', 'models', 'store'] },
+    calibrationDesk: { rooms: ['core', 'learning', 'tuning'] },
   };
 
 interface Import {
