@@ -51,10 +51,18 @@ function ensureChromium() {
   }
   say('installing Chromium for the editor tests (once)');
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // Another installation may be under way: it is waited for.
   const apt = (...args) =>
-    run('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 2] });
+    run('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+      env,
+      stdio: ['ignore', 'ignore', 2],
+    });
   try {
     apt('update');
+  } catch (error) {
+    say(`the package lists stay as they are: ${error.message}`);
+  }
+  try {
     apt('install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
   } catch (error) {
     say(`Chromium could not be installed: ${error.message}`);

@@ -30,6 +30,15 @@ const commands = {
       { COST_AWARE_ROUTER_PROOF: 'full' },
     ],
   ],
+  // How good the scan for secrets is, in its long form.
+  secrets: () => [
+    [
+      node,
+      ['scripts/test.mjs', 'test/privacy/secretCorpus'],
+      root,
+      { COST_AWARE_ROUTER_PROOF: 'full' },
+    ],
+  ],
   check: () => [
     [bin('biome'), ['ci', '--colors=off', '.']],
     [bin('tsc'), ['--noEmit']],

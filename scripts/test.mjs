@@ -20,11 +20,12 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 // Two at a time: the tests with a real model use one thread each.
 await runFiles(
   files.filter((file) => !inEditor(file)),
-  2,
+  { concurrency: 2, timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_200_000 : 300_000 },
 );
 const editorFiles = files.filter(inEditor);
 const lacking = editorFiles.length > 0 ? await prepareEditorTests() : undefined;
-if (lacking === undefined) await runFiles(editorFiles, 1);
+// A long file takes three minutes on a quiet machine.
+if (lacking === undefined) await runFiles(editorFiles, { concurrency: 1, timeout: 1_200_000 });
 
 const { lacksPostgres } = await import('../test/support/postgres.ts');
 const { passed, failed, skipped } = counts;
@@ -40,13 +41,12 @@ process.stdout.write(
 );
 process.exit(ok ? 0 : 1);
 
-async function runFiles(paths, concurrency) {
+async function runFiles(paths, limits) {
   if (paths.length === 0) return;
   const stream = run({
     files: paths.map((file) => join(root, file)),
     cwd: root,
-    concurrency,
-    timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_200_000 : 300_000,
+    ...limits,
   });
   // A test that only holds others counts through them; it is told after them.
   const nestings = new Map();

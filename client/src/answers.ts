@@ -172,7 +172,7 @@ export function createAnswers(options: AnswersOptions): Answers & vscode.Disposa
         await vscode.env.clipboard.writeText(entry.result.answer.text);
         return notice(entry, vscode.l10n.t('Copied.'));
       case 'code': {
-        const original = entry.question.context[0]?.text ?? null;
+        const original = entry.question.context[0] ?? null;
         return notice(entry, await codeActions.run(message, original));
       }
     }

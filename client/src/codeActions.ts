@@ -1,16 +1,17 @@
 /** What the buttons on a piece of answered code do: copy it, insert it at the cursor, or compare it with the code asked about. */
 import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
+import type { ContextWire } from '../../server/src/protocol.ts';
 import type { CodeAction } from './webviewMessages.ts';
 
 const SCHEME = 'cost-aware-router-code';
 const KEPT_DOCUMENTS = 20;
 
 export interface CodeActions {
-  /** Does it and says how it went. `original` is the code that the question carried. */
+  /** Does it and says how it went. `original` is what the question carried. */
   run(
-    request: { readonly action: CodeAction; readonly code: string; readonly language: string },
-    original: string | null,
+    request: { readonly action: CodeAction; readonly code: string },
+    original: ContextWire | null,
   ): Promise<string>;
   /** Opens a text that can be read but not changed; it has the language of its name's ending. */
   show(name: string, text: string): Promise<void>;
@@ -45,12 +46,14 @@ export function createCodeActions(): CodeActions & vscode.Disposable {
     return inserted ? vscode.l10n.t('Inserted.') : vscode.l10n.t('The editor is read-only.');
   }
 
-  async function diff(code: string, original: string | null): Promise<string> {
+  async function diff(code: string, original: ContextWire | null): Promise<string> {
     if (original === null) return vscode.l10n.t('The question had no code to compare with.');
+    // Named as the file is, so that both sides have its language.
+    const name = original.path?.split('/').at(-1) || 'code';
     await vscode.commands.executeCommand(
       'vscode.diff',
-      virtualDocument(original, 'asked'),
-      virtualDocument(code, 'answered'),
+      virtualDocument(original.text, `asked/${name}`),
+      virtualDocument(endedAs(original.text, code), `answered/${name}`),
       vscode.l10n.t('Code asked about ↔ answer'),
       // With the code, so that the answer stays in sight.
       { viewColumn: editorBefore()?.viewColumn ?? vscode.ViewColumn.One },
@@ -83,4 +86,10 @@ export function createCodeActions(): CodeActions & vscode.Disposable {
     },
     dispose: () => vscode.Disposable.from(...subscriptions).dispose(),
   };
+}
+
+/** With a line break at its end only where the other has one: a block of code always has, a selection seldom. */
+function endedAs(other: string, code: string): string {
+  const bare = code.replace(/\r?\n$/, '');
+  return other.endsWith('\n') ? `${bare}\n` : bare;
 }

@@ -25,6 +25,7 @@ export function codeContext(editor: vscode.TextEditor): CodeContext {
       text: document.getText(range).slice(0, MAX_FILE_CHARS),
       path: vscode.workspace.asRelativePath(document.uri),
       language: document.languageId,
+      uri: document.uri.toString(),
     },
     range: codeRange(document.uri, range),
     label: selected

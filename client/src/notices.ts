@@ -58,9 +58,18 @@ export function createNotices(
   const { workspaceFile } = vscode.workspace;
   if (workspaceFile !== undefined && workspaceFile.scheme !== 'untitled') void read(workspaceFile);
 
+  let locked: readonly string[] = [];
   return vscode.Disposable.from(
     ...watchers,
-    status.onDidChange(({ notices }) => {
+    // VS Code has no lock for a setting of an extension, so a change of what is locked is answered by who holds it.
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      const held = ['budget', 'models', 'openai'].some((name) =>
+        event.affectsConfiguration(`costAwareRouter.${name}`),
+      );
+      if (held && locked.length > 0) void vscode.window.showInformationMessage(locked.join(' '));
+    }),
+    status.onDidChange(({ notices, locked: now }) => {
+      locked = now;
       const next: Next = { label: vscode.l10n.t('Open Settings'), command: 'openSettings' };
       for (const notice of notices) void tell(notice, next);
     }),

@@ -116,11 +116,14 @@ function tooltipOf(status: StatusWire, t: Translate): string {
       ({ message, nextStep }) =>
         `$(info) ${escaped(message)} ${link(stepLabel(nextStep, t), stepCommand(nextStep))}`,
     ),
+    ...status.locked.map((sentence) => `$(lock) ${escaped(sentence)}`),
     ...status.notices.map((notice) => `$(warning) ${escaped(notice)}`),
     [
       link(t('Dashboard'), commandId('openDashboard')),
       link(t('Budget'), commandId('openBudget')),
-      link(t('Why did the last answer go there?'), commandId('showLastRoute')),
+      ...(status.lastReason === ''
+        ? []
+        : [link(t('Why did the last answer go there?'), commandId('showLastRoute'))]),
     ].join(' · '),
   ]
     .filter((part) => part !== '')

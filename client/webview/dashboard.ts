@@ -179,8 +179,10 @@ function headerParts(next: ReportWire): readonly HTMLElement[] {
 }
 
 function drawNotices(): void {
-  drawChanged(alerts, [server, status?.missing, status?.level, status?.notices], () =>
-    notices(server, status, run),
+  drawChanged(
+    alerts,
+    [server, status?.missing, status?.level, status?.notices, status?.locked],
+    () => notices(server, status, run),
   );
 }
 

@@ -1,4 +1,4 @@
-/** One card per model: what it is, whether it can answer now, what it costs and how fast it was measured here. */
+/** One card per model: what it is, whether it can answer now, what it costs, how fast and how large it was measured here. */
 import type { DownloadProgress, ModelWire } from '../../server/src/protocol.ts';
 import type { PageCommand } from '../src/webviewMessages.ts';
 import { button, el } from './dom.ts';
@@ -34,6 +34,7 @@ function modelCard(model: ModelWire, run: RunCommand): HTMLElement {
       el('dl', {}, [
         ...fact(t('Price'), model.price),
         ...fact(t('Speed here'), model.speed),
+        ...(model.memory === '' ? [] : fact(t('Memory here'), model.memory)),
         ...(model.sizeBytes === null ? [] : fact(t('Size'), megabytes(model.sizeBytes))),
         ...fact(t('Provider'), model.provider),
       ]),

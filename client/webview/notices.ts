@@ -42,7 +42,8 @@ export function notices(
           ),
         ]
       : [];
-  return [...missing, ...spent, ...status.notices.map((line) => notice(line, [], run))];
+  const locked = status.locked.map((line) => notice(line, [], run, 'locked'));
+  return [...locked, ...missing, ...spent, ...status.notices.map((line) => notice(line, [], run))];
 }
 
 /** Shown where a whole month has no answers. */
@@ -77,9 +78,10 @@ function notice(
   text: string,
   steps: readonly { readonly text: string; readonly command: PageCommand }[],
   run: RunCommand,
+  kind: 'plain' | 'locked' = 'plain',
 ): HTMLElement {
-  return el('div', { class: 'notice' }, [
-    el('p', { text }),
+  return el('div', { class: kind === 'locked' ? 'notice locked' : 'notice' }, [
+    el('p', { text: kind === 'locked' ? `🔒 ${text}` : text }),
     ...steps.map((step, index) =>
       button(step.text, () => run(step.command, null), { primary: index === 0 }),
     ),

@@ -122,8 +122,7 @@ function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string):
   const font = `11px ${theme.fontFamily}`;
   const highest = days.reduce((a, b) => (peak(b) > peak(a) ? b : a));
   const top = Math.max(1, peak(highest));
-  const topText =
-    highest.baselineNanoUsd >= highest.spentNanoUsd ? highest.baseline : highest.spent;
+  const topText = topLabel(highest);
   // Without a pointer over the chart the legend tells the last day.
   const legend =
     (text: (day: DayWire) => string): uPlot.Series.Value =>
@@ -190,6 +189,12 @@ function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string):
     ],
     box,
   );
+}
+
+/** Nothing where nothing is known that stands above zero. */
+function topLabel(highest: DayWire): string {
+  if (peak(highest) === 0) return '';
+  return highest.baselineNanoUsd >= highest.spentNanoUsd ? highest.baseline : highest.spent;
 }
 
 function peak(day: DayWire): number {

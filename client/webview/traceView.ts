@@ -7,7 +7,7 @@ export function traceView(trace: TraceWire): HTMLElement {
   return el('div', { class: 'trace' }, [
     scoreSection(trace),
     confidenceSection(trace),
-    listSection(t('What would have changed the choice'), trace.wouldFlip, 'flip'),
+    listSection(t('The choice would have been another if'), trace.wouldFlip, 'flip'),
     listSection(t('Found in the prompt'), trace.findings, 'findings'),
     candidatesSection(trace),
     attemptsSection(trace),
@@ -137,8 +137,11 @@ function attemptsSection(trace: TraceWire): HTMLElement | null {
   ]);
 }
 
+/** What rounds to nothing has no sign. */
 function signed(value: number): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+  const size = Math.abs(value).toFixed(2);
+  if (Number(size) === 0) return size;
+  return `${value < 0 ? '−' : '+'}${size}`;
 }
 
 function clampShare(value: number): number {

@@ -7,26 +7,29 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
 import { z } from 'zod';
-import { abilityProblem } from './core/ability.ts';
+import { type AdminPolicy, underPolicy } from './core/adminPolicy.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
-import { type FittedScore, parseFittedScore } from './core/fittedScore.ts';
-import type { BudgetLimits, BudgetScope, BudgetState, Clock, RouterPorts } from './core/ports.ts';
+import { parseFittedScore } from './core/fittedScore.ts';
+import type { BudgetLimits, BudgetScope, BudgetState, RouterPorts } from './core/ports.ts';
 import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
 import type { LocalModel, NanoUsd } from './core/types.ts';
-import { createCatalogue, type LiveCatalogue } from './models/catalogue.ts';
+import { adminPolicyPath, createAdminPolicy } from './models/adminPolicyFile.ts';
+import type { LiveCatalogue } from './models/catalogue.ts';
+import { governed } from './models/governed.ts';
 import { type KeyTest, testKey } from './models/keyTest.ts';
 import { type ApiKey, createLiveCloud } from './models/liveCloud.ts';
 import { createLocalModels, type LocalModels } from './models/local.ts';
 import { OPENAI_URL } from './models/openai.ts';
+import { openCatalogue } from './models/openCatalogue.ts';
 import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
 import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
-import { createSecretScan } from './privacy/secretScan.ts';
+import { createPrivacyScan } from './privacy/privacyScan.ts';
 import { openAnyLedger } from './store/anyLedger.ts';
 import { type OpenedCache, openCache } from './store/cache.ts';
 import { type Explanations, openExplanations } from './store/explanations.ts';
@@ -57,6 +60,11 @@ export interface AppOptions {
   /** Overrides the base URL of provider `openai`. */
   readonly baseUrl?: string;
   readonly threads?: number;
+  /**
+   * For tests alone: where the policy of an administrator lies. No edge passes it on, or a user could name another.
+   * @default a fixed place of the system
+   */
+  readonly adminPolicyPath?: string;
   /** Told of what a person should know and the program survives: a bad edit of a file, a closed ledger. Never prompt text. */
   readonly onProblem?: (message: string) => void;
 }
@@ -94,6 +102,8 @@ export interface App {
   setKey(key: ApiKey | undefined): void;
   /** Asks the provider for its list of models, which costs nothing. */
   testKey(signal?: AbortSignal): Promise<KeyTest>;
+  /** What the administrator of this machine allows. */
+  policy(): AdminPolicy;
   /** Where provider `openai` is called. */
   baseUrl(): string;
   /** Why the ledger can't be trusted, so that answers stay local. */
@@ -117,11 +127,6 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** A registry or price file that can't be read at the start; every mistake with its file and line. */
-export class CatalogueError extends Error {
-  override readonly name = 'CatalogueError';
-}
-
 export async function createApp(options: AppOptions = {}): Promise<App> {
   const dataDir = options.dataDir ?? envPaths('cost-aware-router', { suffix: '' }).data;
   const modelsDir = options.modelsDir ?? join(dataDir, 'models');
@@ -134,7 +139,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const fitted = parseFittedScore(await readJson(join(shipped, 'score.json')));
   const ledgerPath = join(dataDir, LEDGER_NAME);
   const clock = createLedgerClock({ path: clockFile(ledgerPath), onMoved: say });
-  const files = openCatalogue(registryPath, pricingPath, dataDir, fitted, clock, say);
+  const paths = { registryPath, pricingPath, dataDir };
+  const files = openCatalogue({ ...paths, fitted, clock, onProblem: say });
   const catalogue = withOwnModel(files, () => own);
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -149,7 +155,12 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const cache = openCache({ path: join(dataDir, 'cache.sqlite'), clock });
   const speeds = createSpeeds(join(dataDir, 'speeds.json'));
   const tokens = createTokenCounter({ deadlineMs: 500 });
-  const local = createLocalModels({
+  const policy = createAdminPolicy({
+    path: options.adminPolicyPath ?? adminPolicyPath(),
+    monotonicMs: clock.monotonicMs,
+    onProblem: say,
+  });
+  const localModels = createLocalModels({
     modelsDir,
     baseDir: dirname(registryPath),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
@@ -159,10 +170,12 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     options.apiKey === undefined
       ? undefined
       : { key: options.apiKey, baseUrl: wanted.baseUrl ?? OPENAI_URL };
-  const cloud = createLiveCloud(
+  const local = governed(localModels, policy);
+  const liveCloud = createLiveCloud(
     () => wanted.baseUrl,
     () => apiKey,
   );
+  const cloud = governed(liveCloud, policy);
 
   const ports: RouterPorts = {
     clock,
@@ -173,7 +186,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     cloud,
     tokens,
     speeds,
-    privacy: createSecretScan(),
+    privacy: createPrivacyScan({ excluded: () => settings().excludedFiles }),
     ledger: opened.ledger,
     cache,
     sleep,
@@ -181,7 +194,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   };
   const scorer = createScorer(fitted, options.strategy);
   const confidence = parseFittedConfidence(await readJson(join(shipped, 'confidence.json')));
-  const settings = (): Settings => (own === undefined ? wanted : { ...wanted, cheap: own.id });
+  const settings = (): Settings =>
+    underPolicy(own === undefined ? wanted : { ...wanted, cheap: own.id }, policy());
   const router = createRouter({ ports, scorer, confidence, settings });
   const explanations = openExplanations({ path: join(dataDir, 'explanations.sqlite'), clock });
   const history = openHistory({ path: join(dataDir, 'history.sqlite'), clock });
@@ -235,10 +249,13 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     setKey(key) {
       apiKey = key;
     },
+    policy,
     testKey: async (signal) =>
-      apiKey === undefined
-        ? { kind: 'failed', message: 'expected an API key, there is none; enter one first' }
-        : await testKey(apiKey, signal),
+      policy().localOnly
+        ? { kind: 'failed', message: 'the administrator of this machine lets nothing leave it' }
+        : apiKey === undefined
+          ? { kind: 'failed', message: 'expected an API key, there is none; enter one first' }
+          : await testKey(apiKey, signal),
     baseUrl: () => wanted.baseUrl ?? OPENAI_URL,
     ledgerProblem,
     ledgerTools() {
@@ -281,32 +298,6 @@ function startSettings(options: AppOptions): AppSettings {
     baseUrl: options.baseUrl,
     monthlyBudgetNanoUsd: budget === null ? undefined : (budget ?? DEFAULT_MONTHLY_BUDGET_NANO_USD),
   });
-}
-
-function openCatalogue(
-  registryPath: string,
-  pricingPath: string,
-  dataDir: string,
-  fitted: FittedScore,
-  clock: Clock,
-  say: (message: string) => void,
-): LiveCatalogue {
-  const opened = createCatalogue({
-    registryPath,
-    pricingPath,
-    // A user's own models and prices lie beside the ledger and survive an update of the package.
-    overlays: [
-      {
-        registryPath: join(dataDir, 'registry.yaml'),
-        pricingPath: join(dataDir, 'pricing.yaml'),
-      },
-    ],
-    onProblem: (problem) => say(problem.message),
-    abilityProblem: (ability) => abilityProblem(fitted, ability),
-    clock,
-  });
-  if (opened.kind === 'ready') return opened.catalogue;
-  throw new CatalogueError(opened.problems.map(({ message }) => message).join('\n'));
 }
 
 /** The folder of package.json, from the sources as well as from the bundle. */

@@ -26,6 +26,8 @@ export interface ContextWire {
   readonly text: string;
   readonly path?: string;
   readonly language?: string;
+  /** Its document; for the rules about files that must stay here, and never sent on. */
+  readonly uri?: string;
 }
 
 /** What a person asks, from whichever surface. */
@@ -207,8 +209,10 @@ export interface StatusWire {
   readonly pricesAsOf: string;
   readonly lastReason: string;
   readonly missing: readonly MissingWire[];
-  /** Limits that an administrator's or the user's settings hold against the workspace, as sentences. */
+  /** Limits that the user's settings hold against the workspace, as sentences. */
   readonly notices: readonly string[];
+  /** What the administrator of this machine has locked, as sentences. */
+  readonly locked: readonly string[];
 }
 
 export interface ReportParams {
@@ -304,6 +308,8 @@ export interface ModelWire {
   readonly price: string;
   /** `41 tokens/s, first token after 0.3 s` or `not measured yet`. */
   readonly speed: string;
+  /** `214 MB, measured`, `at least 98 MB` before an answer; empty for a cloud model. */
+  readonly memory: string;
   readonly chosenAs: readonly ('cheap' | 'escalation' | 'baseline')[];
 }
 

@@ -26,6 +26,7 @@ const month: StatusWire = {
   pricesAsOf: '12 November 2026',
   lastReason: 'Answered locally: looks easy (score 0.18, needs 0.55 to escalate).',
   missing: [],
+  locked: [],
   notices: [],
 };
 

@@ -255,8 +255,11 @@ test('the prompt comes from the argument, from - and from a pipe', async () => {
 
 test('files are context with their path and language, - is stdin', async () => {
   const text = await asked(['what?', '--file', 'sum.py', '--file', '-'], { stdin: 'piped' });
-  assert.match(text, /<context kind="file" path="sum\.py" language="python">\nprint\(1 \+ 1\)\n/);
-  assert.match(text, /<context kind="text">\npiped\n/);
+  assert.match(
+    text,
+    /<context-[0-9a-f]{8} kind="file" path="sum\.py" language="python">\nprint\(1 \+ 1\)\n/,
+  );
+  assert.match(text, /<context-[0-9a-f]{8} kind="text">\npiped\n/);
   const outside = await asked(['what?', '--file', join(folder, 'sum.py')], {
     cwd: import.meta.dirname,
   });

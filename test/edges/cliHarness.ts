@@ -4,6 +4,7 @@ import { Readable, Writable } from 'node:stream';
 import type { CliIo } from '../../server/src/cli/io.ts';
 import { runCli } from '../../server/src/cli/run.ts';
 import type { App, AppOptions } from '../../server/src/compose.ts';
+import { NO_POLICY } from '../../server/src/core/adminPolicy.ts';
 import { settingsSchema } from '../../server/src/core/schema.ts';
 import { prices, type Script, scriptedRouter } from '../support/scriptedPorts.ts';
 import { gateConfidence, scorerOf } from '../support/scriptedScores.ts';
@@ -99,6 +100,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
       ...ports.local,
       prepare: async () => ({ kind: 'ready', path: 'model.gguf' }),
       probe: notScripted,
+      memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => onClose(),
     },
@@ -119,6 +121,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
     setKey: notScripted,
     testKey: notScripted,
     baseUrl: () => 'https://api.openai.com/v1',
+    policy: () => NO_POLICY,
     ledgerProblem: () => undefined,
     ledgerTools: notScripted,
     limits: () => ({ monthlyNanoUsd: settings.monthlyBudgetNanoUsd }),

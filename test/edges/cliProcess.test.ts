@@ -63,9 +63,9 @@ test('ask answers with text of the real model that changes with the prompt', asy
 });
 
 test('a piped prompt is read, and the month has counted the answers', async () => {
-  const asked = await end(start(['ask', '--local-only']), 'What is the capital of Italy?\n');
+  const asked = await end(start(['ask', '--local-only']), 'What is the capital of France?\n');
   assert.equal(asked.code, 0, asked.stderr);
-  assert.match(asked.stdout, /Rome/);
+  assert.match(asked.stdout, /Paris/);
   assert.match(asked.stderr, /^(local|cached) · /);
   const spend = await end(start(['spend', '--json']));
   assert.ok(Number((JSON.parse(spend.stdout) as Record<string, unknown>)['answers']) >= 1);

@@ -106,8 +106,12 @@ test('every call is in the document, each with its replies, and only /health wit
     'get /models',
     'get /openapi.json',
     'get /spend',
+    'get /v1/models',
+    'get /v1/models/{model}',
     'post /generate',
     'post /route',
+    'post /v1/chat/completions',
+    'post /v1/responses',
   ]);
   for (const { path, operation } of calls) {
     assert.equal(operation.security.length > 0, path !== '/health');

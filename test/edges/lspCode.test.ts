@@ -71,6 +71,7 @@ test('a cursor in a function asks about the function, with its path inside the w
         text: 'export function add(a: number, b: number) {\n  return a + b;\n}',
         path: 'src/math.ts',
         language: 'typescript',
+        uri: 'file:///work/src/math.ts',
       },
     ]);
   });
@@ -80,7 +81,7 @@ test('a selection asks about itself, whatever blank space came with it', async (
   await withCode({}, async (lsp) => {
     const range = { uri, startLine: 0, startCharacter: 0, endLine: 2, endCharacter: 0 };
     const task = await lsp.request('costAwareRouter/codeTask', { task: 'find_problems', range });
-    assert.equal(task?.title, 'Find problems line 1');
+    assert.equal(task?.title, 'Find problems in line 1');
     assert.equal(task.context[0]?.text, 'const unit = 1;');
     const exact = { ...range, endLine: 0, endCharacter: 15 };
     const again = await lsp.request('costAwareRouter/codeTask', { task: 'explain', range: exact });

@@ -14,6 +14,7 @@ import {
   StreamMessageWriter,
 } from 'vscode-languageserver/node';
 import type { ApiKey, App, AppOptions, AppSettings } from '../../server/src/compose.ts';
+import { NO_POLICY } from '../../server/src/core/adminPolicy.ts';
 import { nanoUsd } from '../../server/src/core/price.ts';
 import type { MonthReport } from '../../server/src/core/routeReports.ts';
 import { type Settings, settingsSchema } from '../../server/src/core/schema.ts';
@@ -215,6 +216,7 @@ function scriptedApp(
       ...ports.local,
       prepare: notScripted,
       probe: notScripted,
+      memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => {},
     },
@@ -235,6 +237,7 @@ function scriptedApp(
     setKey: (key) => kept.keys.push(key),
     testKey: async () => ({ kind: 'done', message: 'The key works.' }),
     baseUrl: () => 'https://api.openai.com/v1',
+    policy: () => NO_POLICY,
     ledgerProblem: () => undefined,
     ledgerTools: notScripted,
     limits,

@@ -20,7 +20,7 @@ test('a German editor gets its status, reasons and traces in German', async () =
   const { answer } = asked;
   assert.match(answer.reason, /^Sieht einfach aus \(0\.\d\d von 0\.\d\d; .+\)\.$/);
   assert.match(answer.line, /^lokal · .+ · kostenlos · .+ gespart · Sieht einfach aus/);
-  assert.match(answer.trace.wouldFlip.join(), /^der Wert hätte über 0\.\d\d gelegen/);
+  assert.match(answer.trace.wouldFlip.join(), /^der Wert über 0\.\d\d gelegen hätte/);
 
   const status = await lsp.request('costAwareRouter/status', null);
   assert.equal(status.lastReason, answer.reason);

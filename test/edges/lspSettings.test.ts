@@ -37,6 +37,8 @@ test('every setting has its place, nested or by its dotted name', () => {
     history: { enabled: true },
     dataDir: '/data',
     threads: 3,
+    privacy: { exclude: ['*.customer'] },
+    workspacePrivacy: { exclude: ['drafts/'] },
   });
   assert.deepEqual(app, {
     monthlyBudgetNanoUsd: usd(5),
@@ -52,6 +54,7 @@ test('every setting has its place, nested or by its dotted name', () => {
     baseUrl: 'http://127.0.0.1:9/v1',
     minQuality: 0.7,
     maxLatencyMs: 2000,
+    excludedFiles: ['*.customer', 'drafts/'],
   });
   assert.deepEqual(rest, {
     workspaceNanoUsd: undefined,
@@ -65,11 +68,15 @@ test('every setting has its place, nested or by its dotted name', () => {
 
 test('the tightest workspace holds; one that asks for more than the user allows is told so', () => {
   const user = { budget: { monthlyUsd: 10 } };
-  const tight = editorSettings(user, [{ monthlyUsd: 4 }, { monthlyUsd: 2 }, null]);
+  const tight = editorSettings(user, [
+    { budget: { monthlyUsd: 4 }, privacy: null },
+    { budget: { monthlyUsd: 2 }, privacy: null },
+    { budget: null, privacy: null },
+  ]);
   assert.equal(tight.workspaceNanoUsd, usd(2));
   assert.deepEqual(tight.notices, []);
 
-  const loose = editorSettings(user, [{ monthlyUsd: 50 }]);
+  const loose = editorSettings(user, [{ budget: { monthlyUsd: 50 }, privacy: null }]);
   assert.equal(loose.workspaceNanoUsd, undefined);
   assert.equal(loose.app.monthlyBudgetNanoUsd, usd(10));
   assert.deepEqual(loose.notices, [

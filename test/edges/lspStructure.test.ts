@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { codeUnits, unitAround } from '../../server/src/lsp/code/codeStructure.ts';
 import { repositoryRoot } from '../support/localModel.ts';
 
@@ -143,21 +141,39 @@ test('5,000 lines hold the event loop up for less than 50 ms', async () => {
   const lines: string[] = [];
   while (lines.length < 5000) lines.push(...source.split('\n'));
   await codeUnits('typescript', 'function warm() {}', options);
-  const loop = monitorEventLoopDelay({ resolution: 1 });
-  loop.enable();
-  await delay(20);
-  // Other programs on this machine can take the core away, so the best of several runs is what the code itself does.
+  // The best of several runs, since the first ones are also compiled.
   const worst: number[] = [];
   for (let run = 0; run < 5; run++) {
-    loop.reset();
-    const units = await codeUnits('typescript', lines.join('\n'), options);
-    assert.ok((units?.length ?? 0) > 100);
-    await delay(5);
-    worst.push(loop.max / 1e6);
+    const holdMs = await longestHoldMs(async () => {
+      const units = await codeUnits('typescript', lines.join('\n'), options);
+      assert.ok((units?.length ?? 0) > 100);
+    });
+    worst.push(holdMs);
   }
-  loop.disable();
   assert.ok(
     Math.min(...worst) < 50,
     `expected under 50 ms, got ${worst.map(Math.round).join()} ms`,
   );
 });
+
+/** In processor time of this thread, so that what other programs take of the machine does not count. */
+async function longestHoldMs(work: () => Promise<void>): Promise<number> {
+  const spentMs = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  let longest = 0;
+  let last = spentMs();
+  let isRunning = true;
+  const look = () => {
+    const now = spentMs();
+    longest = Math.max(longest, now - last);
+    last = now;
+    if (isRunning) setImmediate(look);
+  };
+  setImmediate(look);
+  await work();
+  isRunning = false;
+  look();
+  return longest;
+}

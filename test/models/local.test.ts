@@ -349,6 +349,14 @@ test('a model that does not fit into memory is refused before it is loaded', asy
   await models.dispose();
 });
 
+test('a model tells what it takes of memory once it has answered', async () => {
+  assert.equal(elsewhere.memoryBytes(smolLm2), undefined);
+  await assertAnswers(single);
+  const bytes = single.memoryBytes(smolLm2) ?? 0;
+  const { sizeBytes } = smolLm2.file;
+  assert.ok(bytes > sizeBytes / 2 && bytes < 10 * sizeBytes, `got ${bytes} of ${sizeBytes}`);
+});
+
 test('a prompt past the context window is refused, not cut', async () => {
   for (const text of ['word '.repeat(2100), 'x'.repeat(300_000)]) {
     const answer = await collect(local.generate(smolLm2, ask(text), quiet));

@@ -9,6 +9,7 @@ import {
   type ReservationState,
   rebalance,
 } from '../../server/src/core/budget.ts';
+import type { ToolCall } from '../../server/src/core/callerWishes.ts';
 import type {
   AnswerRecord,
   Availability,
@@ -25,6 +26,7 @@ import { createRouter, type Router } from '../../server/src/core/router.ts';
 import { type Settings, settingsSchema } from '../../server/src/core/schema.ts';
 import type {
   Constraints,
+  FinishReason,
   MeasuredSpeed,
   Model,
   PriceRow,
@@ -126,7 +128,8 @@ export function says(
   options: {
     readonly sure?: boolean;
     readonly usage?: Partial<Usage>;
-    readonly finish?: 'stop' | 'length';
+    readonly finish?: FinishReason;
+    readonly toolCalls?: readonly ToolCall[];
   } = {},
 ): ScriptedAnswer {
   return async function* () {
@@ -145,6 +148,7 @@ export function says(
       type: 'end',
       finish: options.finish ?? 'stop',
       usage,
+      ...(options.toolCalls === undefined ? {} : { toolCalls: options.toolCalls }),
       ...(options.sure === undefined
         ? {}
         : { logProbs: words.map((word) => ({ text: word, logProb })) }),
@@ -152,8 +156,13 @@ export function says(
   };
 }
 
-export function fails(failed: Extract<ModelEvent, { type: 'failed' }>['failure']): ScriptedAnswer {
+/** @param said what came before it failed */
+export function fails(
+  failed: Extract<ModelEvent, { type: 'failed' }>['failure'],
+  said = '',
+): ScriptedAnswer {
   return async function* () {
+    if (said !== '') yield { type: 'text-delta', text: said };
     yield { type: 'failed', failure: failed };
   };
 }

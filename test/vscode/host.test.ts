@@ -32,7 +32,7 @@ const extension = join(repositoryRoot, 'build', 'stage', `${process.platform}-${
 const { COST_AWARE_ROUTER_TEST_DESKTOP: desktop, COST_AWARE_ROUTER_TEST_XVFB: xvfbRun } =
   process.env;
 
-test('inside the extension host', { timeout: 240_000 }, async (context) => {
+test('inside the extension host', { timeout: 900_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'car-report-'));
   const report = join(folder, 'report.jsonl');
   const env = { COST_AWARE_ROUTER_TEST_REPORT: report };
@@ -79,11 +79,11 @@ async function onServer(env: Readonly<Record<string, string>>): Promise<number> 
     ]);
     const query = new URLSearchParams({ folder: server.workspace, payload });
     await page.goto(`${server.url}/?${query}`);
-    const late = delay(180_000, 'late' as const, { ref: false });
+    const late = delay(800_000, 'late' as const, { ref: false });
     const code = await Promise.race([exit, late]);
     if (code === 'late') {
       const log = readFileSync(server.logFile, 'utf8').slice(-2000);
-      throw new Error(`expected the suite to end within three minutes, got:\n${log}`);
+      throw new Error(`expected the suite to end, got:\n${log}`);
     }
     return code;
   } finally {

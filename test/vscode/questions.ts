@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { FrameLocator, Locator } from 'playwright-core';
+import { PATIENCE_MS } from './launch.ts';
 import { type EditorSession, KEY } from './session.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -44,13 +45,16 @@ export async function previewsCloud(
   said: RegExp,
 ): Promise<void> {
   const row = workbench.picks.filter({ hasText: said }).first();
-  for (let attempt = 1; ; attempt++) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
     await openForCloud(workbench, question);
-    const there = await row.waitFor({ timeout: 3000 }).then(
+    const there = await row.waitFor({ timeout: 5000 }).then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        if (Date.now() > deadline) throw error;
+        return false;
+      },
     );
-    if (!there && attempt === 5) await row.waitFor({ timeout: 1000 });
     await workbench.page.keyboard.press('Escape');
     await workbench.input.waitFor({ state: 'hidden' });
     if (there) return;
@@ -82,7 +86,7 @@ export async function turnOf(
 
 /** Until its answer has ended. */
 export async function ended(answer: Locator): Promise<void> {
-  await answer.and(answer.page().locator('[aria-busy="false"]')).waitFor({ timeout: 90_000 });
+  await answer.and(answer.page().locator('[aria-busy="false"]')).waitFor();
 }
 
 /** What the ledger notes that a person made of an answer, or of all answers, oldest first. */

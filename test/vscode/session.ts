@@ -56,7 +56,7 @@ export function inEditor(
   options: LaunchOptions,
   steps: (step: Step) => Promise<void>,
 ): void {
-  test(title, { timeout: 280_000 }, async (context) => {
+  test(title, { timeout: 1_100_000 }, async (context) => {
     const provider = await startProvider();
     const server = await launchVscode({
       ...options,

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { repositoryRoot } from '../support/localModel.ts';
-import type { Launched, OpenedBrowser } from './launch.ts';
+import { type Launched, type OpenedBrowser, PATIENCE_MS } from './launch.ts';
 
 export interface Workbench {
   readonly page: Page;
@@ -26,6 +26,8 @@ export interface Workbench {
   /** Puts the cursor of the focused editor there, both counted from one. */
   goTo(line: number, column: number): Promise<void>;
   shot(name: string): Promise<void>;
+  /** Until the upper edge of that element is on the screen. */
+  inSight(element: Locator): Promise<void>;
   /** Sets one of the user's settings. */
   setUser(name: string, value: unknown): Promise<void>;
   /** One picture in each theme, the dark one last so that it stays. */
@@ -35,11 +37,16 @@ export interface Workbench {
 const EXTENSION = 'cost-aware-router.cost-aware-router';
 const shots = join(repositoryRoot, 'build', 'shots');
 
-/** Each with the class that the workbench wears in it. */
+/** Each with the class that the workbench wears in it, and the kind that web views are told. */
 const THEMES = [
-  { name: 'light', id: 'Light Modern', wears: 'vs' },
-  { name: 'contrast', id: 'Default High Contrast', wears: 'hc-black' },
-  { name: 'dark', id: 'Dark Modern', wears: 'vs-dark' },
+  { name: 'light', id: 'Light Modern', wears: 'vs', inPages: 'vscode-light' },
+  {
+    name: 'contrast',
+    id: 'Default High Contrast',
+    wears: 'hc-black',
+    inPages: 'vscode-high-contrast',
+  },
+  { name: 'dark', id: 'Dark Modern', wears: 'vs-dark', inPages: 'vscode-dark' },
 ] as const;
 
 export async function textOf(element: Locator): Promise<string> {
@@ -53,7 +60,7 @@ export async function openWorkbench(
 ): Promise<Workbench> {
   mkdirSync(shots, { recursive: true });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(`${server.url}/?folder=${encodeURIComponent(folder)}`);
   await page.locator('.monaco-workbench').waitFor();
 
@@ -63,24 +70,39 @@ export async function openWorkbench(
   const toasts = page.locator('.notifications-toasts .notification-list-item');
 
   async function palette(title: string): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
       try {
         // F1, because the browser keeps other keys to itself.
         await page.keyboard.press('F1');
-        await input.waitFor({ timeout: 3000 });
-        await input.fill(`>${title}`, { timeout: 3000 });
+        await input.waitFor({ timeout: 5000 });
+        await input.fill(`>${title}`, { timeout: 5000 });
         // The list filters with a delay, so the row is awaited, not taken as the first.
-        await picks.filter({ hasText: title }).first().click({ timeout: 10_000 });
+        await picks.filter({ hasText: title }).first().click({ timeout: 20_000 });
         break;
       } catch (error) {
         // A web view that is just loading swallows the key, and one that takes the focus late closes the palette.
-        if (attempt === 5) throw error;
+        if (Date.now() > deadline) throw error;
       }
     }
     // Not until it is hidden: a command that asks something uses this very widget at once.
     await page.waitForFunction(
       `(() => { const box = document.querySelector('.quick-input-widget input.input');
         return !box || !box.checkVisibility() || !box.value.startsWith('>'); })()`,
+    );
+  }
+
+  /** Web views are told of a theme a moment after the workbench wears it. */
+  async function pagesWear(kind: string): Promise<void> {
+    const wears = `!document.body?.dataset.vscodeThemeKind || document.body.dataset.vscodeThemeKind === '${kind}'`;
+    for (const frame of page.frames()) {
+      // A page that goes away meanwhile needs no theme.
+      await frame.waitForFunction(wears, undefined, { polling: 100 }).catch((error: unknown) => {
+        if (!frame.isDetached()) throw error;
+      });
+    }
+    await page.evaluate(
+      'new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))',
     );
   }
 
@@ -104,7 +126,7 @@ export async function openWorkbench(
     clearToasts: () => palette('Notifications: Clear All Notifications'),
     openFile,
     async webview(selector) {
-      const deadline = Date.now() + 30_000;
+      const deadline = Date.now() + PATIENCE_MS;
       for (;;) {
         const count = await page.locator('iframe.webview.ready').count();
         for (let at = count - 1; at >= 0; at--) {
@@ -137,6 +159,18 @@ export async function openWorkbench(
     async shot(name) {
       await page.screenshot({ path: join(shots, `${name}.png`) });
     },
+    async inSight(element) {
+      const deadline = Date.now() + PATIENCE_MS;
+      const height = page.viewportSize()?.height ?? 0;
+      for (;;) {
+        const box = await element.boundingBox();
+        if (box !== null && box.y > 0 && box.y < height) return;
+        if (Date.now() > deadline) {
+          throw new Error(`expected it in sight, got ${JSON.stringify(box)}`);
+        }
+        await page.waitForTimeout(100);
+      }
+    },
     async setUser(name, value) {
       const settings: object = JSON.parse(readFileSync(server.userSettingsFile, 'utf8'));
       const wanted = JSON.stringify({ ...settings, [name]: value });
@@ -148,8 +182,9 @@ export async function openWorkbench(
       // After a press in a web view the focus stays there.
       await palette('View: Focus Active Editor Group');
       await editor.and(page.locator('.focused')).waitFor();
-      for (let attempt = 0; readFileSync(server.userSettingsFile, 'utf8') === wanted; attempt++) {
-        if (attempt === 10) throw new Error(`expected ${name} to be saved, got nothing`);
+      const deadline = Date.now() + PATIENCE_MS;
+      while (readFileSync(server.userSettingsFile, 'utf8') === wanted) {
+        if (Date.now() > deadline) throw new Error(`expected ${name} to be saved, got nothing`);
         await page.keyboard.press('Control+End');
         await page.keyboard.press('Space');
         await page.keyboard.press('Control+S');
@@ -165,8 +200,7 @@ export async function openWorkbench(
       for (const theme of THEMES) {
         writeFileSync(file, JSON.stringify({ ...settings, 'workbench.colorTheme': theme.id }));
         await page.locator(`.monaco-workbench.${theme.wears}`).first().waitFor();
-        // Web views are told of the theme a moment later.
-        await page.waitForTimeout(500);
+        await pagesWear(theme.inPages);
         await page.screenshot({ path: join(shots, `${name}-${theme.name}.png`) });
       }
       writeFileSync(file, before);

@@ -123,6 +123,7 @@ export const report: ReportWire = {
       sizeBytes: 98_000_000,
       price: 'free',
       speed: '41 tokens/s, first token after 0.3 s',
+      memory: '214 MB, measured',
       chosenAs: ['cheap'],
     },
     {
@@ -136,6 +137,7 @@ export const report: ReportWire = {
       sizeBytes: 2_500_000_000,
       price: 'free',
       speed: 'not measured yet',
+      memory: 'at least 2.5 GB',
       chosenAs: [],
     },
     {
@@ -149,6 +151,7 @@ export const report: ReportWire = {
       sizeBytes: null,
       price: '$0.25 in, $2.00 out per million tokens',
       speed: 'first token after 0.9 s',
+      memory: '',
       chosenAs: ['escalation'],
     },
     {
@@ -162,6 +165,7 @@ export const report: ReportWire = {
       sizeBytes: null,
       price: '$1.25 in, $10.00 out per million tokens',
       speed: 'not measured yet',
+      memory: '',
       chosenAs: ['baseline'],
     },
   ],
@@ -179,6 +183,7 @@ export const status: StatusWire = {
   lastReason: '',
   missing: [],
   notices: [],
+  locked: [],
 };
 
 const titles = [

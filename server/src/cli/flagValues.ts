@@ -47,6 +47,14 @@ export function month(value: string): string {
   return value;
 }
 
+/** Patterns as in `.gitignore`, none of them empty. */
+export function patterns(value: string): string[] {
+  return value
+    .split(',')
+    .map((pattern) => pattern.trim())
+    .filter((pattern) => pattern !== '');
+}
+
 /** Whole milliwatts; finer is beyond any meter. */
 export function milliwatts(value: string): number {
   return Math.round(decimal(value, 'watts such as 65', 0, 1_000_000) * 1000);

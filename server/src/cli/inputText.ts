@@ -56,6 +56,7 @@ async function filePart(
       kind: 'file',
       text,
       path: pathInside(io.cwd, full),
+      file: full,
       ...(language !== undefined && { language }),
     };
   } catch (error) {

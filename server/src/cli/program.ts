@@ -7,6 +7,7 @@ import {
   milliseconds,
   milliwatts,
   month,
+  patterns,
   port,
   share,
   threads,
@@ -256,6 +257,14 @@ function globalOptions(): readonly GlobalOption[] {
         'the most to spend in a month; none lifts the limit of 20',
         twin('MONTHLY_BUDGET_USD'),
       ).argParser(usdOrNone),
+    },
+    {
+      variable: twin('EXCLUDE'),
+      option: described(
+        '--exclude <patterns>',
+        'files that never leave this machine: patterns as in .gitignore, separated by commas',
+        twin('EXCLUDE'),
+      ).argParser(patterns),
     },
     {
       variable: twin('THREADS'),

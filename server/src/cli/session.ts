@@ -15,6 +15,8 @@ export interface GlobalFlags {
   readonly monthlyBudgetUsd?: NanoUsd | 'none';
   readonly threads?: number;
   readonly ledger?: string;
+  /** Patterns as in `.gitignore`. */
+  readonly exclude?: readonly string[];
 }
 
 /** What a command is given. */
@@ -72,6 +74,7 @@ function appOptions({ io, flags }: Session): AppOptions {
     ...(flags.ledger !== undefined && { ledgerUrl: flags.ledger }),
     ...(OPENAI_API_KEY && { apiKey: OPENAI_API_KEY }),
     ...(OPENAI_BASE_URL && { baseUrl: OPENAI_BASE_URL }),
+    ...(flags.exclude !== undefined && { settings: { excludedFiles: [...flags.exclude] } }),
     onProblem: (message) => {
       io.stderr.write(`${styled('yellow', 'warning:', io.stderr, io)} ${message}\n`);
     },

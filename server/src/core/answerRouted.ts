@@ -42,7 +42,7 @@ export async function* answerRouted(
     // Somebody who wants to be asked at the limit is not to get another model's answer in its place.
     const ends =
       code === 'cancelled' || (code === 'budget_exhausted' && settings.atLimit !== 'local');
-    const next = ends ? undefined : decided.without(failed);
+    const next = ends ? undefined : await decided.without(failed);
     if (next?.kind !== 'routed' || failed.has(next.route.modelId)) {
       yield* fail(run, decidedRoute, outcome.failure, outcome.reason);
       return;

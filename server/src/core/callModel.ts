@@ -2,6 +2,8 @@
 import type { Route, RouterEvent } from './answer.ts';
 import { callCloud } from './cloudCall.ts';
 import { modelById } from './decide.ts';
+import { failure } from './errors.ts';
+import { runsHere } from './estimate.ts';
 import { type CallEvent, type CallOutcome, callLocal } from './modelCall.ts';
 import { totalCost } from './record.ts';
 import { generationRequest, scopeOf } from './request.ts';
@@ -14,7 +16,10 @@ export async function* callModel(
   modelId: string,
 ): AsyncGenerator<RouterEvent, CallOutcome> {
   const draft = modelId === route.modelId && route.ifUnsure !== undefined;
-  const events = open(run, modelById(run.decided.registry, modelId), route);
+  const model = modelById(run.decided.registry, modelId);
+  const kept = await keptHere(run, model);
+  if (kept !== undefined) return kept;
+  const events = open(run, model, route);
   try {
     for (;;) {
       const next = await events.next();
@@ -28,6 +33,20 @@ export async function* callModel(
     // A reader that leaves must free the model's sequence and set the draining of a paid stream going.
     await events.return(abandoned);
   }
+}
+
+/** The last gate before anything leaves, whatever was decided: what must stay here is sent to no other machine. */
+async function keptHere({ prompt, decided }: Run, model: Model): Promise<CallOutcome | undefined> {
+  if (runsHere(model)) return undefined;
+  const { privacy = 'any' } = prompt.constraints;
+  const rule = privacy === 'any' ? (await decided.findings())[0]?.rule : privacy;
+  if (rule === undefined) return undefined;
+  return {
+    kind: 'failed',
+    failure: failure('privacy_floor', 'this prompt may not leave this machine; ask a local model'),
+    reason: { code: 'privacy_floor', facts: { rule, wanted: model.id } },
+    attempts: [],
+  };
 }
 
 const abandoned: CallOutcome = {

@@ -45,18 +45,27 @@ export interface Sampling {
   readonly topP?: number;
 }
 
+interface Said {
+  readonly role: string;
+  readonly toolCalls?: readonly ToolCall[];
+}
+
 /** What a model must be able to do to answer a prompt at all. */
 export type Need = 'tools' | 'answer-format';
 
 export function needsOf(wishes: {
   readonly tools?: ToolUse | undefined;
-  readonly toolTurns?: readonly unknown[] | undefined;
+  readonly history?: readonly Said[] | undefined;
+  readonly toolTurns?: readonly Said[] | undefined;
   readonly answerFormat?: AnswerFormat | undefined;
 }): readonly Need[] {
-  const { tools, toolTurns = [], answerFormat } = wishes;
+  const { tools, history = [], toolTurns = [], answerFormat } = wishes;
   const calls = tools !== undefined && tools.tools.length > 0 && tools.choice !== 'none';
+  const called = [...history, ...toolTurns].some(
+    ({ role, toolCalls = [] }) => role === 'tool' || toolCalls.length > 0,
+  );
   return [
-    ...(calls || toolTurns.length > 0 ? (['tools'] as const) : []),
+    ...(calls || called ? (['tools'] as const) : []),
     ...(answerFormat === undefined ? [] : (['answer-format'] as const)),
   ];
 }

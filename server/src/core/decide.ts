@@ -37,8 +37,10 @@ export interface Decided {
   readonly settings: Settings;
   /** The budgets in force now; a prompt under way heeds those that were changed since it was decided. */
   readonly limitsNow: () => BudgetLimits;
+  /** What the scan finds in this prompt; it is made once, when first asked for. */
+  findings(): Promise<readonly PrivacyFinding[]>;
   /** Decides again as if these models could not answer. */
-  without(failed: ReadonlyMap<string, string>): Decision;
+  without(failed: ReadonlyMap<string, string>): Promise<Decision>;
 }
 
 export type Decide = (prompt: Prompt, options?: DecideOptions) => Promise<Decided>;
@@ -132,10 +134,19 @@ export function createDecide(options: RouterOptions): Decide {
       bound = (model) => exact.get(model.id) ?? boundedBytes;
       result = choosePlan(inputFor(bound, findings));
     }
-    if (scan && mayLeave(result, registry)) {
-      findings = await scanned(prompt, ports);
-      if (findings.length > 0) result = choosePlan(inputFor(bound, findings));
-    }
+    let scanning: Promise<readonly PrivacyFinding[]> | undefined;
+    const scanOnce = () => {
+      scanning ??= scanned(prompt, pair.first, ports);
+      return scanning;
+    };
+    /** A plan that stays here is not held up by a scan; one that might leave is not chosen without. */
+    const choose = async (failed?: ReadonlyMap<string, string>): Promise<PolicyResult> => {
+      const chosen = choosePlan(inputFor(bound, findings, failed));
+      if (!scan || !mayLeave(chosen, registry)) return chosen;
+      findings = await scanOnce();
+      return findings.length === 0 ? chosen : choosePlan(inputFor(bound, findings, failed));
+    };
+    result = await choose();
     const decisionMs = ports.clock.monotonicMs() - startedMs;
 
     const decisionOf = (chosen: PolicyResult): Decision => {
@@ -180,7 +191,8 @@ export function createDecide(options: RouterOptions): Decide {
       registry,
       settings,
       limitsNow: () => limitsOf(options.settings(), scope),
-      without: (failed) => decisionOf(choosePlan(inputFor(bound, findings, failed))),
+      findings: scanOnce,
+      without: async (failed) => decisionOf(await choose(failed)),
     };
   };
 }
@@ -269,11 +281,14 @@ function mayLeave(result: PolicyResult, registry: Registry): boolean {
   return [first, ifUnsure].some((id) => id !== undefined && !runsHere(modelById(registry, id)));
 }
 
-/** A scan that fails has found nothing out, so the prompt stays local. */
-async function scanned(prompt: Prompt, ports: RouterPorts): Promise<readonly PrivacyFinding[]> {
-  const turns = prompt.history.map(({ text }) => ({ kind: 'text' as const, text }));
+/** Every cloud model is sent the same messages. A scan that fails has found nothing out, so the prompt stays local. */
+async function scanned(
+  prompt: Prompt,
+  any: Model,
+  ports: RouterPorts,
+): Promise<readonly PrivacyFinding[]> {
   try {
-    return await ports.privacy.scan(prompt.text, [...prompt.context, ...turns]);
+    return await ports.privacy.scan(generationRequest(prompt, any, 1), prompt.context);
   } catch {
     return [{ rule: 'scan-failed', where: 'prompt' }];
   }

@@ -2,6 +2,7 @@
  * Chooses the cheapest plan that is good enough. The reason is found, not written: limits are applied one layer
  * after the other, and the last one that made another model answer is the reason.
  */
+import { NOT_ALLOWED } from './adminPolicy.ts';
 import { pacing, usedShare } from './budget.ts';
 import { type Failure, failure } from './errors.ts';
 import { type Candidate, type EstimateInput, listCandidates } from './estimate.ts';
@@ -286,6 +287,12 @@ function refusalSentence(reason: Reason | undefined): string {
   }
   if (reason.code === 'privacy_floor' && reason.facts.rule === 'untrusted-workspace') {
     return 'this workspace is not trusted, so only a local model may answer; use one, or trust it';
+  }
+  if (reason.code === 'privacy_floor' && reason.facts.rule === 'policy') {
+    return 'the administrator of this machine lets only local models answer; use one, or ask your administrator';
+  }
+  if (reason.code === 'provider_unavailable' && reason.facts.failure === NOT_ALLOWED) {
+    return 'the administrator of this machine allows other models only; use one of those, or ask your administrator';
   }
   return refusals[reason.code] ?? reason.code;
 }

@@ -113,8 +113,14 @@ export interface SpeedSample {
 }
 
 export interface PrivacyScan {
-  /** Finds secrets in what would leave the machine. Throwing counts as a finding: unsure stays local. */
-  scan(text: string, context: readonly ContextPart[]): Promise<readonly PrivacyFinding[]>;
+  /**
+   * Judges what would leave the machine: the messages as they would be sent, and the files that their context comes from.
+   * Throwing counts as a finding: unsure stays local.
+   */
+  scan(
+    request: GenerationRequest,
+    context: readonly ContextPart[],
+  ): Promise<readonly PrivacyFinding[]>;
 }
 
 // The ledger -----------------------------------------------------------------------------------------------------

@@ -254,6 +254,16 @@ function privacySentence(rule: string, t: Translate): string {
       return t('Kept local: you asked that nothing leaves this machine.');
     case 'untrusted-workspace':
       return t('Kept local: this workspace is not trusted, so nothing leaves this machine.');
+    case 'policy':
+      return t('Kept local: the administrator of this machine lets nothing leave it.');
+    case 'secret-file':
+      return t('Kept local: a file of the context is one that holds secrets.');
+    case 'excluded-file':
+      return t('Kept local: a file of the context is on your list of files that stay here.');
+    case 'git-ignored':
+      return t('Kept local: a file of the context is ignored by git.');
+    case 'scan-failed':
+      return t('Kept local: the prompt could not be scanned for secrets.');
     default:
       return t('Kept local: the prompt contains what looks like a secret ({rule}).', { rule });
   }

@@ -30,6 +30,10 @@ export const settingsSchema = z.strictObject({
    * answer, `ask` and `stop` refuse it as `budget_exhausted`; for `ask` the edge then asks the person.
    */
   atLimit: z.enum(['local', 'ask', 'stop']).default('local'),
+  /** Nothing may leave the machine, whatever a request says. Set by an administrator's policy. */
+  localOnly: z.boolean().default(false),
+  /** Patterns as in `.gitignore` of files that never leave the machine. */
+  excludedFiles: z.array(z.string()).default([]),
   /** Stand where a request says nothing itself. */
   minQuality: share.optional(),
   maxLatencyMs: z.number().positive().optional(),

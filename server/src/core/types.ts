@@ -16,6 +16,8 @@ export interface ContextPart {
   readonly text: string;
   readonly path?: string;
   readonly language?: string;
+  /** Where it lies on this machine, absolute. For the rules about files alone: it is sent to nobody. */
+  readonly file?: string;
 }
 
 export type Turn =
@@ -39,9 +41,10 @@ export interface Constraints {
   readonly forceModel?: { readonly tier: Tier } | { readonly id: string };
   /**
    * With `local-only` nothing of this prompt may leave the machine, because the person wants it so; with `untrusted-workspace`,
-   * because nobody vouches for the code that it comes from. @default 'any'
+   * because nobody vouches for the code that it comes from; with `policy`, because the administrator of the machine wants it
+   * so. @default 'any'
    */
-  readonly privacy?: 'any' | 'local-only' | 'untrusted-workspace';
+  readonly privacy?: 'any' | 'local-only' | 'untrusted-workspace' | 'policy';
   /** Tokens that the answer may have at most. */
   readonly maxOutputTokens?: number;
 }

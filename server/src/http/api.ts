@@ -16,7 +16,10 @@ import { type GenerateRequest, lengthProblem, promptOf } from './generateRequest
 import { legacyPrompt, legacyReplyOf } from './legacyRoute.ts';
 import { type ApiLimits, createSlots, DEFAULT_LIMITS, readBody, tooBusy } from './limits.ts';
 import { modelsOf, type Roles, spendOf } from './moneyReplies.ts';
+import { addOpenaiCalls, OPENAI_ANSWERS } from './openai/calls.ts';
+import { openaiProblemResponse } from './openai/problems.ts';
 import { internalProblem, type Problem, problemOfIssues, problemResponse } from './problems.ts';
+import type { RequestState } from './requestState.ts';
 import { routes } from './routes.ts';
 
 export interface ApiDeps {
@@ -42,32 +45,25 @@ export interface Api {
   readonly secured: boolean;
 }
 
-interface Env {
-  Variables: {
-    /** Gives the slot back that the request holds. */
-    leave: () => void;
-    /** The request as it came: its body is used up, but its signal is the connection's. */
-    client: Request;
-  };
-}
-
 export function createApi(deps: ApiDeps): Api {
   const { router, ports, token, allowedHosts = LOOPBACK_HOSTS, onDefect = () => undefined } = deps;
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
   const slots = createSlots(limits.concurrent);
   const registry = () => ports.catalogue.registry();
-  const refuse = (problem: Problem) => problemResponse(problem, registry());
+  /** Clients of OpenAI look for its own fields in a refusal. */
+  const refuse = (problem: Problem, path: string) =>
+    (path.startsWith('/v1/') ? openaiProblemResponse : problemResponse)(problem, registry());
 
-  const app = new OpenAPIHono<Env>({
-    defaultHook: (result) =>
-      result.success ? undefined : refuse(problemOfIssues(result.error.issues)),
+  const app = new OpenAPIHono<RequestState>({
+    defaultHook: (result, c) =>
+      result.success ? undefined : refuse(problemOfIssues(result.error.issues), c.req.path),
   });
-  app.notFound(() => refuse(notFound));
-  app.onError((error) => {
+  app.notFound((c) => refuse(notFound, c.req.path));
+  app.onError((error, c) => {
     const known = error instanceof HTTPException ? byStatus.get(error.status) : undefined;
-    if (known !== undefined) return refuse(known);
+    if (known !== undefined) return refuse(known, c.req.path);
     onDefect(error);
-    return refuse(internalProblem);
+    return refuse(internalProblem, c.req.path);
   });
 
   app.use(async (c, next) => {
@@ -78,22 +74,25 @@ export function createApi(deps: ApiDeps): Api {
   });
   app.use(async (c, next) => {
     const foreign = hostProblem(c.req.raw, allowedHosts);
-    if (foreign !== undefined) return refuse(foreign);
+    if (foreign !== undefined) return refuse(foreign, c.req.path);
     const unknown =
       c.req.path === '/health' ? undefined : tokenProblem(c.req.raw, c.req.path, token);
-    if (unknown !== undefined) return refuse(unknown);
+    if (unknown !== undefined) return refuse(unknown, c.req.path);
     return await next();
   });
   app.use(
-    methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => refuse(wrongMethod(methods)) }),
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => refuse(wrongMethod(methods), c.req.path),
+    }),
   );
-  app.on('POST', ['/generate', '/route'], async (c, next) => {
+  app.on('POST', ['/generate', '/route', ...OPENAI_ANSWERS], async (c, next) => {
     const leave = slots.enter();
-    if (leave === undefined) return refuse(tooBusy);
+    if (leave === undefined) return refuse(tooBusy, c.req.path);
     c.set('leave', leave);
     try {
       const body = await readBody(c.req.raw, limits.bodyBytes);
-      if (body.kind === 'refused') return refuse(body.problem);
+      if (body.kind === 'refused') return refuse(body.problem, c.req.path);
       c.set('client', c.req.raw);
       const { method, headers } = c.req.raw;
       c.req.raw = new Request(c.req.url, { method, headers, body: body.text });
@@ -108,7 +107,7 @@ export function createApi(deps: ApiDeps): Api {
   app.openapi(routes.generate, async (c) => {
     const request: GenerateRequest = c.req.valid('json');
     const asked = promptOf(request, registry(), ports.newId);
-    if (asked.kind === 'refused') return refuse(asked.problem);
+    if (asked.kind === 'refused') return refuse(asked.problem, c.req.path);
     const call = {
       prompt: asked.prompt,
       dryRun: request.dry_run ?? false,
@@ -116,18 +115,19 @@ export function createApi(deps: ApiDeps): Api {
       signal: c.get('client').signal,
       onStreamEnd: c.get('leave'),
     };
-    const { stalledMs } = limits;
     return await generate(call, { router, registry: registry(), stalledMs, onDefect });
   });
   app.openapi(routes.legacy, async (c) => {
     const request = c.req.valid('json');
     const tooLong = lengthProblem(request);
-    if (tooLong !== undefined) return refuse(tooLong);
+    if (tooLong !== undefined) return refuse(tooLong, c.req.path);
     const prompt = legacyPrompt(request, ports.newId());
     const decision = await router.decide(prompt);
-    if (decision.kind === 'refused') return refuse(refusalOf(decision));
+    if (decision.kind === 'refused') return refuse(refusalOf(decision), c.req.path);
     return Response.json(legacyReplyOf(decision.route, prompt));
   });
+  const { stalledMs } = limits;
+  addOpenaiCalls(app, { router, ports, registry, stalledMs, onDefect });
   app.openapi(routes.spend, async () =>
     Response.json(spendOf(await router.spend(), roles().baseline)),
   );
@@ -164,7 +164,7 @@ export function createApi(deps: ApiDeps): Api {
 }
 
 /** Events travel as text, so no operation refers to their shapes; a reader of the document wants them all the same. */
-function describeParts(app: OpenAPIHono<Env>): void {
+function describeParts(app: OpenAPIHono<RequestState>): void {
   for (const [name, schema] of Object.entries(ownEvents)) {
     app.openAPIRegistry.register(`event_${name}`, schema);
   }

@@ -2,10 +2,9 @@
  * An async generator of events as a Server-Sent Events response. The reader sets the pace. However the reading ends
  * (done, cancelled, connection closed, nobody reads any more), the work behind it is stopped, once.
  */
-import type { WireEvent } from './answerEvents.ts';
-
 export interface EventStreamOptions {
-  readonly events: AsyncIterator<WireEvent, void>;
+  /** Each as it stands on the wire; `eventText` writes one. */
+  readonly events: AsyncIterator<string, void>;
   /** Aborts when the client's connection is gone. */
   readonly signal: AbortSignal;
   /** A reader that leaves an event unread for so long has gone away without saying so. */
@@ -13,7 +12,9 @@ export interface EventStreamOptions {
   /** Stops the work behind the events; called once, however the reading ended. */
   readonly onEnd: () => void;
   /** What follows an error that the events threw: a defect, told in a last event. */
-  readonly onDefect: (error: unknown) => WireEvent;
+  readonly onDefect: (error: unknown) => string;
+  /** Beside those of every stream. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export function eventStreamResponse(options: EventStreamOptions): Response {
@@ -40,7 +41,7 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
       clearTimeout(stall);
       const next = await step();
       if (cancelled) return;
-      if (next.value !== undefined) controller.enqueue(encoder.encode(eventText(next.value)));
+      if (next.value !== undefined) controller.enqueue(encoder.encode(next.value));
       if (next.last) {
         end();
         controller.close();
@@ -54,11 +55,15 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
     },
   });
   return new Response(body, {
-    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+    headers: {
+      ...options.headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'x-accel-buffering': 'no',
+    },
   });
 
   async function step(): Promise<{
-    readonly value: WireEvent | undefined;
+    readonly value: string | undefined;
     readonly last: boolean;
   }> {
     try {
@@ -72,7 +77,7 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
   }
 }
 
-/** JSON has no raw line ends, so one `data` line holds any text. */
-export function eventText({ event, data }: WireEvent): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/** JSON has no raw line ends, so one `data` line holds any text. Without a name it is an event of the default kind. */
+export function eventText(name: string | undefined, data: unknown): string {
+  return `${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 }

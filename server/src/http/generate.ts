@@ -4,9 +4,9 @@ import { ZERO_USD } from '../core/price.ts';
 import { dryRunOf } from '../core/reply.ts';
 import type { Router } from '../core/router.ts';
 import type { Prompt, Registry } from '../core/types.ts';
-import { type AnswerStep, answerStep, routeOf, type WireEvent } from './answerEvents.ts';
+import { type AnswerStep, answerStep, routeOf } from './answerEvents.ts';
 
-import { eventStreamResponse } from './eventStream.ts';
+import { eventStreamResponse, eventText } from './eventStream.ts';
 import {
   internalProblem,
   type Problem,
@@ -62,7 +62,7 @@ async function streamed(call: GenerateCall, deps: GenerateDeps): Promise<Respons
     },
     onDefect(error) {
       deps.onDefect(error);
-      return { event: 'error', data: problemBody(internalProblem, registry) };
+      return eventText('error', problemBody(internalProblem, registry));
     },
   });
 }
@@ -89,15 +89,15 @@ async function* onWire(
   first: AnswerStep,
   rest: AsyncGenerator<AnswerStep, void>,
   registry: Registry,
-): AsyncGenerator<WireEvent, void> {
-  yield wireEvent(first, registry);
-  for await (const step of rest) yield wireEvent(step, registry);
+): AsyncGenerator<string, void> {
+  yield wireText(first, registry);
+  for await (const step of rest) yield wireText(step, registry);
 }
 
-function wireEvent(step: AnswerStep, registry: Registry): WireEvent {
+function wireText(step: AnswerStep, registry: Registry): string {
   return step.event === 'error'
-    ? { event: 'error', data: problemBody(step.problem, registry) }
-    : step;
+    ? eventText('error', problemBody(step.problem, registry))
+    : eventText(step.event, step.data);
 }
 
 /** A refused decision as the problem that an answer would have ended with. */

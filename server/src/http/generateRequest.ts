@@ -141,7 +141,7 @@ export function promptOf(request: GenerateRequest, registry: Registry, newId: Ne
   };
 }
 
-function forcedModel(wanted: string, registry: Registry): Constraints['forceModel'] {
+export function forcedModel(wanted: string, registry: Registry): Constraints['forceModel'] {
   if (wanted === 'cheap') return { tier: 'cheap' };
   if (wanted === 'openai') return { tier: 'escalation' };
   const known = registry.models.some((model) => model.enabled && model.id === wanted);

@@ -7,10 +7,10 @@ import { legacyReply, legacyRequest } from './legacyRoute.ts';
 import { modelsReply, spendReply } from './moneyReplies.ts';
 import { type ProblemCode, problemReply, problemStatus } from './problems.ts';
 
-const SECURED = [{ bearer: [] }];
+export const SECURED = [{ bearer: [] }];
 
 const everywhere: readonly ProblemCode[] = ['forbidden_host', 'forbidden_origin', 'internal'];
-const secured: readonly ProblemCode[] = ['unauthorized', ...everywhere];
+export const openProblems: readonly ProblemCode[] = ['unauthorized', ...everywhere];
 const withBody: readonly ProblemCode[] = [
   'invalid_json',
   'invalid_request',
@@ -18,7 +18,7 @@ const withBody: readonly ProblemCode[] = [
   'prompt_too_long',
   'unsupported_media_type',
   'too_busy',
-  ...secured,
+  ...openProblems,
 ];
 /** What a decision alone can be refused for. */
 const deciding: readonly ProblemCode[] = [
@@ -34,7 +34,7 @@ const deciding: readonly ProblemCode[] = [
   'provider_unavailable',
   ...withBody,
 ];
-const answering: readonly ProblemCode[] = [
+export const answeringProblems: readonly ProblemCode[] = [
   'duplicate_request',
   'refusal',
   'rate_limited',
@@ -76,7 +76,7 @@ export const routes = {
           },
         },
       },
-      ...problems(answering),
+      ...problems(answeringProblems),
     },
   }),
   legacy: createRoute({
@@ -92,14 +92,14 @@ export const routes = {
     path: '/spend',
     summary: 'The money of this month.',
     security: SECURED,
-    responses: { ...json('The month.', spendReply), ...problems(secured) },
+    responses: { ...json('The month.', spendReply), ...problems(openProblems) },
   }),
   models: createRoute({
     method: 'get',
     path: '/models',
     summary: 'The models with their prices, speeds and whether they could answer now.',
     security: SECURED,
-    responses: { ...json('The models.', modelsReply), ...problems(secured) },
+    responses: { ...json('The models.', modelsReply), ...problems(openProblems) },
   }),
   health: createRoute({
     method: 'get',
@@ -126,7 +126,7 @@ export const routes = {
     security: [...SECURED, { page: [] }],
     responses: {
       ...json('An OpenAPI 3.1 document.', z.looseObject({}).describe('OpenAPI 3.1.')),
-      ...problems(secured),
+      ...problems(openProblems),
     },
   }),
   docs: createRoute({
@@ -136,32 +136,36 @@ export const routes = {
     security: [...SECURED, { page: [] }],
     responses: {
       200: { description: 'The page.', content: { 'text/html': { schema: z.string() } } },
-      ...problems(secured),
+      ...problems(openProblems),
     },
   }),
 };
 
-function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { 'application/json': { schema } } };
 }
 
 /** Plain responses, so that handlers may return any `Response`; what they put in is typed where it is made. */
-type Responses = Record<
+export type Responses = Record<
   number,
   { description: string; content?: Record<string, { schema: z.ZodType }> }
 >;
 
-function json(description: string, schema: z.ZodType): Responses {
+export function json(description: string, schema: z.ZodType): Responses {
   return { 200: { description, content: { 'application/json': { schema } } } };
 }
 
-function problems(codes: readonly ProblemCode[]): Responses {
-  const byStatus = Map.groupBy(codes, (code) => problemStatus[code]);
-  const entries = [...byStatus].map(([status, some]) => [
+/** @param statusOf and @param schema differ for calls that speak in another program's shape */
+export function problems(
+  codes: readonly ProblemCode[],
+  schema: z.ZodType = problemReply,
+  statusOf: (code: ProblemCode) => number = (code) => problemStatus[code],
+): Responses {
+  const entries = [...Map.groupBy(codes, statusOf)].map(([status, some]) => [
     status,
     {
       description: `One of ${some.map((code) => `\`${code}\``).join(', ')}.`,
-      content: { 'application/json': { schema: problemReply } },
+      content: { 'application/json': { schema } },
     },
   ]);
   return Object.fromEntries(entries);

@@ -1,10 +1,11 @@
 /** Answers and previews for a client: its question becomes a prompt, the router's events become the wire's. */
+import { fileURLToPath } from 'node:url';
 import type { App } from '../compose.ts';
 import { failure } from '../core/errors.ts';
 import { reasonSentence } from '../core/reason.ts';
 import { answerLine, formatUsd, labelOf } from '../core/report.ts';
 import type { Translate } from '../core/translate.ts';
-import type { Constraints, Prompt } from '../core/types.ts';
+import type { Constraints, ContextPart, Prompt } from '../core/types.ts';
 import type {
   AnswerEvent,
   AnswerResultWire,
@@ -114,13 +115,29 @@ function promptOf(params: AskParams): Prompt {
   return {
     id: requestId,
     text,
-    context,
+    context: context.map(partOf),
     history,
     constraints: constraintsOf(params),
     sessionId,
     ...(workspaceId === undefined ? {} : { workspaceId }),
     ...(useCache === undefined ? {} : { useCache }),
   };
+}
+
+/** A document on this machine is known by its file, too. */
+function partOf({ uri, ...part }: ContextWire): ContextPart {
+  const file = uri === undefined ? undefined : fileOf(uri);
+  return file === undefined ? part : { ...part, file };
+}
+
+function fileOf(uri: string): string | undefined {
+  if (!uri.startsWith('file:')) return undefined;
+  try {
+    return fileURLToPath(uri);
+  } catch {
+    // An address of another machine, or none at all.
+    return undefined;
+  }
 }
 
 function constraintsOf({ destination, trusted }: AskParams): Constraints {

@@ -7,6 +7,8 @@ import { type EditorSettings, editorSettings } from './settings.ts';
 /** A client that does not answer must not keep the server from starting with its defaults. */
 const PATIENCE_MS = 3000;
 
+const FOLDER_SECTIONS = ['workspaceBudget', 'workspacePrivacy'] as const;
+
 /** `undefined` when the client could not be asked: what was in force stays. */
 export async function pullSettings(
   connection: Connection,
@@ -17,15 +19,18 @@ export async function pullSettings(
     return editorSettings(sectionOf(client.pushedSettings), [], client.language.t);
   }
   try {
-    const [section, ...folders] = await inTime(
+    const [section, ...perFolder] = await inTime(
       connection.workspace.getConfiguration([
         { section: SETTINGS_SECTION },
-        ...client.rootUris.map((scopeUri) => ({
-          scopeUri,
-          section: `${SETTINGS_SECTION}.workspaceBudget`,
-        })),
+        ...client.rootUris.flatMap((scopeUri) =>
+          FOLDER_SECTIONS.map((name) => ({ scopeUri, section: `${SETTINGS_SECTION}.${name}` })),
+        ),
       ]) as Promise<unknown[]>,
     );
+    const folders = client.rootUris.map((_uri, at) => ({
+      budget: perFolder[2 * at],
+      privacy: perFolder[2 * at + 1],
+    }));
     return editorSettings(section, folders, client.language.t);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -29,6 +29,7 @@ export interface EditorSettings {
 
 const dollarsOrNull = dollarAmount.nullish();
 const share = z.number().min(0).max(1);
+const patterns = z.array(z.string().max(1000)).max(1000).nullish();
 const textOrNull = z.string().trim().nullish();
 
 /** Each leaf of section `costAwareRouter`, by its dotted name. */
@@ -52,19 +53,28 @@ const leaves = {
   'latency.maxMs': z.number().positive().nullish(),
   lens: z.enum(['off', 'selection', 'functions']).nullish(),
   'history.enabled': z.boolean().nullish(),
+  'privacy.exclude': patterns,
+  'workspacePrivacy.exclude': patterns,
   dataDir: textOrNull,
   threads: z.number().int().positive().nullish(),
 } as const;
 
 type Leaf = keyof typeof leaves;
 
+/** What a workspace folder sets for itself. */
+export interface FolderSections {
+  readonly budget: unknown;
+  readonly privacy: unknown;
+}
+
 /**
  * @param section the user's and the workspace's settings as the client merges them
- * @param folders section `workspaceBudget` of each workspace folder; the tightest holds
+ * @param folders sections `workspaceBudget` and `workspacePrivacy` of each workspace folder: the tightest budget holds, and
+ *   what any of them keeps here stays here
  */
 export function editorSettings(
   section: unknown,
-  folders: readonly unknown[] = [],
+  folders: readonly FolderSections[] = [],
   t: Translate = english,
 ): EditorSettings {
   const notices: string[] = [];
@@ -81,7 +91,7 @@ export function editorSettings(
   // `null` takes the limit away; an unset or senseless value must not.
   const monthly = asked === undefined ? DEFAULT_MONTHLY_BUDGET_NANO_USD : (asked ?? undefined);
   const workspaceNanoUsd = tightestWorkspace(
-    [read('workspaceBudget.monthlyUsd'), ...folders.map(folderLimit)],
+    [read('workspaceBudget.monthlyUsd'), ...folders.map(({ budget }) => folderLimit(budget))],
     monthly,
     (notice) => notices.push(notice),
     t,
@@ -100,6 +110,11 @@ export function editorSettings(
     baseUrl: read('openai.baseUrl') || undefined,
     minQuality: read('quality.min') ?? undefined,
     maxLatencyMs: read('latency.maxMs') ?? undefined,
+    excludedFiles: [
+      ...(read('privacy.exclude') ?? []),
+      ...(read('workspacePrivacy.exclude') ?? []),
+      ...folders.flatMap(({ privacy }) => folderPatterns(privacy)),
+    ],
   };
   return {
     app,
@@ -153,6 +168,11 @@ function tightestWorkspace(
 function folderLimit(section: unknown): NanoUsd | null | undefined {
   const parsed = leaves['workspaceBudget.monthlyUsd'].safeParse(valueAt(section, 'monthlyUsd'));
   return parsed.success ? parsed.data : undefined;
+}
+
+function folderPatterns(section: unknown): readonly string[] {
+  const parsed = patterns.safeParse(valueAt(section, 'exclude'));
+  return (parsed.success && parsed.data) || [];
 }
 
 function badValue(leaf: Leaf, given: unknown, error: z.ZodError, t: Translate): string {

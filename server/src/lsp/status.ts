@@ -1,5 +1,6 @@
 /** The status item as data: this month's money in one line, its breakdown, and everything that is missing, in one place. */
 import type { App } from '../compose.ts';
+import { lockedSentences } from '../core/adminPolicy.ts';
 import { byTightness, remaining, usedShare } from '../core/budget.ts';
 import type { BudgetScope, BudgetState } from '../core/ports.ts';
 import { costBound } from '../core/price.ts';
@@ -37,16 +38,20 @@ export async function statusOf(
     level === 'exhausted' && binding !== undefined ? usedUpText(binding, time, language) : '';
   const saved = savedText(report.total, language.t);
   const served = ['local', 'cloud', 'cache'] as const;
+  const of = (name: (typeof report.byServed)[number]['served']) =>
+    report.byServed.find((row) => row.served === name);
   return {
     text: textOf(app, { budget, saved, level, usedUp }, language),
     level,
     running: input.running,
     rows: served.map((name) => {
-      const sums = report.byServed.find((row) => row.served === name);
+      const sums = of(name);
+      // Only the cloud bills for what came to no answer, so that the rows add up to the month.
+      const lostNanoUsd = name === 'cloud' ? (of('none')?.costNanoUsd ?? 0) : 0;
       return {
         served: name,
         answers: sums?.answers ?? 0,
-        spent: formatUsd(sums?.costNanoUsd ?? 0),
+        spent: formatUsd((sums?.costNanoUsd ?? 0) + lostNanoUsd),
         saved: savedText(sums, language.t),
       };
     }),
@@ -57,6 +62,7 @@ export async function statusOf(
     lastReason: input.lastReason ?? (await lastRecorded(app, budget.month, language)),
     missing,
     notices: input.notices.map((notice) => retold(notice, language.t)),
+    locked: lockedSentences(app.policy(), language.t),
   };
 }
 
@@ -78,6 +84,7 @@ export function statusWithoutApp(
     lastReason: '',
     missing: why === undefined ? [] : [{ what: 'registry', message: why, nextStep: 'show_log' }],
     notices,
+    locked: [],
   };
 }
 

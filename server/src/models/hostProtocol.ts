@@ -73,6 +73,8 @@ export type FromHost =
       readonly usage: Usage;
       readonly logProbs: readonly TokenLogProb[];
       readonly stats: GenerationStats;
+      /** What the model and its contexts hold of memory; absent while other models are loaded beside it. */
+      readonly memoryBytes?: number;
     }
   | { readonly type: 'failed'; readonly requestId: number; readonly failure: Failure }
   /** A model was unloaded for idleness; `remaining` models are still in memory. */

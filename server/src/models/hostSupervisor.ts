@@ -5,7 +5,7 @@
 import { failure } from '../core/errors.ts';
 import type { GenerationRequest, ModelEvent } from '../core/ports.ts';
 import { type HostProcess, startHostProcess } from './hostProcess.ts';
-import type { FromHost, GenerationStats, HostModel, HostSettings } from './hostProtocol.ts';
+import type { FromHost, HostModel, HostSettings } from './hostProtocol.ts';
 
 type EndEvent = Extract<FromHost, { type: 'end' }>;
 
@@ -13,9 +13,7 @@ type EndEvent = Extract<FromHost, { type: 'end' }>;
 export type HostEvent =
   | Exclude<ModelEvent, { type: 'end' }>
   | { readonly type: 'loaded' }
-  | (Pick<EndEvent, 'type' | 'finish' | 'usage' | 'logProbs'> & {
-      readonly stats: GenerationStats;
-    });
+  | Omit<EndEvent, 'requestId'>;
 
 export interface HostSupervisor {
   /** Generates, or only loads when there is no request. */
@@ -189,8 +187,8 @@ function eventOf(message: Exclude<FromHost, { type: 'unloaded' }>): HostEvent {
     case 'failed':
       return { type: 'failed', failure: message.failure };
     case 'end': {
-      const { type, finish, usage, logProbs, stats } = message;
-      return { type, finish, usage, logProbs, stats };
+      const { requestId: _, ...end } = message;
+      return end;
     }
   }
 }

@@ -51,6 +51,8 @@ export interface LocalModels extends ModelPort {
   ): Promise<PrepareResult>;
   /** Measures this model on this machine with a short generation of its own. */
   probe(model: LocalModel, signal?: AbortSignal): Promise<ProbeResult>;
+  /** What the model took of this machine's memory at its last answer since the start; `undefined` before one. */
+  memoryBytes(model: LocalModel): number | undefined;
   /** The host's process id while one runs. */
   hostPid(): number | undefined;
   dispose(): Promise<void>;
@@ -70,6 +72,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     tempDir: options.tempDir ?? tmpdir(),
   };
   const supervisor = createHostSupervisor(settings, options.onUnloaded);
+  const memory = new Map<string, number>();
 
   async function* generate(
     model: Model,
@@ -83,7 +86,8 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
         continue;
       }
       options.onStats?.(localOnly(model), event.stats);
-      const { finish, usage, logProbs } = event;
+      const { finish, usage, logProbs, memoryBytes } = event;
+      if (memoryBytes !== undefined) memory.set(model.id, memoryBytes);
       yield { type: 'end', finish, usage, logProbs };
     }
   }
@@ -144,6 +148,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     async probe(model, signal = NEVER) {
       return await probe(model, run, signal);
     },
+    memoryBytes: (model) => memory.get(model.id),
     hostPid: supervisor.hostPid,
     async dispose() {
       await supervisor.dispose();

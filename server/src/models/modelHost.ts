@@ -24,6 +24,8 @@ const slots = new Map<string, Slot>();
 const running = new Map<number, AbortController>();
 let settings: HostSettings | undefined;
 let runtime: Promise<{ readonly library: Library; readonly llama: Llama }> | undefined;
+/** Resident memory of this process before its first model, in bytes. */
+let bareBytes = 0;
 /** Loads happen one after the other, so that each sees the memory that the one before it took. */
 let lastLoad: Promise<unknown> = Promise.resolve();
 
@@ -119,7 +121,21 @@ async function answer(
     outputTokens: stats.outputTokens,
     reasoningTokens: thoughtTokens,
   };
-  send({ type: 'end', requestId, finish, usage, logProbs, stats });
+  const memoryBytes = memoryOfOnlyModel();
+  send({
+    type: 'end',
+    requestId,
+    finish,
+    usage,
+    logProbs,
+    stats,
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  });
+}
+
+/** After an answer, because a file's pages come into memory only as they are used. */
+function memoryOfOnlyModel(): number | undefined {
+  return slots.size === 1 ? Math.max(0, process.memoryUsage.rss() - bareBytes) : undefined;
 }
 
 /** One slot per file and way of running it; an edit of the registry makes a new one and lets the old one fall idle. */
@@ -147,6 +163,7 @@ async function load(spec: HostModel, onProgress: (share: number) => void): Promi
   if (settings === undefined) throw new Error('expected settings before the first model');
   onProgress(0);
   const { library, llama } = await start(settings);
+  if (slots.size === 1) bareBytes ||= process.memoryUsage.rss();
   let result = await loadModel(library, llama, spec, settings, throttled(onProgress));
   if (
     result.kind === 'refused' &&

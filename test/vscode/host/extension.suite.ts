@@ -13,7 +13,7 @@ async function until<T>(
   ask: () => Thenable<T>,
   isThere: (value: T) => boolean,
 ): Promise<T> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const value = await ask();
     if (isThere(value)) return value;

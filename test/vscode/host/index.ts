@@ -12,7 +12,7 @@ function report(line: object): void {
 }
 
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, reporter: 'spec' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 240_000, reporter: 'spec' });
   for (const file of readdirSync(__dirname)) {
     if (file.endsWith('.suite.cjs')) mocha.addFile(join(__dirname, file));
   }

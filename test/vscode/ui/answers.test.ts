@@ -13,7 +13,7 @@ const HARD = 'Design a lock-free queue and prove it correct, step by step.';
 inEditor('answers', {}, async (step) => {
   await step('both tiers answer side by side, and the verdict is an outcome', async (session) => {
     const { workbench } = session;
-    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await enterKey(workbench);
     await ask(workbench, EASY);
     const { turn, answers } = await turnOf(workbench, EASY);
@@ -103,6 +103,8 @@ inEditor('answers', {}, async (step) => {
     await diff.waitFor();
     await diff.locator('.editor.modified .view-line', { hasText: CLOUD_CODE }).waitFor();
     await diff.locator('.editor.original .view-line', { hasText: 'const sorted' }).waitFor();
+    // Both sides have the file's language.
+    await page.locator('.statusbar-item', { hasText: 'TypeScript' }).waitFor();
     await workbench.shot('diff-dark');
     await workbench.palette('View: Close Editor');
 
@@ -160,9 +162,7 @@ inEditor('answers', {}, async (step) => {
     assert.ok(box.y > 0 && box.y + box.height < height, `in sight, got ${JSON.stringify(box)}`);
     await workbench.shotThemes('at-limit');
     await press(turn, 'Answer locally this time');
-    await answers.locator('.badge', { hasText: /^local · SmolLM2.* · free · [\d.]+ s/ }).waitFor({
-      timeout: 90_000,
-    });
+    await answers.locator('.badge', { hasText: /^local · SmolLM2.* · free · [\d.]+ s/ }).waitFor();
     assert.equal(await answers.count(), 1);
     assert.equal(provider.getRequests().length, calls);
   });

@@ -6,7 +6,7 @@ import { textOf, type Workbench } from '../workbench.ts';
 
 inEditor('asking', {}, async (step) => {
   await step('the status bar is there before the first question', async ({ workbench }) => {
-    await workbench.statusItem.filter({ hasText: /local only|\$0/ }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: /local only|\$0/ }).waitFor();
   });
 
   await step('the preview says where a question would go', async ({ workbench }) => {
@@ -23,9 +23,7 @@ inEditor('asking', {}, async (step) => {
     await workbench.page.keyboard.press('Enter');
     const page = await workbench.webview('.answer');
     const line = page.locator('.answer .badge').last();
-    await line
-      .filter({ hasText: /local · SmolLM2.* · free · [\d.]+ s/ })
-      .waitFor({ timeout: 60_000 });
+    await line.filter({ hasText: /local · SmolLM2.* · free · [\d.]+ s/ }).waitFor();
     assert.match(await textOf(page.locator('.answer .text').last()), /Paris/);
     await workbench.shotThemes('answer');
   });
@@ -34,7 +32,7 @@ inEditor('asking', {}, async (step) => {
     await ask(workbench, 'Write a very long story about a ship and its crew.');
     const page = await workbench.webview('.answer');
     const text = page.locator('.answer').last().locator('.text');
-    await text.filter({ hasText: /\w+/ }).waitFor({ timeout: 60_000 });
+    await text.filter({ hasText: /\w+/ }).waitFor();
     await workbench.palette('Cost-Aware Router: Cancel');
     await page
       .locator('.answer')
@@ -50,7 +48,7 @@ inEditor('asking', {}, async (step) => {
     await ask(workbench, 'Write a very long story about a village and its mill.');
     const page = await workbench.webview('.answer');
     const last = page.locator('.answer').last();
-    await last.locator('.text').filter({ hasText: /\w+/ }).waitFor({ timeout: 60_000 });
+    await last.locator('.text').filter({ hasText: /\w+/ }).waitFor();
     for (const pid of serverPids(session)) process.kill(pid, 'SIGKILL');
     await workbench.toast(/SIGKILL.*started again/).waitFor();
     await workbench.shot('server-killed-dark');
@@ -61,7 +59,7 @@ inEditor('asking', {}, async (step) => {
     await last
       .locator('.badge')
       .filter({ hasText: /SmolLM2.* · free · [\d.]+ s/ })
-      .waitFor({ timeout: 60_000 });
+      .waitFor();
   });
 });
 

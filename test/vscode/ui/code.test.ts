@@ -7,14 +7,14 @@ import { textOf, type Workbench } from '../workbench.ts';
 inEditor('code', {}, async (step) => {
   await step('a selection gets a lens that explains it in a thread', async ({ workbench }) => {
     const { page } = workbench;
-    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
     const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
     await lens.waitFor();
     await workbench.shot('lens-dark');
     await lens.click();
     const answer = page.locator('.review-widget .review-comment').first();
-    await answer.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
+    await answer.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await workbench.shotThemes('thread');
   });
 
@@ -30,7 +30,7 @@ inEditor('code', {}, async (step) => {
     await comments
       .nth(2)
       .filter({ hasText: /local · SmolLM2/ })
-      .waitFor({ timeout: 90_000 });
+      .waitFor();
     await workbench.shot('thread-follow-up-dark');
   });
 
@@ -74,11 +74,11 @@ inEditor('code', {}, async (step) => {
     await workbench.selectLines('inventory.py', 8, 9);
     await workbench.palette('Cost-Aware Router: Explain');
     const comments = page.locator('.review-widget .review-comment');
-    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
+    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await enterKey(workbench);
     await pressInThread(workbench, 'Ask the Bigger Model');
     const bigger = comments.nth(1);
-    await bigger.filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ }).waitFor({ timeout: 60_000 });
+    await bigger.filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ }).waitFor();
     assert.match(await textOf(bigger), /sort numbers by value/);
     await workbench.shotThemes('thread-bigger');
   });

@@ -19,7 +19,7 @@ inEditor('first run', { model: false }, async (step) => {
   try {
     await step('what is missing stands in one place', async ({ workbench, server }) => {
       writeFileSync(join(server.dataDir, 'registry.yaml'), models.registryYaml);
-      await workbench.statusItem.filter({ hasText: 'set up' }).waitFor({ timeout: 60_000 });
+      await workbench.statusItem.filter({ hasText: 'set up' }).waitFor();
       await workbench.statusItem.hover();
       const tooltip = workbench.page.locator('.monaco-hover:visible', { hasText: 'set up' });
       await tooltip.waitFor();
@@ -57,7 +57,7 @@ inEditor('first run', { model: false }, async (step) => {
       const { workbench, server } = session;
       models.setSpeed(FAST);
       await startDownload(workbench);
-      await workbench.toast(/Served Here is ready.*answers first/).waitFor({ timeout: 60_000 });
+      await workbench.toast(/Served Here is ready.*answers first/).waitFor();
       await workbench.shot('download-ready-dark');
       assert.equal(models.ranges.length, 2, models.ranges.join());
       assert.match(models.ranges[1] ?? '', /^bytes=[1-9]\d{5,}-$/);
@@ -104,7 +104,9 @@ inEditor('first run', { model: false }, async (step) => {
       await workbench.shot('walkthrough-why-dark');
       await button(workbench, 'Open the Dashboard').click();
       const page = await workbench.webview('.trace');
-      assert.match(await textOf(page.locator('.trace').first()), new RegExp(SERVED_LABEL));
+      const trace = page.locator('.trace').first();
+      assert.match(await textOf(trace), new RegExp(SERVED_LABEL));
+      await workbench.inSight(trace);
       await workbench.shot('walkthrough-trace-dark');
     });
 
@@ -203,7 +205,7 @@ async function answeredBy(workbench: Workbench, label: string): Promise<void> {
     .last()
     .locator('.badge')
     .filter({ hasText: new RegExp(`local · ${label} · free · [\\d.]+ s`) })
-    .waitFor({ timeout: 90_000 });
+    .waitFor();
 }
 
 async function sha256Of(file: string): Promise<string> {

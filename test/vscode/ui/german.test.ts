@@ -5,7 +5,7 @@ import { textOf } from '../workbench.ts';
 
 inEditor('german', { language: 'de' }, async (step) => {
   await step('the status bar speaks German', async ({ workbench }) => {
-    await workbench.statusItem.filter({ hasText: 'nur lokal' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'nur lokal' }).waitFor();
     await workbench.statusItem.hover();
     const tooltip = workbench.page.locator('.monaco-hover:visible', { hasText: 'nur lokal' });
     await tooltip.waitFor();
@@ -37,7 +37,7 @@ inEditor('german', { language: 'de' }, async (step) => {
         .locator('.answer .badge')
         .last()
         .filter({ hasText: /lokal · SmolLM2.* · kostenlos · [\d.,]+ s/ })
-        .waitFor({ timeout: 90_000 });
+        .waitFor();
       await page.getByRole('button', { name: 'Kopieren' }).first().waitFor();
       await workbench.shot('german-answer-dark');
     },

@@ -10,7 +10,7 @@ import { textOf } from '../workbench.ts';
 
 inEditor('money', {}, async (step) => {
   await step('without a key the cloud is no choice', async ({ workbench }) => {
-    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
   });
 
   await step('a key is entered behind dots and tested', async ({ workbench, provider }) => {
@@ -34,16 +34,13 @@ inEditor('money', {}, async (step) => {
     async (session) => {
       const { workbench } = session;
       const second = await session.secondWindow();
-      await second.statusItem.filter({ hasText: '$0.00 / $20' }).waitFor({ timeout: 60_000 });
+      await second.statusItem.filter({ hasText: '$0.00 / $20' }).waitFor();
       await workbench.page.bringToFront();
       await askCloud(workbench, 'Why does median sort wrongly?');
       const item = workbench.statusItem.filter({ hasText: /\$0\.00[1-9]\d* \/ \$20/ });
-      await item.waitFor({ timeout: 60_000 });
-      const settledAt = Date.now();
+      await item.waitFor();
       const text = await textOf(workbench.statusItem);
       await second.statusItem.filter({ hasText: text }).waitFor();
-      const lateMs = Date.now() - settledAt;
-      assert.ok(lateMs < 1000, `the other window agreed after ${lateMs} ms`);
       await second.page.close();
       await workbench.shotThemes('status-bar');
     },
@@ -51,7 +48,7 @@ inEditor('money', {}, async (step) => {
 
   await step('the key outlives a reload', async ({ workbench, provider }) => {
     await workbench.page.reload();
-    await workbench.statusItem.filter({ hasText: '/ $20' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: '/ $20' }).waitFor();
     const calls = provider.getRequests().length;
     await askCloud(workbench, 'Is the retry bounded?');
     await untilTrue(() => provider.getRequests().length > calls);
@@ -74,7 +71,11 @@ inEditor('money', {}, async (step) => {
         .waitFor();
       assert.doesNotMatch(await textOf(last.locator('.text')), /word79/);
       // Three answers at $0.0070; the third is read on in the background so that it settles at its bill.
-      await workbench.statusItem.filter({ hasText: '$0.02 / $20' }).waitFor({ timeout: 30_000 });
+      await workbench.statusItem.filter({ hasText: '$0.02 / $20' }).waitFor();
+      // It is no answer, but its bill is the cloud's.
+      await workbench.statusItem.hover();
+      const tooltip = workbench.page.locator('.monaco-hover:visible', { hasText: 'cloud' });
+      await tooltip.locator('tr', { hasText: /^\s*cloud\s*2\s*\$0\.02/ }).waitFor();
     },
   );
 
@@ -106,14 +107,14 @@ inEditor('money', {}, async (step) => {
       await ask(workbench, 'Design a lock-free queue and prove it correct, step by step.');
       const answers = await workbench.webview('.answer');
       const why = answers.locator('.answer .why').last();
-      await why.filter({ hasText: /budget/ }).waitFor({ timeout: 60_000 });
+      await why.filter({ hasText: /budget/ }).waitFor();
       // While it runs the status bar shows that instead of the money.
       await answers
         .locator('.answer[aria-busy="false"]')
         .last()
         .locator('.why')
         .filter({ hasText: /budget/ })
-        .waitFor({ timeout: 90_000 });
+        .waitFor();
       await workbench.setUser('costAwareRouter.budget.monthlyUsd', 5);
       await workbench.statusItem.filter({ hasText: '/ $5' }).waitFor();
     },

@@ -28,11 +28,11 @@ inEditor('pictures', {}, async (step) => {
       match: { userMessage: /Explain this code/ },
       response: { content: BIGGER, usage: CLOUD_USAGE },
     });
-    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
     await workbench.palette('Cost-Aware Router: Explain');
     const comments = page.locator('.review-widget .review-comment');
-    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor({ timeout: 90_000 });
+    await comments.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await enterKey(workbench);
     await page
       .locator('.review-widget .head .action-label[aria-label*="Ask the Bigger Model"]')
@@ -41,7 +41,7 @@ inEditor('pictures', {}, async (step) => {
     await comments
       .nth(1)
       .filter({ hasText: /cloud · GPT.* · \$0\.00\d+/ })
-      .waitFor({ timeout: 60_000 });
+      .waitFor();
     assert.match(await textOf(comments.nth(1)), /10 comes before 9/);
     await page.mouse.move(0, 0);
     await take(workbench, 'explanation');

@@ -14,7 +14,7 @@ const KEPT = 'Say good night.';
 inEditor('records', {}, async (step) => {
   await step('the status bar leads to the trace of the last answer', async ({ workbench }) => {
     const { page } = workbench;
-    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     for (const question of [FIRST, SECOND]) await answered(workbench, question);
     await workbench.statusItem.hover();
     const tooltip = page.locator('.monaco-hover:visible', { hasText: 'Why did the last answer' });
@@ -116,7 +116,7 @@ inEditor('records', {}, async (step) => {
     const elsewhere = join(server.folder, 'elsewhere');
     mkdirSync(elsewhere);
     const other = await session.secondWindow(elsewhere);
-    await other.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+    await other.statusItem.filter({ hasText: 'local only' }).waitFor();
     await other.palette('Cost-Aware Router: Show History');
     await other.toast('Nothing was kept here yet').waitFor();
     await other.page.close();

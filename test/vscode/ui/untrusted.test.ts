@@ -35,7 +35,7 @@ inEditor(
     await step('a folder that is not trusted gets local answers only', async ({ workbench }) => {
       const { page } = workbench;
       await page.locator('.monaco-dialog-box').getByText("No, I don't trust").click();
-      await workbench.statusItem.filter({ hasText: 'local only' }).waitFor({ timeout: 60_000 });
+      await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
       await workbench.toast(/openai\.baseUrl.*dataDir.*ignored/).waitFor();
       await workbench.clearToasts();
       await workbench.statusItem.hover();
@@ -64,7 +64,7 @@ inEditor(
         .locator('.badge')
         .filter({ hasText: /local · SmolLM2/ })
         .waitFor();
-      await last.locator('.why').filter({ hasText: KEPT }).waitFor({ timeout: 60_000 });
+      await last.locator('.why').filter({ hasText: KEPT }).waitFor();
       await workbench.palette('Cost-Aware Router: Cancel');
       await last
         .locator('.notice')
@@ -120,7 +120,7 @@ inEditor(
         await last
           .locator('.text')
           .filter({ hasText: CLOUD_TEXT.slice(0, 15) })
-          .waitFor({ timeout: 60_000 });
+          .waitFor();
         assert.ok(provider.getRequests().length > 0);
         // What a trusted workspace may ask for holds now.
         await openAsk(workbench, EASY);

@@ -18,6 +18,19 @@ export function taskTitle(task: ExplainTask, t: Translate): string {
   }
 }
 
+function titleAbout(task: ExplainTask, what: string, t: Translate): string {
+  switch (task) {
+    case 'explain':
+      return t('Explain {what}', { what });
+    case 'find_problems':
+      return t('Find problems in {what}', { what });
+    case 'write_test':
+      return t('Write a test for {what}', { what });
+    case 'document':
+      return t('Document {what}', { what });
+  }
+}
+
 /** The first sentence of an explanation must stand alone: it is what a person reads first, and often all. */
 const prompts: Readonly<Record<ExplainTask, string>> = {
   explain:
@@ -57,15 +70,13 @@ export function codeTask(
     text: code,
     path: options.pathOf(document.uri),
     language: document.languageId,
+    uri: document.uri,
   };
   return {
     task,
     text: prompts[task],
     context: [context],
-    title: t('{task} {what}', {
-      task: taskTitle(task, t),
-      what: whole ? unit.name || unit.kind : linesOf(span, t),
-    }),
+    title: titleAbout(task, whole ? unit.name || unit.kind : linesOf(span, t), t),
     codeHash: hashOfCode(code, options.sha256),
     range: { uri: document.uri, ...span },
   };

@@ -1,4 +1,4 @@
-/** Every model of the registry as a card: its role, whether it can answer now, its price and its measured speed. */
+/** Every model of the registry as a card: its role, whether it can answer now, its price, its measured speed and memory. */
 import type { App } from '../../compose.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
@@ -20,6 +20,7 @@ export async function modelCards(app: App, t: Translate): Promise<ModelWire[]> {
     sizeBytes: model.provider === 'local' ? model.file.sizeBytes : null,
     price: priceText(app, model, t),
     speed: speedText(app, model, t),
+    memory: memoryText(app, model, t),
     chosenAs: (['cheap', 'escalation', 'baseline'] as const).filter(
       (role) => roles[role]?.id === model.id,
     ),
@@ -82,6 +83,14 @@ function speedText(app: App, model: Model, t: Translate): string {
     rate: Math.round(speed.outputTokensPerSecond),
     first,
   });
+}
+
+function memoryText(app: App, model: Model, t: Translate): string {
+  if (model.provider !== 'local') return '';
+  const measured = app.local.memoryBytes(model);
+  return measured === undefined
+    ? t('at least {size}', { size: sizeText(model.file.sizeBytes) })
+    : t('{size}, measured', { size: sizeText(measured) });
 }
 
 /** A model is held in memory whole, so its file's size is the least that it needs. */
