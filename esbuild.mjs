@@ -37,7 +37,12 @@ const common = {
 const programs = {
   ...common,
   entryPoints: {
-    ...(editorOnly ? {} : { cli: 'server/src/cli/main.ts' }),
+    ...(editorOnly
+      ? {}
+      : {
+          cli: 'server/src/cli/main.ts',
+          engineWorker: 'server/src/training/engine/engineWorker.ts',
+        }),
     server: 'server/src/lsp/main.ts',
     modelHost: 'server/src/models/modelHost.ts',
     tokenWorker: 'server/src/models/tokenWorker.ts',
@@ -105,6 +110,9 @@ const parser = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
 for (const file of grammars) cpSync(join(parser, file), join(dist, 'grammars', file));
 // Its script is CommonJS, which `.js` beside our modules would not be.
 cpSync(join(parser, 'tree-sitter.js'), join(dist, 'grammars', 'tree-sitter.cjs'));
+if (!editorOnly) {
+  for (const form of ['relaxed', 'plain']) await compileKernels(form);
+}
 const bundles = [programs, languageClient, client, webviews];
 if (watch) {
   // The editor's watch task waits for the two lines to know when the first build is there.
@@ -120,4 +128,21 @@ if (watch) {
   }
 } else {
   await Promise.all(bundles.map((bundle) => build(bundle)));
+}
+
+/** The kernels of the training engine, from AssemblyScript. They import their memory, which threads share. */
+async function compileKernels(form) {
+  const asc = await import('assemblyscript/asc');
+  const features = ['threads', 'simd', ...(form === 'relaxed' ? ['relaxed-simd'] : [])];
+  const { error, stderr } = await asc.main([
+    'server/kernels/kernels.ts',
+    ...['--outFile', join(dist, `kernels-${form}.wasm`)],
+    ...['-O3', '--noAssert', '--runtime', 'stub'],
+    ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+    ...features.flatMap((feature) => ['--enable', feature]),
+  ]);
+  if (error)
+    throw new Error(
+      `expected the kernels to compile, got ${error.message.slice(0, 200)}\n${String(stderr).slice(0, 4000)}`,
+    );
 }

@@ -39,7 +39,7 @@ export function ensurePackages() {
 }
 
 export function ensureBundles() {
-  const sources = [...sourcesUnder('server/src'), ...sourcesUnder('client')];
+  const sources = ['server/src', 'server/kernels', 'client'].flatMap(sourcesUnder);
   const wanted = hashOf(['esbuild.mjs', 'package.json', ...sources]);
   const stamp = join(root, 'dist', '.setup-stamp');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;

@@ -139,7 +139,10 @@ test('a damaged checkpoint, one of another architecture and none at all are told
   await check({ model_type: 'gpt2' }, /plain Llama model.*model_type gpt2/);
   await check({ attention_bias: true }, /biases/);
   await check({ rope_scaling: { type: 'linear' } }, /scaled rope/);
-  await check({ hidden_size: 64 }, /embed_tokens.weight of 64 x 64 .*another architecture/);
+  await check(
+    { hidden_size: 64, head_dim: 16 },
+    /embed_tokens.weight of 64 x 64 .*another architecture/,
+  );
   await check({ hidden_size: 'much' }, /hidden_size/);
 
   const weights = join(path, 'model.safetensors');
