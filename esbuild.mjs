@@ -42,6 +42,7 @@ const programs = {
       : {
           cli: 'server/src/cli/main.ts',
           engineWorker: 'server/src/training/engine/engineWorker.ts',
+          ggufHost: 'server/src/training/ggufHost.ts',
         }),
     server: 'server/src/lsp/main.ts',
     modelHost: 'server/src/models/modelHost.ts',

@@ -96,10 +96,10 @@ def make_optimizer(model, config, device):
 
 
 def learning_rate(config, step):
-    """Of optimizer step `step`, counted from 1: a linear rise, then a cosine down to `final_lr` at the last step."""
+    """Of optimizer step `step`, counted from 1: a linear rise, then half a cosine, as the embedded engine (schedule.ts)."""
     if step <= config.warmup_steps:
         return config.lr * step / config.warmup_steps
-    share = (step - config.warmup_steps) / max(1, config.max_steps - config.warmup_steps)
+    share = (step - 1 - config.warmup_steps) / max(1, config.max_steps - config.warmup_steps)
     return config.final_lr + 0.5 * (config.lr - config.final_lr) * (1 + math.cos(math.pi * share))
 
 
