@@ -15,17 +15,32 @@ const commands = {
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
+  watch: () => [[node, ['esbuild.mjs', '--watch', ...args]]],
+  // Some thousand requests of Schemathesis's making against the REST edge; `npm test` has a short form.
+  'test:schemathesis': () => [
+    [
+      node,
+      ['scripts/test.mjs', 'test/edges/httpSchemathesis'],
+      root,
+      { COST_AWARE_ROUTER_SCHEMATHESIS: args[0] ?? '200' },
+    ],
+  ],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
-  // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones.
+  // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones. Further parts of tests come along:
+  // `npm run prove -- test/` runs all tests there are, and none of them twice.
   prove: () => [
     [node, ['test/simulate/simulate.ts', '--seeds', '10000']],
     [node, ['test/simulate/simulate.ts', '--store', 'sqlite', '--seeds', '300']],
     [
       node,
-      ['scripts/test.mjs', 'test/simulate/', 'test/faults/', 'test/store/', 'test/core/price'],
+      [
+        'scripts/test.mjs',
+        ...['test/simulate/', 'test/faults/', 'test/store/', 'test/core/price'],
+        ...args,
+      ],
       root,
       { COST_AWARE_ROUTER_PROOF: 'full' },
     ],
@@ -54,7 +69,8 @@ const command = commands[name];
 if (command === undefined) {
   throw new Error(`expected one of ${Object.keys(commands).join(', ')}, got ${name}`);
 }
-ensureBundles();
+// A watch build makes its own.
+if (name !== 'watch') ensureBundles();
 
 const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
 for (const [program, programArgs, cwd, moreEnv] of command()) {

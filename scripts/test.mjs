@@ -2,7 +2,7 @@
 // Those in a real VS Code run last, one at a time; what they or those of the team ledger need and can't be had is said at
 // the end.
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { prepareEditorTests } from './editorTests.mjs';
@@ -17,10 +17,14 @@ const files = readdirSync(join(root, 'test'), { recursive: true })
 
 const inEditor = (file) => file.startsWith(join('test', 'vscode'));
 const counts = { passed: 0, failed: 0, skipped: 0 };
-// Two at a time: the tests with a real model use one thread each.
+/** Milliseconds by file. */
+const took = new Map();
+const LONGEST_SHOWN = 6;
+// Two at a time: the tests with a real model use one thread each. The time limit is for what hangs: a busy machine may well
+// take several times what a quiet one does.
 await runFiles(
   files.filter((file) => !inEditor(file)),
-  { concurrency: 2, timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_200_000 : 300_000 },
+  { concurrency: 2, timeout: process.env.COST_AWARE_ROUTER_PROOF === 'full' ? 1_800_000 : 900_000 },
 );
 const editorFiles = files.filter(inEditor);
 const lacking = editorFiles.length > 0 ? await prepareEditorTests() : undefined;
@@ -35,6 +39,11 @@ if (lacking !== undefined) {
 }
 if (lacksPostgres !== undefined && files.some((file) => file.includes(join('store', 'ledger')))) {
   process.stdout.write(`\nLeft out: the tests of the team ledger: ${lacksPostgres}\n`);
+}
+if (took.size > LONGEST_SHOWN) {
+  const longest = [...took].sort(([, a], [, b]) => b - a).slice(0, LONGEST_SHOWN);
+  const said = longest.map(([file, ms]) => `${relative(root, file)} ${Math.round(ms / 1000)} s`);
+  process.stdout.write(`\nLongest: ${said.join(', ')}\n`);
 }
 process.stdout.write(
   `\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
@@ -55,6 +64,10 @@ async function runFiles(paths, limits) {
     nestings.set(event.file, event.nesting);
     return before > event.nesting;
   };
+  stream.on('test:complete', (event) => {
+    if (event.nesting > 0 || isFile(event)) return;
+    took.set(event.file, (took.get(event.file) ?? 0) + event.details.duration_ms);
+  });
   stream.on('test:pass', (event) => {
     if (holdsOthers(event) || event.details.type === 'suite' || isFile(event)) return;
     if (event.skip !== undefined || event.todo !== undefined) counts.skipped++;

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { repositoryRoot } from '../support/localModel.ts';
+import { endAllPrograms } from '../support/programs.ts';
 import { type BillingProvider, openBillingProvider } from './besideLitellm/billingProvider.ts';
 import { installLitellm, litellm, redisVersion } from './besideLitellm/litellmSite.ts';
-import { endAllPrograms } from './besideLitellm/programs.ts';
 import { costAwareRouter } from './besideLitellm/routerSite.ts';
 import { type Instance, LIMIT_USD, type Product } from './besideLitellm/site.ts';
 

@@ -211,6 +211,7 @@ const codes: Readonly<Record<FailureCode, number>> = {
   model_missing: 4,
   model_too_big: 4,
   model_crashed: 4,
+  too_busy: 4,
   unknown_price: 4,
   ledger_unavailable: 4,
   cancelled: 130,

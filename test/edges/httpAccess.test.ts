@@ -10,7 +10,10 @@ import { ORIGIN, problemOf, scriptedApi } from './httpApi.ts';
 test('only a Host of the literal list, and no foreign Origin', async (t) => {
   const { api } = scriptedApi(
     {},
-    { allowedHosts: ['127.0.0.1', 'localhost', '[::1]', 'router.lan'] },
+    {
+      allowedHosts: ['127.0.0.1', 'localhost', '[::1]', 'router.lan'],
+      limits: { strangerRate: { perSecond: 1, burst: 1000 } },
+    },
   );
   type Row = readonly [host: string, origin: string | undefined, code: string | undefined];
   const rows: readonly Row[] = [
@@ -49,6 +52,27 @@ test('only a Host of the literal list, and no foreign Origin', async (t) => {
     ['localhost:5000', 'https://attacker.example', 'forbidden_origin'],
     ['localhost:5000', 'http://localhost:5000.attacker.example', 'forbidden_origin'],
     ['localhost:5000', 'vscode-webview://x', 'forbidden_origin'],
+    ['localhost:5000', 'file://', 'forbidden_origin'],
+    ['localhost:5000', 'chrome-extension://abcdefgh', 'forbidden_origin'],
+    ['localhost:5000', 'http://localhost:5000/', 'forbidden_origin'],
+    ['localhost:5000', 'http://me@localhost:5000', 'forbidden_origin'],
+    ['localhost:5000', 'http://localhost:5000, https://attacker.example', 'forbidden_origin'],
+    ['localhost:5000', 'ws://localhost:5000', 'forbidden_origin'],
+    // Rebinding: the page's own name leads here, so its Host and its Origin agree.
+    ['attacker.example:5000', 'http://attacker.example:5000', 'forbidden_host'],
+    ['7f000001.rebind.example:5000', 'http://7f000001.rebind.example:5000', 'forbidden_host'],
+    ['localhost.rebind.example', 'http://localhost.rebind.example', 'forbidden_host'],
+    ['', 'http://localhost:5000', 'forbidden_host'],
+    ['router.lan:8080', 'https://router.lan:8080', undefined],
+    ['router.lan.attacker.example', undefined, 'forbidden_host'],
+    ['xrouter.lan', undefined, 'forbidden_host'],
+    ['router.lan%00.attacker.example', undefined, 'forbidden_host'],
+    ['localhost:', undefined, 'forbidden_host'],
+    ['localhost:123456', undefined, 'forbidden_host'],
+    ['127.0.0.1#localhost', undefined, 'forbidden_host'],
+    ['0x7f.0.0.1', undefined, 'forbidden_host'],
+    ['0177.0.0.1', undefined, 'forbidden_host'],
+    ['[::]:5000', undefined, 'forbidden_host'],
   ];
   for (const [host, origin, code] of rows) {
     await t.test(`Host ${host || '(empty)'}, Origin ${origin ?? '(none)'}`, async () => {

@@ -60,8 +60,8 @@ export interface Lsp {
   close(): Promise<void>;
 }
 
-/** A status that has not come by then does not come. */
-const PATIENCE_MS = 5000;
+/** A status that has not come by then does not come, also on a busy machine. */
+const PATIENCE_MS = 60_000;
 
 const richClient: InitializeParams['capabilities'] = {
   workspace: { configuration: true, didChangeConfiguration: { dynamicRegistration: true } },

@@ -18,7 +18,7 @@ test('Neovim: key, actions, an explanation, its hover and the status', {
   skip: hasNeovim
     ? false
     : 'LEFT OUT: no nvim on the PATH; install Neovim (Debian package neovim), or name it in NEOVIM',
-  timeout: 120_000,
+  timeout: 250_000,
 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'router-neovim-'));
   const provider = new LLMock({ port: 0 });
@@ -47,7 +47,7 @@ test('Neovim: key, actions, an explanation, its hover and the status', {
       ['--headless', '--clean', '-u', init, '-n', '-c', `luafile ${steps}`],
       {
         cwd: dir,
-        timeout: 110_000,
+        timeout: 240_000,
         env: {
           ...process.env,
           HOME: dir,

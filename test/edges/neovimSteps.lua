@@ -27,7 +27,7 @@ vim.lsp.handlers['window/showMessage'] = function(_, result)
 end
 
 vim.cmd('edit ' .. vim.env.ROUTER_TEST_FILE)
-if not vim.wait(30000, function()
+if not vim.wait(60000, function()
   local found = client()
   return found ~= nil and found.initialized
 end, 50) then
@@ -38,7 +38,7 @@ vim.fn.inputsecret = function()
   return vim.env.ROUTER_TEST_KEY
 end
 vim.cmd('RouterKey')
-vim.wait(20000, function()
+vim.wait(60000, function()
   return report.notified ~= nil
 end, 20)
 report.key = report.notified
@@ -59,7 +59,7 @@ ask('workspace/executeCommand', {
   command = actions[1].command.command,
   arguments = actions[1].command.arguments,
 })
-vim.wait(5000, function()
+vim.wait(60000, function()
   return report.message ~= nil
 end, 20)
 
@@ -68,7 +68,7 @@ report.hover = hover and hover.contents.value
 
 report.notified = nil
 vim.cmd('RouterStatus')
-vim.wait(20000, function()
+vim.wait(60000, function()
   return report.notified ~= nil
 end, 20)
 report.status = report.notified

@@ -100,7 +100,7 @@ function ensure(model: LocalModel, modelsDir: string, options: Partial<DownloadO
     modelsDir,
     baseDir: root,
     retryDelayMs: 1,
-    connectTimeoutMs: 2000,
+    connectTimeoutMs: 30_000,
     ...options,
   });
 }
@@ -216,7 +216,8 @@ test('sources are tried in order and the first good one is used', async () => {
   ];
   const order: string[] = [];
   const result = await ensure(tinyModel(sources), modelsDir, {
-    connectTimeoutMs: 100,
+    // Long enough for the good server on a busy machine; the silent one is waited for three times.
+    connectTimeoutMs: 1500,
     pip: ['no-such-program-anywhere'],
     onProgress: ({ stage, source }) => stage === 'locating' && order.push(source),
   });

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { GenerationRequest, ModelEvent } from '../../server/src/core/ports.ts';
@@ -90,17 +90,27 @@ async function assertAnswers(models: LocalModels): Promise<void> {
   assert.match(answer.text, /Paris/);
 }
 
-/** Milliseconds from an abort to the first sign of work for the next prompt, on a host with a single sequence. */
+/**
+ * Milliseconds from an abort to the first sign of work for the next prompt, on a host with a single sequence, and those
+ * that the aborted work would still have taken at the pace that it had.
+ *
+ * @param shareAt the share of the work that is done once it should be aborted
+ */
 async function freedAfter(
   prompt: GenerationRequest,
-  abortAt: (event: ModelEvent, count: number) => boolean,
+  shareAt: (event: ModelEvent, count: number) => number | undefined,
 ) {
   const controller = new AbortController();
   let abortedAt = 0;
+  let startedAt = 0;
+  let share = 0;
   const aborted = await collect(
     single.generate(smolLm2, prompt, controller.signal),
     (event, count) => {
-      if (controller.signal.aborted || !abortAt(event, count)) return;
+      if (event.type === 'progress' && event.stage === 'reading') startedAt ||= performance.now();
+      const done = shareAt(event, count);
+      if (controller.signal.aborted || done === undefined) return;
+      share = done;
       abortedAt = performance.now();
       controller.abort();
     },
@@ -114,7 +124,8 @@ async function freedAfter(
     },
   );
   assert.match(next.text, /Paris/);
-  return workingAt - abortedAt;
+  const restMs = (abortedAt - startedAt) * (1 / share - 1);
+  return { freedMs: workingAt - abortedAt, restMs };
 }
 
 test('text streams and changes with the prompt', async () => {
@@ -254,27 +265,36 @@ test('three prompts at once share two sequences and all are answered', async () 
   assert.equal(queued.length, 1);
 });
 
-/** The best of five counts: a busy machine may hold up any one of them, but a sequence that is not freed is never in time. */
-async function assertFreedSoon(...how: Parameters<typeof freedAfter>): Promise<void> {
-  const times: number[] = [];
+/**
+ * Within 300 ms where nobody else wants the cores, and otherwise in a quarter of the work that was left: a sequence that
+ * is not freed takes all of it. The best of five counts, since a busy machine may hold up any one of them.
+ */
+async function assertFreedSoon(
+  t: TestContext,
+  ...how: Parameters<typeof freedAfter>
+): Promise<void> {
+  const times: string[] = [];
   for (let attempt = 0; attempt < 5; attempt++) {
-    const ms = await freedAfter(...how);
-    if (ms < 300) return;
-    times.push(Math.round(ms));
+    const { freedMs, restMs } = await freedAfter(...how);
+    times.push(`${Math.round(freedMs)} ms instead of ${Math.round(restMs)} ms`);
+    if (freedMs < 300 || freedMs < restMs / 4) return t.diagnostic(`freed after ${times.at(-1)}`);
   }
-  assert.fail(`expected one of five within 300 ms, they took ${times.join(', ')} ms`);
+  assert.fail(`expected one of five to be freed soon, got ${times.join(', ')}`);
 }
 
-test('an abort in the midst of an answer frees the sequence within 300 ms', async () => {
+test('an abort in the midst of an answer frees the sequence', async (t) => {
   const prompt = ask('Tell a long story about a ship.', { maxOutputTokens: 400 });
-  await assertFreedSoon(prompt, (event, count) => event.type === 'text-delta' && count === 4);
+  await assertFreedSoon(t, prompt, (event, count) =>
+    event.type === 'text-delta' && count === 4 ? 4 / 400 : undefined,
+  );
 });
 
-test('an abort while a long prompt is read frees the sequence within 300 ms', async () => {
+test('an abort while a long prompt is read frees the sequence', async (t) => {
   const prompt = ask(`${'The ship sailed on. '.repeat(250)}What happened?`);
-  await assertFreedSoon(
-    prompt,
-    (event) => event.type === 'progress' && event.stage === 'reading' && event.share > 0.05,
+  await assertFreedSoon(t, prompt, (event) =>
+    event.type === 'progress' && event.stage === 'reading' && event.share > 0.05
+      ? event.share
+      : undefined,
   );
 });
 
@@ -469,7 +489,7 @@ test('a program that forgets to dispose still ends, and its host with it', async
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '--eval', program],
-    { cwd: repositoryRoot, timeout: 60_000 },
+    { cwd: repositoryRoot, timeout: 240_000 },
   );
   const pid = Number(/^end (\d+) 1/.exec(stdout)?.[1]);
   assert.ok(pid > 0, stdout);

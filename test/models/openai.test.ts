@@ -76,7 +76,7 @@ async function ask({
   const sent: Sent[] = [];
   const models = createCloudModels({
     key: () => KEY,
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     fetch: (input, init) => {
       const body = JSON.parse(String(init?.body));
       sent.push({ url: String(input), headers: new Headers(init?.headers), body });
@@ -677,7 +677,7 @@ describe('on the wire', () => {
   test('a slow reader is no silence of the provider', async () => {
     const handler = stream(delta('a'), delta('b'), completed({ status: 'completed' }));
     await served(handler, async (baseUrl) => {
-      const models = createCloudModels({ key: () => KEY, timeoutMs: 40 });
+      const models = createCloudModels({ key: () => KEY, timeoutMs: 1000 });
       const model = cloudModel('openai', { baseUrl });
       const events: ModelEvent[] = [];
       for await (const event of models.generate(
@@ -686,7 +686,8 @@ describe('on the wire', () => {
         new AbortController().signal,
       )) {
         events.push(event);
-        await setTimeout(80);
+        // The rest has arrived long before this reader asks for it.
+        if (events.length === 1) await setTimeout(1500);
       }
       assert.deepEqual(
         events.map(({ type }) => type),

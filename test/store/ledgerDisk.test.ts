@@ -90,7 +90,7 @@ test('a bill that a full disk refused is held at its bound, and booked as it is 
   rmSync(ballast);
   const startedMs = performance.now();
   while ((await ledger.budget(ONE_DOLLAR)).heldNanoUsd !== usd(0.2)) {
-    assert.ok(performance.now() - startedMs < 20_000, 'expected the bill to be booked');
+    assert.ok(performance.now() - startedMs < 60_000, 'expected the bill to be booked');
     await delay(20);
   }
   t.diagnostic(`booked ${Math.round(performance.now() - startedMs)} ms after there was room`);
@@ -292,15 +292,17 @@ test('a ledger whose lock another program keeps is not opened, after a bounded w
   const other = new DatabaseSync(path);
   t.after(() => other.close());
   other.exec('BEGIN EXCLUSIVE');
-  const startedMs = performance.now();
+  let waitedMs = 0;
   const opened = await openLedger({
     path,
     clock: clockAt(NOVEMBER),
     newId: randomUUID,
     busyRetryMs: 100,
+    sleep: async (ms) => {
+      waitedMs += ms;
+    },
   });
-  const tookMs = performance.now() - startedMs;
   assert.ok(opened.kind === 'unavailable');
   assert.match(opened.why, /another process keeps it locked/);
-  assert.ok(tookMs < 3_000, `${tookMs} ms`);
+  assert.ok(waitedMs >= 100 && waitedMs < 1_000, `${waitedMs} ms`);
 });

@@ -1,6 +1,6 @@
 /** A real PostgreSQL for tests: the one that is named in the environment, or a server of our own from installed binaries. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -21,7 +21,7 @@ export interface PostgresServer {
 }
 
 const { COST_AWARE_ROUTER_TEST_POSTGRES: NAMED = '' } = process.env;
-const PASSWORD = 'a secret of the tests';
+const STARTED_WITHIN_MS = 120_000;
 
 /** Why there is no PostgreSQL to test with, or `undefined` when there is one. */
 export const lacksPostgres: string | undefined =
@@ -82,10 +82,12 @@ export async function startPostgres(): Promise<PostgresServer> {
   if (bin === undefined) throw new Error(`expected PostgreSQL, got ${lacksOwnPostgres}`);
   const folder = mkdtempSync(join(tmpdir(), 'postgres-test-'));
   const data = join(folder, 'data');
+  // Nobody else's server answers to it.
+  const password = `a secret of the tests ${randomUUID()}`;
   const user = otherUser();
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const passwordFile = join(folder, 'password');
-  writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o644 });
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o644 });
   const as = user === undefined ? {} : { uid: user.uid, gid: user.gid };
   const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' };
   execFileSync(
@@ -93,11 +95,12 @@ export async function startPostgres(): Promise<PostgresServer> {
     ['-D', data, '-U', 'team', '-A', 'scram-sha-256', '--pwfile', passwordFile, '-E', 'UTF8'],
     { ...as, env, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
   );
-  const port = await freePort();
-  const url = `postgres://team:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
+  let port = 0;
+  let url = '';
   let server: ChildProcess | undefined;
 
   async function start(): Promise<void> {
+    const deadlineMs = performance.now() + STARTED_WITHIN_MS;
     server = spawn(
       join(bin ?? '', 'postgres'),
       [
@@ -115,12 +118,12 @@ export async function startPostgres(): Promise<PostgresServer> {
       { ...as, env, cwd: folder, stdio: ['ignore', 'ignore', 'ignore'] },
     );
     const ended = once(server, 'exit');
-    for (let tries = 0; ; tries += 1) {
+    for (;;) {
       try {
         await runSql(url, 'SELECT 1');
         return;
       } catch (error) {
-        if (tries >= 200 || server.exitCode !== null) throw error;
+        if (performance.now() > deadlineMs || server.exitCode !== null) throw error;
       }
       await Promise.race([new Promise((resolve) => setTimeout(resolve, 50)), ended]);
     }
@@ -135,7 +138,17 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   // SIGQUIT is what `pg_ctl -m immediate` sends: no checkpoint, no farewell; the log is replayed at the next start.
   const kill = () => end('SIGQUIT');
-  await start();
+  // Somebody may take a port between the look at it and the start.
+  for (let tries = 1; port === 0; tries += 1) {
+    port = await freePort();
+    url = `postgres://team:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+    try {
+      await start();
+    } catch (error) {
+      if (tries === 5 || server?.exitCode === null) throw error;
+      port = 0;
+    }
+  }
   return {
     url,
     start,
@@ -174,12 +187,17 @@ function otherUser(): { readonly uid: number; readonly gid: number } | undefined
   return { uid: id('-u'), gid: id('-g') };
 }
 
+/** Below those that systems give to outgoing connections, or one of them could have it while the server starts again. */
 async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('expected a port');
-  return address.port;
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }

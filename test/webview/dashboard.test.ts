@@ -40,7 +40,7 @@ describeInChromium('dashboard page', (harness) => {
     return (await shown.allInnerTexts())[0] ?? '';
   };
   const shows = (open: OpenPage, selector: string, words: string): Promise<void> =>
-    open.page.locator(selector).filter({ hasText: words }).first().waitFor({ timeout: 10_000 });
+    open.page.locator(selector).filter({ hasText: words }).first().waitFor({ timeout: 60_000 });
   const rows = (open: OpenPage): Promise<number> => open.page.locator('.row').count();
   const routeQuestions = (open: OpenPage): readonly RoutesParams[] =>
     open.sent

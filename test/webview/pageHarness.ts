@@ -134,8 +134,8 @@ async function openPage(browser: Browser, origin: string, options: OpenOptions):
   const sentWhere = (wanted: (message: Record<string, unknown>) => boolean): Promise<void> =>
     new Promise((resolve, reject) => {
       const late = setTimeout(
-        () => reject(new Error('expected a message, got none in 10 s')),
-        10_000,
+        () => reject(new Error('expected a message, got none in a minute')),
+        60_000,
       );
       const look = (): void => {
         if (!sent.some(wanted)) return;

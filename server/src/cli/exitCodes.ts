@@ -45,6 +45,7 @@ export function exitCodeOf(code: FailureCode): number {
     case 'model_missing':
     case 'model_too_big':
     case 'model_crashed':
+    case 'too_busy':
     case 'unknown_price':
     case 'ledger_unavailable':
       return exitCodes.unavailable;

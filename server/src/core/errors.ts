@@ -14,6 +14,7 @@ export type FailureCode =
   | 'model_missing'
   | 'model_too_big'
   | 'model_crashed'
+  | 'too_busy'
   | 'unknown_model'
   | 'unknown_price'
   | 'capability_missing'

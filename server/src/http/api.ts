@@ -14,7 +14,16 @@ import { docsPage } from './docsPage.ts';
 import { generate, refusalOf } from './generate.ts';
 import { type GenerateRequest, lengthProblem, promptOf } from './generateRequest.ts';
 import { legacyPrompt, legacyReplyOf } from './legacyRoute.ts';
-import { type ApiLimits, createSlots, DEFAULT_LIMITS, readBody, tooBusy } from './limits.ts';
+import {
+  type ApiLimits,
+  createMeter,
+  createSlots,
+  DEFAULT_LIMITS,
+  nestingProblem,
+  readBody,
+  tooBusy,
+  tooMany,
+} from './limits.ts';
 import { modelsOf, type Roles, spendOf } from './moneyReplies.ts';
 import { addOpenaiCalls, OPENAI_ANSWERS } from './openai/calls.ts';
 import { openaiProblemResponse } from './openai/problems.ts';
@@ -49,6 +58,8 @@ export function createApi(deps: ApiDeps): Api {
   const { router, ports, token, allowedHosts = LOOPBACK_HOSTS, onDefect = () => undefined } = deps;
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
   const slots = createSlots(limits.concurrent);
+  const friends = createMeter(limits.rate, ports.clock.monotonicMs);
+  const strangers = createMeter(limits.strangerRate, ports.clock.monotonicMs);
   const registry = () => ports.catalogue.registry();
   /** Clients of OpenAI look for its own fields in a refusal. */
   const refuse = (problem: Problem, path: string) =>
@@ -74,11 +85,12 @@ export function createApi(deps: ApiDeps): Api {
   });
   app.use(async (c, next) => {
     const foreign = hostProblem(c.req.raw, allowedHosts);
-    if (foreign !== undefined) return refuse(foreign, c.req.path);
-    const unknown =
-      c.req.path === '/health' ? undefined : tokenProblem(c.req.raw, c.req.path, token);
-    if (unknown !== undefined) return refuse(unknown, c.req.path);
-    return await next();
+    // Whoever only looks whether the server is up must hear so in any rush.
+    if (foreign === undefined && c.req.path === '/health') return await next();
+    const problem = foreign ?? tokenProblem(c.req.raw, c.req.path, token);
+    const over = (problem === undefined ? friends : strangers).count();
+    if (over !== undefined) return refuse(tooMany(over.waitMs), c.req.path);
+    return problem === undefined ? await next() : refuse(problem, c.req.path);
   });
   app.use(
     methodNotAllowed({
@@ -93,6 +105,8 @@ export function createApi(deps: ApiDeps): Api {
     try {
       const body = await readBody(c.req.raw, limits.bodyBytes);
       if (body.kind === 'refused') return refuse(body.problem, c.req.path);
+      const tooDeep = nestingProblem(body.text);
+      if (tooDeep !== undefined) return refuse(tooDeep, c.req.path);
       c.set('client', c.req.raw);
       const { method, headers } = c.req.raw;
       c.req.raw = new Request(c.req.url, { method, headers, body: body.text });
@@ -133,8 +147,10 @@ export function createApi(deps: ApiDeps): Api {
   );
   app.openapi(routes.models, async () => Response.json(await modelsOf(ports, roles())));
   app.openapi(routes.health, () => Response.json({ status: 'ok', version: deps.version }));
-  app.openapi(routes.openapi, () => Response.json(description()));
-  app.openapi(routes.docs, () => docsPage(description()));
+  let described: ReturnType<typeof description> | undefined;
+  const document = () => (described ??= description());
+  app.openapi(routes.openapi, () => Response.json(document()));
+  app.openapi(routes.docs, () => docsPage(document()));
 
   describeParts(app);
   return { secured: token !== undefined, fetch: async (request) => await app.fetch(request) };

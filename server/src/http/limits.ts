@@ -1,4 +1,4 @@
-/** How much this edge takes on at once: bytes of one body, and requests that are being worked on. */
+/** How much this edge takes on: bytes of one body, requests that are being worked on, and requests in a second. */
 import type { Problem } from './problems.ts';
 
 export interface ApiLimits {
@@ -8,12 +8,23 @@ export interface ApiLimits {
   readonly concurrent: number;
   /** A stream that nobody has read for so long is ended, because it holds a model. @default 60 s */
   readonly stalledMs: number;
+  /** Requests of those who know the token. @default 100 a second, 400 at once after a quiet time */
+  readonly rate: Rate;
+  /** Requests of everybody else, who could only be guessing. @default 5 a second, 50 at once */
+  readonly strangerRate: Rate;
+}
+
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
 }
 
 export const DEFAULT_LIMITS: ApiLimits = {
   bodyBytes: 5_000_000,
   concurrent: 16,
   stalledMs: 60_000,
+  rate: { perSecond: 100, burst: 400 },
+  strangerRate: { perSecond: 5, burst: 50 },
 };
 
 export type BodyText =
@@ -49,6 +60,30 @@ export async function readBody(request: Request, limitBytes: number): Promise<Bo
   return { kind: 'text', text: new TextDecoder().decode(Buffer.concat(chunks)) };
 }
 
+/** Parsing millions of levels holds the event loop for seconds; what this edge is sent has four. */
+const MAX_LEVELS = 64;
+
+/** Looks at brackets outside of strings alone, so it is right for any JSON and quick for anything else. */
+export function nestingProblem(text: string): Problem | undefined {
+  let levels = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (quoted) {
+      if (char === '\\') at++;
+      else if (char === '"') quoted = false;
+    } else if (char === '"') quoted = true;
+    else if (char === ']' || char === '}') levels--;
+    else if ((char === '[' || char === '{') && ++levels > MAX_LEVELS) {
+      return {
+        code: 'invalid_json',
+        message: `expected JSON of at most ${MAX_LEVELS} levels, got more`,
+      };
+    }
+  }
+  return undefined;
+}
+
 export interface Slots {
   /** Takes a slot and returns the function that gives it back, or nothing when all are taken. */
   enter(): (() => void) | undefined;
@@ -75,3 +110,33 @@ export const tooBusy: Problem = {
     'expected fewer requests at once, got one more than this server answers; ask again a little later',
   retryAfterMs: 1000,
 };
+
+export interface Meter {
+  /** Counts one request; tells how long to wait when it is one too many. */
+  count(): { readonly waitMs: number } | undefined;
+}
+
+/** A bucket of `burst` requests that refills at `perSecond`; a request that is sent away takes nothing out of it. */
+export function createMeter({ perSecond, burst }: Rate, monotonicMs: () => number): Meter {
+  let left = burst;
+  let atMs = monotonicMs();
+  return {
+    count() {
+      const nowMs = monotonicMs();
+      left = Math.min(burst, left + ((nowMs - atMs) / 1000) * perSecond);
+      atMs = nowMs;
+      if (left < 1) return { waitMs: ((1 - left) / perSecond) * 1000 };
+      left -= 1;
+      return undefined;
+    },
+  };
+}
+
+export function tooMany(waitMs: number): Problem {
+  return {
+    code: 'too_many_requests',
+    message:
+      'expected fewer requests in a second, got one more than this server takes; wait as long as Retry-After says',
+    retryAfterMs: waitMs,
+  };
+}

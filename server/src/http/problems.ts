@@ -20,7 +20,7 @@ type RequestProblemCode =
   | 'body_too_large'
   | 'prompt_too_long'
   | 'unsupported_media_type'
-  | 'too_busy';
+  | 'too_many_requests';
 
 export type ProblemCode = RequestProblemCode | FailureCode;
 
@@ -46,6 +46,7 @@ export const problemStatus: Readonly<Record<ProblemCode, number>> = {
   refusal: 422,
   rate_limited: 429,
   quota_exceeded: 429,
+  too_many_requests: 429,
   cancelled: 499,
   internal: 500,
   bad_request: 502,

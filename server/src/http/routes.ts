@@ -9,7 +9,12 @@ import { type ProblemCode, problemReply, problemStatus } from './problems.ts';
 
 export const SECURED = [{ bearer: [] }];
 
-const everywhere: readonly ProblemCode[] = ['forbidden_host', 'forbidden_origin', 'internal'];
+const everywhere: readonly ProblemCode[] = [
+  'forbidden_host',
+  'forbidden_origin',
+  'too_many_requests',
+  'internal',
+];
 export const openProblems: readonly ProblemCode[] = ['unauthorized', ...everywhere];
 const withBody: readonly ProblemCode[] = [
   'invalid_json',

@@ -1,6 +1,6 @@
 /** Lends the API a socket. Limits that only a socket knows are kept here: time for headers and bodies, connections at once. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Api } from './api.ts';
 import { internalProblem, problemResponse } from './problems.ts';
@@ -23,6 +23,8 @@ export interface SocketLimits {
   readonly checkMs: number;
   /** @default 128 */
   readonly connections: number;
+  /** Time in which a reader must have taken one of the pieces that wait for it. @default 60 s */
+  readonly unreadMs: number;
   /** Time that running answers get when the server closes, before their connections are cut. @default 5 s */
   readonly closeMs: number;
 }
@@ -39,6 +41,7 @@ const DEFAULT_LIMITS: SocketLimits = {
   requestMs: 30_000,
   checkMs: 1000,
   connections: 128,
+  unreadMs: 60_000,
   closeMs: 5000,
 };
 
@@ -62,12 +65,14 @@ export async function serveHttp(options: ServeOptions): Promise<Serving> {
       requestTimeout: limits.requestMs,
       connectionsCheckingInterval: limits.checkMs,
       keepAliveTimeout: 5000,
+      maxHeaderSize: 16_384,
       // A missing Host is answered by the API, in its own words.
       requireHostHeader: false,
     },
     (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = limits.connections;
+  server.on('connection', (socket) => dropUnread(socket, limits));
   const taken = await listen(server, host, port);
   return {
     port: taken,
@@ -80,6 +85,22 @@ const badTarget = {
   code: 'forbidden_host',
   message: 'expected a Host and a path that make one address, got others; check the URL',
 } as const;
+
+/**
+ * Whoever asks and never reads the reply would hold a connection for ever: Node's own limits end with the request, and its
+ * timeout of a socket starts anew with every byte that such a client sends.
+ */
+function dropUnread(socket: Socket, { unreadMs, checkMs }: SocketLimits): void {
+  let taken = 0;
+  let sinceMs = performance.now();
+  const look = setInterval(() => {
+    const nowTaken = socket.bytesWritten - socket.writableLength;
+    if (socket.writableLength === 0 || nowTaken !== taken) sinceMs = performance.now();
+    else if (performance.now() - sinceMs >= unreadMs) socket.destroy();
+    taken = nowTaken;
+  }, checkMs).unref();
+  socket.once('close', () => clearInterval(look));
+}
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { FromHost, HostSettings, ToHost } from './hostProtocol.ts';
+import { hostLaunch } from './hostWalls.ts';
 
 export interface HostProcess {
   readonly pid: number | undefined;
@@ -40,9 +41,11 @@ const PASSED_ON = [
 const LAST_WORDS = 300;
 
 export function startHostProcess(settings: HostSettings, listener: HostListener): HostProcess {
+  const { execPath, execArgv } = hostLaunch(settings.tempDir);
   const child = fork(hostEntry(), {
     env: hostEnvironment(process.env),
-    execArgv: [],
+    execPath,
+    execArgv: [...execArgv],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });

@@ -11,6 +11,8 @@ export interface HostSettings {
   readonly threads: number;
   /** Answers that one model generates at once; further ones wait in line. */
   readonly sequences: number;
+  /** Answers that may be under way or in line, of all models together; one more is refused. */
+  readonly line: number;
   readonly gpu: 'auto' | false;
   /** A model that answered nothing for so long is unloaded. */
   readonly idleMs: number;

@@ -2,7 +2,7 @@
  * Keeps the model host running and turns its messages into one stream per request. Every stream ends exactly once, also when the
  * host dies; a model that was being loaded at two deaths within a minute is blocked until it is unblocked.
  */
-import { failure } from '../core/errors.ts';
+import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, ModelEvent } from '../core/ports.ts';
 import { type HostProcess, startHostProcess } from './hostProcess.ts';
 import type { FromHost, HostModel, HostSettings } from './hostProtocol.ts';
@@ -117,6 +117,10 @@ export function createHostSupervisor(
     signal: AbortSignal,
   ): AsyncGenerator<HostEvent> {
     if (disposed) throw new Error('expected local models that are not disposed');
+    if (flights.size >= settings.line) {
+      yield { type: 'failed', failure: tooBusy(model.id, settings.line) };
+      return;
+    }
     const queue = createEventQueue();
     requestCount += 1;
     const requestId = requestCount;
@@ -174,6 +178,15 @@ export function createHostSupervisor(
       await retire();
     },
   };
+}
+
+/** Each waiting prompt is held in memory here and in the host, and the last in line would wait for all the others. */
+function tooBusy(modelId: string, line: number): Failure {
+  return failure(
+    'too_busy',
+    `expected at most ${line} prompts in line for local models, got one more for ${modelId}; ask again a little later`,
+    { retryable: true },
+  );
 }
 
 function eventOf(message: Exclude<FromHost, { type: 'unloaded' }>): HostEvent {

@@ -66,6 +66,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
   const settings: HostSettings = {
     threads: options.threads ?? Math.max(1, availableParallelism() - 1),
     sequences: options.sequences ?? 2,
+    line: options.line ?? 64,
     gpu: options.gpu ?? 'auto',
     idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
     maxMemoryBytes: options.maxMemoryBytes,

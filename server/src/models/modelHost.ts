@@ -2,10 +2,12 @@
  * The child process that runs local models: loads them on demand, generates, unloads them when idle. It holds neither key nor ledger,
  * and a crash of llama.cpp takes nothing else with it. It lives as long as the channel to its parent.
  */
+import { constants, setPriority } from 'node:os';
 import type { Llama } from 'node-llama-cpp';
 import { failure } from '../core/errors.ts';
 import type { Library } from './chatPrompt.ts';
 import type { FromHost, HostModel, HostSettings, ToHost } from './hostProtocol.ts';
+import { closeNetwork } from './hostWalls.ts';
 import { type LoadedModel, type LoadResult, loadModel } from './loadedModel.ts';
 import { removeFoldersOfThisHost } from './modelHostFolder.ts';
 
@@ -29,6 +31,9 @@ let bareBytes = 0;
 /** Loads happen one after the other, so that each sees the memory that the one before it took. */
 let lastLoad: Promise<unknown> = Promise.resolve();
 
+closeNetwork();
+yieldToOthers();
+
 process.on('message', (message: ToHost) => {
   switch (message.type) {
     case 'configure':
@@ -50,6 +55,15 @@ process.on('disconnect', () => {
   if (settings !== undefined) removeFoldersOfThisHost(settings.tempDir);
   process.kill(process.pid, 'SIGKILL');
 });
+
+/** An answer may take a little longer; the editor and whatever else a person is at may not. */
+function yieldToOthers(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A system that does not let a process do so runs it as any other.
+  }
+}
 
 function send(message: FromHost): void {
   process.send?.(message, undefined, undefined, () => {

@@ -1,18 +1,17 @@
 /** LiteLLM's proxy with a provider budget, from PyPI, set up as its documentation says; with Redis its processes share the count. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { repositoryRoot } from '../../support/localModel.ts';
-import { CALL, promptText } from './billingProvider.ts';
 import {
   freePort,
-  type Program,
   startProgram,
   temporaryFolder,
   untilReady,
   untilSaid,
-} from './programs.ts';
+} from '../../support/programs.ts';
+import { installPythonPackage } from '../../support/pythonPackage.ts';
+import { CALL, promptText } from './billingProvider.ts';
 import { getJson, type Instance, LIMIT_USD, type Product, post, unexpected } from './site.ts';
 
 /** Newer ones could not be installed on the day of the run in docs/MONEY.md: they asked for a certifi that the index lacked. */
@@ -24,46 +23,10 @@ const MASTER_KEY = 'sk-compared';
 
 const budgets = z.object({ providers: z.object({ openai: z.object({ spend: z.number() }) }) });
 
-/** Makes the virtual environment under `.cache` once. */
-export async function installLitellm(): Promise<string> {
-  const folder = join(repositoryRoot, '.cache', `litellm-${VERSION}`);
-  const bin = join(folder, process.platform === 'win32' ? 'Scripts' : 'bin');
-  const done = join(folder, 'installed');
-  if (existsSync(done)) return bin;
-  const python = await findPython();
-  console.error(`· installing LiteLLM ${VERSION} (once; about a minute, 700 MB in .cache)`);
-  mkdirSync(folder, { recursive: true });
-  const made = startProgram('python -m venv', python, ['-m', 'venv', folder]);
-  if ((await made.ended()) !== 0) {
-    throw new Error(
-      `expected ${python} to make a virtual environment, got: ${lastLine(made)}; install its venv module (Debian: python3-venv) and run this again`,
-    );
-  }
-  const pip = startProgram('pip', join(bin, 'python'), [
-    ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'],
-    ...['--retries', '1', `litellm[proxy]==${VERSION}`],
-  ]);
-  if ((await pip.ended()) !== 0) {
-    throw new Error(
-      `expected pip to install litellm[proxy]==${VERSION} from PyPI, got: ${lastLine(pip)}; check the network and run this again`,
-    );
-  }
-  writeFileSync(done, '');
-  return bin;
-}
-
-async function findPython(): Promise<string> {
-  const wanted = `Python 3.${PYTHON_3.oldest} to 3.${PYTHON_3.newest}`;
-  let got = 'none';
-  for (const command of ['python3', 'python']) {
-    const asked = startProgram(command, command, ['--version']);
-    if ((await asked.ended()) !== 0) continue;
-    const [, version, minor] = /Python (3\.(\d+)\S*)/.exec(asked.said()) ?? [];
-    if (Number(minor) >= PYTHON_3.oldest && Number(minor) <= PYTHON_3.newest) return command;
-    got = version ?? asked.said().trim();
-  }
-  throw new Error(
-    `expected ${wanted} on the PATH as python3 or python, got ${got}; LiteLLM needs it: install it and run this again`,
+export function installLitellm(): Promise<string> {
+  return installPythonPackage(
+    { name: 'LiteLLM', package: 'litellm', extras: '[proxy]', version: VERSION },
+    PYTHON_3,
   );
 }
 
@@ -151,9 +114,4 @@ async function start(bin: string, folder: string, config: string): Promise<Insta
     },
     kill: () => program.kill(),
   };
-}
-
-function lastLine(program: Program): string {
-  const lines = program.said().trim().split('\n');
-  return lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? 'nothing';
 }

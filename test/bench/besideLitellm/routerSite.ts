@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { repositoryRoot } from '../../support/localModel.ts';
+import { startProgram, temporaryFolder, untilSaid } from '../../support/programs.ts';
 import { CALL, promptText } from './billingProvider.ts';
-import { startProgram, temporaryFolder, untilSaid } from './programs.ts';
 import { getJson, type Instance, LIMIT_USD, type Product, post, unexpected } from './site.ts';
 
 const MODEL = 'compared-model';
@@ -51,7 +51,7 @@ async function start(args: readonly string[], dataDir: string): Promise<Instance
       if (reply.status === 200) return 'answered';
       const { code } = problem.parse(JSON.parse(reply.text)).error;
       if (code === 'budget_exhausted') return 'refused';
-      if (code === 'too_busy') return 'busy';
+      if (code === 'too_busy' || code === 'too_many_requests') return 'busy';
       throw unexpected(program, reply.status, reply.text);
     },
     async spentUsd() {

@@ -1,5 +1,5 @@
 /** What is compared: a product, set up for one run in front of one provider. */
-import type { Program } from './programs.ts';
+import type { Program } from '../../support/programs.ts';
 
 export const LIMIT_USD = 1;
 

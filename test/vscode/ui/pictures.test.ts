@@ -62,6 +62,9 @@ inEditor('pictures', {}, async (step) => {
       .locator('.card-shares .figure')
       .filter({ hasText: `${QUESTIONS.length + 2}` })
       .waitFor();
+    // High enough for the routes below the chart and the sums.
+    await workbench.page.setViewportSize({ width: 1400, height: 1180 });
+    await page.locator(`.row[data-index="${QUESTIONS.length + 1}"]`).waitFor();
     await workbench.page.mouse.move(0, 0);
     await take(workbench, 'dashboard');
   });

@@ -1,4 +1,4 @@
-/** Programs that this comparison starts: each is ended by its own id, and what it said is kept for when it fails. */
+/** Programs that a test or a comparison starts: each is ended by its own id, and what it said is kept for when it fails. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -61,7 +61,7 @@ export function startProgram(
 }
 
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'router-beside-'));
+  const folder = mkdtempSync(join(tmpdir(), 'router-programs-'));
   folders.add(folder);
   return folder;
 }
