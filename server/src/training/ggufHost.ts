@@ -53,7 +53,8 @@ async function load({
   const model = await llama.loadModel({ modelPath: path });
   const contextLength = Math.min(model.trainContextSize, window ?? model.trainContextSize);
   const context = await model.createContext({
-    contextSize: contextLength,
+    // A context that is full to the last token is shifted before that token, which then sees less.
+    contextSize: contextLength + SPARE_TOKENS,
     sequences: 1,
     threads,
     flashAttention: false,
