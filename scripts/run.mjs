@@ -25,6 +25,10 @@ const commands = {
       { COST_AWARE_ROUTER_SCHEMATHESIS: args[0] ?? '200' },
     ],
   ],
+  // Programs of others against the OpenAI-compatible calls, a coding agent among them; `npm test` has the lighter ones.
+  'test:clients': () => [
+    [node, ['scripts/test.mjs', 'test/clients'], root, { COST_AWARE_ROUTER_CLIENTS: 'full' }],
+  ],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
