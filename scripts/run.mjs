@@ -14,6 +14,8 @@ const commands = {
   setup: () => [],
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
+  'demo:train': () => [[node, ['scripts/demoTrain.mjs']]],
+  'test:torch': () => [[node, ['scripts/test.mjs', 'test/torch/']]],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
   watch: () => [[node, ['esbuild.mjs', '--watch', ...args]]],
   // Some thousand requests of Schemathesis's making against the REST edge; `npm test` has a short form.

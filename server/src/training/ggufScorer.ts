@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GGUF_HEADER_BYTES, isSoundGgufHeader } from '../core/ggufHeader.ts';
 import type { FromGgufHost, ToGgufHost } from './ggufProtocol.ts';
 import type { TextScorer } from './perplexity.ts';
 import { TrainingError } from './trainingError.ts';
@@ -94,28 +95,16 @@ export async function openGgufScorer(
   }
 }
 
-const HEADER_BYTES = 24;
-const MAX_TENSORS = 1_000_000;
-const MAX_VALUES = 100_000;
-
-/** A damaged header makes readers of GGUF count for hours, so its counts are looked at first. */
 function checkHeader(path: string): void {
-  const header = Buffer.alloc(HEADER_BYTES);
-  let read = 0;
+  const header = Buffer.alloc(GGUF_HEADER_BYTES);
   try {
     const file = openSync(path, 'r');
-    read = readSync(file, header, 0, HEADER_BYTES, 0);
+    readSync(file, header, 0, GGUF_HEADER_BYTES, 0);
     closeSync(file);
   } catch {
     throw new TrainingError(`expected a GGUF file at ${path}, found none`);
   }
-  const sound =
-    read === HEADER_BYTES &&
-    header.toString('latin1', 0, 4) === 'GGUF' &&
-    [2, 3].includes(header.readUInt32LE(4)) &&
-    header.readBigUInt64LE(8) <= MAX_TENSORS &&
-    header.readBigUInt64LE(16) <= MAX_VALUES;
-  if (!sound) {
+  if (!isSoundGgufHeader(header)) {
     throw new TrainingError(
       `expected ${path} to begin as a GGUF file of version 2 or 3, got something else; it is damaged or of another format`,
     );

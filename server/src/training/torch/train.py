@@ -61,7 +61,7 @@ class Reporter:
 
     def tell(self, kind, text, **facts):
         if self.first:
-            print(json.dumps({"type": kind, **facts}) if self.events else text, flush=True)
+            print(json.dumps({"type": kind, "text": text, **facts}) if self.events else text, flush=True)
 
 
 def fresh_model(config, device):
@@ -141,10 +141,10 @@ def split(config, ranks):
 
 
 class Curve:
-    """loss.jsonl in save_dir: a line for each step that is told; those after the point of resuming are dropped."""
+    """curve.jsonl in save_dir, as the embedded engine writes it; lines after the point of resuming are dropped."""
 
     def __init__(self, config, step, first):
-        self.path = os.path.join(config.save_dir, "loss.jsonl") if first else None
+        self.path = os.path.join(config.save_dir, "curve.jsonl") if first else None
         if not first:
             return
         os.makedirs(config.save_dir, exist_ok=True)
@@ -286,7 +286,9 @@ def run(arguments, reporter_events):
             seconds = time.perf_counter() - began
             speed = (step - began_step) * config.batch_size_tokens / seconds
             left = (config.max_steps - step) * config.batch_size_tokens / speed
-            curve.add(step=step, loss=train_loss, lr=rate, grad_norm=norm, tokens_per_second=speed, **facts)
+            curve.add(step=step, loss=train_loss, lr=rate, grad_norm=norm, tokens_per_s=speed)
+            if facts:
+                curve.add(step=step, **facts)
             text = f"step {step}/{config.max_steps}: loss {train_loss:.4f}, lr {rate:.2e}, {speed:.0f} tokens/s, {left:.0f} s left"
             if facts:
                 text += f", validation loss {state['val_loss']:.4f}"
