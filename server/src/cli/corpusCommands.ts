@@ -36,8 +36,14 @@ export function addCorpus(
     .option('--seq-len <tokens>', 'tokens of a sequence; 128 when left out', sizeFrom(2))
     .option('--config <file>', 'take the length of a sequence from this configuration')
     .option('--val-share <share>', 'of the sequences, kept for validation', share, 0.05)
-    .action((flags: PrepareFlags) =>
-      run(async (session) => (await import('./corpus.ts')).prepareCorpus(session, flags)),
+    // `train` has a --config of its own, which takes what is meant for this one.
+    .action((_flags: unknown, command: Command) =>
+      run(async (session) =>
+        (await import('./corpus.ts')).prepareCorpus(
+          session,
+          command.optsWithGlobals<PrepareFlags>(),
+        ),
+      ),
     );
   program
     .command('eval')

@@ -23,8 +23,8 @@ export function addTrain(
     .option('--torchrun <options>', 'torch: several processes, such as "--nproc_per_node 2"')
     .option('--lora <base>', 'torch: fine-tune this model on your own kept answers')
     .option('--answers <file>', 'lora: {"prompt", "answer"} lines in place of the history')
-    .option('--tok <file>', 'lora: the tokenizer of a base that was trained here')
-    .option('--out <folder>', 'lora: where the adapter goes; artifacts/lora when left out')
+    .option('--base-tok <file>', 'lora: the tokenizer of a base that was trained here')
+    .option('--lora-out <folder>', 'lora: where the adapter goes; artifacts/lora when left out')
     .option('--merge', 'lora: write the merged model, too')
     .action((flags: TrainFlags & TorchFlags & { readonly engine: string }) =>
       run(async (session) =>

@@ -18,8 +18,8 @@ export interface TorchFlags {
   readonly torchrun?: string;
   readonly lora?: string;
   readonly answers?: string;
-  readonly out?: string;
-  readonly tok?: string;
+  readonly loraOut?: string;
+  readonly baseTok?: string;
   readonly merge?: boolean;
 }
 
@@ -68,8 +68,8 @@ async function fineTune(session: Session, base: string, flags: TorchFlags): Prom
       // What is no folder here is a name for the library to find.
       ...['--base', existsSync(inCwd) ? inCwd : base],
       ...['--data', answers],
-      ...['--out', resolve(io.cwd, flags.out ?? 'artifacts/lora')],
-      ...(flags.tok === undefined ? [] : ['--tok', resolve(io.cwd, flags.tok)]),
+      ...['--out', resolve(io.cwd, flags.loraOut ?? 'artifacts/lora')],
+      ...(flags.baseTok === undefined ? [] : ['--tok', resolve(io.cwd, flags.baseTok)]),
       ...(flags.merge === true ? ['--merge'] : []),
     ];
     return await withTraining(io, (progress) =>
