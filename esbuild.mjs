@@ -109,6 +109,8 @@ rmSync(dist, { recursive: true, force: true });
 mkdirSync(join(dist, 'grammars'), { recursive: true });
 const parser = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
 for (const file of grammars) cpSync(join(parser, file), join(dist, 'grammars', file));
+// The guide that the editor opens.
+cpSync(join('docs', 'training.md'), join(dist, 'training.md'));
 if (!editorOnly) {
   const torch = join('server', 'src', 'training', 'torch');
   cpSync(torch, join(dist, 'torch'), {

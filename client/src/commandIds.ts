@@ -29,6 +29,7 @@ export const COMMAND_NAMES = [
   'openSettings',
   'openBudget',
   'openWalkthrough',
+  'openTrainingGuide',
   'trySample',
   'stayLocal',
   'showLastRoute',

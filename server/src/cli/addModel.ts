@@ -49,13 +49,20 @@ export async function addModelFile(
     progress.show('measuring', undefined);
     const probed = await app.local.probe(model, io.signal);
     progress.clear();
-    if (probed.kind === 'failed') return await fail(io, probed.failure);
-    app.ports.speeds.record(app.local.identity(model), sampleOfSpeed(probed.speed));
+    // The text that speed is measured with does not fit a context of a hundred tokens.
+    const tooSmall = probed.kind === 'failed' && probed.failure.code === 'context_limit';
+    if (probed.kind === 'failed' && !tooSmall) return await fail(io, probed.failure);
+    if (probed.kind === 'measured') {
+      app.ports.speeds.record(app.local.identity(model), sampleOfSpeed(probed.speed));
+    }
     const millions = (added.parameters / 1e6).toFixed(1);
-    const speed = probed.speed.outputTokensPerSecond.toFixed(0);
+    const speed =
+      probed.kind === 'measured'
+        ? `${probed.speed.outputTokensPerSecond.toFixed(0)} tokens/s here`
+        : 'its context is too small for its speed to be measured';
     await writeLine(
       io.stdout,
-      `${added.id}: ${millions} M parameters, ${speed} tokens/s here; written into ${registryPath}`,
+      `${added.id}: ${millions} M parameters, ${speed}; written into ${registryPath}`,
     );
     if (added.parameters < USEFUL_PARAMETERS) {
       await writeLine(
