@@ -300,9 +300,10 @@ export function verdictCounts(
 }
 
 /** What a dashboard shows of a ledger that can't be read: the budget, and no routes. */
-export function closedReports(
-  budget: () => Promise<BudgetState>,
-): Pick<RouteReports, 'routes' | 'trace' | 'judged' | 'export'> & {
+export function closedReports(budget: () => Promise<BudgetState>): Pick<
+  RouteReports,
+  'routes' | 'trace' | 'judged' | 'export'
+> & {
   month(): Promise<MonthReport>;
 } {
   return {
