@@ -14,6 +14,11 @@ const commands = {
   setup: () => [],
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
+  'demo:train': () => [[node, ['scripts/demoTrain.mjs']]],
+  // The first run installs PyTorch, which takes longer than a file of tests may otherwise.
+  'test:torch': () => [
+    [node, ['scripts/test.mjs', 'test/torch/'], root, { COST_AWARE_ROUTER_PROOF: 'full' }],
+  ],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
   watch: () => [[node, ['esbuild.mjs', '--watch', ...args]]],
   // Some thousand requests of Schemathesis's making against the REST edge; `npm test` has a short form.

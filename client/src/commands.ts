@@ -123,6 +123,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
         `${targets.extensionId}#start`,
         false,
       ),
+    openTrainingGuide: () => openTrainingGuide(targets.extensionId),
     trySample: async () => askAboutSelection(await openSample()),
     stayLocal: () => say(vscode.l10n.t('Answers stay local. A key can be added at any time.')),
     showLastRoute: () => showLastRoute(targets),
@@ -170,4 +171,12 @@ async function showLastRoute({ server, dashboard }: CommandTargets): Promise<voi
   const [last] = page.rows;
   if (last === undefined) say(vscode.l10n.t('Nothing was asked yet.'));
   else dashboard.openRoute(last.promptId);
+}
+
+/** The guide is the project's own docs/training.md, which the build puts beside the programs. */
+async function openTrainingGuide(extensionId: string): Promise<void> {
+  const extension = vscode.extensions.getExtension(extensionId);
+  if (extension === undefined) return;
+  const guide = vscode.Uri.joinPath(extension.extensionUri, 'dist', 'training.md');
+  await vscode.commands.executeCommand('markdown.showPreview', guide);
 }

@@ -16,6 +16,7 @@ import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
 import type { LocalModel, NanoUsd } from './core/types.ts';
+import { type AddedModel, type AddModelOptions, addModel } from './models/addModel.ts';
 import { adminPolicyPath, createAdminPolicy } from './models/adminPolicyFile.ts';
 import type { LiveCatalogue } from './models/catalogue.ts';
 import { governed } from './models/governed.ts';
@@ -94,6 +95,11 @@ export interface App {
   readonly dataDir: string;
   readonly modelsDir: string;
   readonly pricingPath: string;
+  /** Takes a GGUF file into the models folder and the user's registry. */
+  addModel(
+    path: string,
+    options: Pick<AddModelOptions, 'id' | 'onProgress' | 'signal'>,
+  ): Promise<AddedModel>;
   /** The settings in force; an own model is already named in `cheap`. */
   settings(): Settings;
   /**
@@ -269,6 +275,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     dataDir,
     modelsDir,
     pricingPath,
+    addModel: (path, given) =>
+      addModel(path, { ...given, modelsDir, registryPath: join(dataDir, 'registry.yaml') }),
     settings,
     configure,
     setKey(key) {

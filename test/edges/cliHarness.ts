@@ -146,11 +146,13 @@ function scriptedApp(script: Script, onClose: () => void): App {
     history: {
       add: notScripted,
       recent: notScripted,
+      all: notScripted,
       find: notScripted,
       questions: notScripted,
       clear: notScripted,
       close() {},
     },
+    addModel: notScripted,
     refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     close: async () => onClose(),
   };

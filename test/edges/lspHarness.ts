@@ -259,6 +259,7 @@ function scriptedApp(
     },
     explanations,
     history,
+    addModel: notScripted,
     refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     async close() {
       explanations.close();

@@ -1,6 +1,6 @@
 /** `ask`: one prompt through the router, streamed to a terminal, plain on a pipe, or as one JSON object. */
 import type { App } from '../compose.ts';
-import type { Failure } from '../core/errors.ts';
+import { type Failure, failure } from '../core/errors.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { Reason } from '../core/reason.ts';
 import { answerOf, dryRunOf } from '../core/reply.ts';
@@ -19,6 +19,7 @@ export interface AskFlags {
   readonly maxLatencyMs?: number;
   readonly minQuality?: number;
   readonly force?: 'cheap' | 'openai';
+  readonly model?: string;
   readonly localOnly?: boolean;
   readonly file?: readonly string[];
   readonly cache?: boolean;
@@ -45,6 +46,8 @@ export async function ask(
   if (files.kind === 'failed') return await failed(io, { why: files.failure }, flags);
 
   return await withApp(session, async (app) => {
+    const unknown = unknownModel(app.catalogue.registry(), flags);
+    if (unknown !== undefined) return await failed(io, { why: unknown }, flags);
     const prompt: Prompt = {
       id: app.ports.newId(),
       text: read.text,
@@ -143,6 +146,19 @@ async function failed(io: CliIo, what: Failed, flags: AskFlags): Promise<number>
   return await fail(io, why, registry && nextStep(why, registry));
 }
 
+function unknownModel({ models }: Registry, { model, force }: AskFlags): Failure | undefined {
+  if (model === undefined) return undefined;
+  if (force !== undefined) {
+    return failure('bad_request', 'expected --model or --force, got both; a model has its tier');
+  }
+  const enabled = models.filter((one) => one.enabled).map(({ id }) => id);
+  if (enabled.includes(model)) return undefined;
+  return failure(
+    'unknown_model',
+    `expected an enabled model of the registry as --model, got ${model}; choose one of ${enabled.join(', ')}`,
+  );
+}
+
 function nextStep(why: Failure, registry: Registry): string | undefined {
   return why.code === 'model_missing'
     ? `cost-aware-router models download ${registry.defaults.cheap}`
@@ -154,6 +170,7 @@ function constraintsOf(flags: AskFlags): Constraints {
     ...(flags.maxCostUsd !== undefined && { maxCostNanoUsd: flags.maxCostUsd }),
     ...(flags.maxLatencyMs !== undefined && { maxLatencyMs: flags.maxLatencyMs }),
     ...(flags.minQuality !== undefined && { minQuality: flags.minQuality }),
+    ...(flags.model !== undefined && { forceModel: { id: flags.model } }),
     ...(flags.force !== undefined && {
       forceModel: { tier: flags.force === 'cheap' ? 'cheap' : 'escalation' } as const,
     }),

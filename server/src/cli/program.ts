@@ -1,5 +1,6 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
+import type { AddModelFlags } from './addModel.ts';
 import type { AskFlags } from './ask.ts';
 import { addCorpus } from './corpusCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
@@ -66,6 +67,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
         'openai',
       ]),
     )
+    .option('--model <id>', 'the model that answers, whatever the score says')
     .option('--local-only', 'let nothing of this prompt leave this machine')
     .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
     .option('--no-cache', 'ask again although the same answer is kept')
@@ -198,6 +200,14 @@ function addModels(
     .argument('<id>', 'the id of a local model')
     .action((id: string) =>
       run(async (session) => (await import('./models.ts')).downloadModel(session, id)),
+    );
+  models
+    .command('add')
+    .description('take a GGUF file of your own into the registry and measure it')
+    .argument('<file>', 'the GGUF file; it is copied')
+    .option('--id <id>', "what to call it; the file's name when left out")
+    .action((file: string, flags: AddModelFlags) =>
+      run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
     );
   models
     .command('probe')
