@@ -157,6 +157,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     },
     routes: async (query) => pageOf(query),
     trace: async (promptId) => routes.find(promptId),
+    judged: async () => routes.judged(),
     async export(month, format) {
       let text = exportHead(format);
       for (const page of routes.pages(month)) {
