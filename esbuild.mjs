@@ -42,6 +42,7 @@ const programs = {
       : {
           cli: 'server/src/cli/main.ts',
           engineWorker: 'server/src/training/engine/engineWorker.ts',
+          ggufHost: 'server/src/training/ggufHost.ts',
         }),
     server: 'server/src/lsp/main.ts',
     modelHost: 'server/src/models/modelHost.ts',
@@ -108,6 +109,15 @@ rmSync(dist, { recursive: true, force: true });
 mkdirSync(join(dist, 'grammars'), { recursive: true });
 const parser = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
 for (const file of grammars) cpSync(join(parser, file), join(dist, 'grammars', file));
+// The guide that the editor opens.
+cpSync(join('docs', 'training.md'), join(dist, 'training.md'));
+if (!editorOnly) {
+  const torch = join('server', 'src', 'training', 'torch');
+  cpSync(torch, join(dist, 'torch'), {
+    recursive: true,
+    filter: (source) => !source.includes('__pycache__'),
+  });
+}
 // Its script is CommonJS, which `.js` beside our modules would not be.
 cpSync(join(parser, 'tree-sitter.js'), join(dist, 'grammars', 'tree-sitter.cjs'));
 if (!editorOnly) {

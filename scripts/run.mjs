@@ -14,6 +14,11 @@ const commands = {
   setup: () => [],
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
+  'demo:train': () => [[node, ['scripts/demoTrain.mjs']]],
+  // The first run installs PyTorch, which takes longer than a file of tests may otherwise.
+  'test:torch': () => [
+    [node, ['scripts/test.mjs', 'test/torch/'], root, { COST_AWARE_ROUTER_PROOF: 'full' }],
+  ],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
   watch: () => [[node, ['esbuild.mjs', '--watch', ...args]]],
   // Some thousand requests of Schemathesis's making against the REST edge; `npm test` has a short form.
@@ -32,6 +37,7 @@ const commands = {
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
+  'compare:routers': () => [[node, ['test/bench/compareRouters.ts', ...args]]],
   'bench:training': () => [[node, ['test/bench/trainingBesideTorch.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
   // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones. Further parts of tests come along:

@@ -7,6 +7,7 @@ const COMMAND_PREFIX = 'costAwareRouter.';
 export const COMMAND_NAMES = [
   'ask',
   'askAboutSelection',
+  'showRequest',
   'explain',
   'findProblems',
   'writeTest',
@@ -29,6 +30,7 @@ export const COMMAND_NAMES = [
   'openSettings',
   'openBudget',
   'openWalkthrough',
+  'openTrainingGuide',
   'trySample',
   'stayLocal',
   'showLastRoute',

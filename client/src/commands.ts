@@ -15,6 +15,7 @@ import type { Keys } from './keys.ts';
 import type { Models } from './models.ts';
 import { openSample } from './sample.ts';
 import { messageOf, type Server } from './server.ts';
+import { showWouldSend } from './wouldSend.ts';
 
 export interface CommandTargets {
   readonly extensionId: string;
@@ -94,6 +95,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
   return {
     ask: (text) => ask(null, text),
     askAboutSelection,
+    showRequest: () => showRequest(targets),
     explain: (argument) => codeTask('explain', argument),
     findProblems: (argument) => codeTask('find_problems', argument),
     writeTest: (argument) => codeTask('write_test', argument),
@@ -121,6 +123,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
         `${targets.extensionId}#start`,
         false,
       ),
+    openTrainingGuide: () => openTrainingGuide(targets.extensionId),
     trySample: async () => askAboutSelection(await openSample()),
     stayLocal: () => say(vscode.l10n.t('Answers stay local. A key can be added at any time.')),
     showLastRoute: () => showLastRoute(targets),
@@ -138,6 +141,21 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
   };
 }
 
+/** Asks for the question, then shows what it would send with the selection or the file, and where. */
+async function showRequest({ answering, server, codeActions }: CommandTargets): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  const context = editor === undefined ? null : codeContext(editor);
+  const text = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Preview What Would Be Sent'),
+    prompt: vscode.l10n.t('Nothing is sent: the request opens as a document.'),
+    placeHolder: vscode.l10n.t('What do you want to know?'),
+  });
+  if (text === undefined || text.trim() === '') return;
+  const parts = context === null ? [] : [context.part];
+  const question = { text, context: parts, destination: 'auto' as const };
+  await showWouldSend(server, codeActions, answering.paramsOf(question));
+}
+
 function say(message: string): void {
   void vscode.window.showInformationMessage(message);
 }
@@ -153,4 +171,12 @@ async function showLastRoute({ server, dashboard }: CommandTargets): Promise<voi
   const [last] = page.rows;
   if (last === undefined) say(vscode.l10n.t('Nothing was asked yet.'));
   else dashboard.openRoute(last.promptId);
+}
+
+/** The guide is the project's own docs/training.md, which the build puts beside the programs. */
+async function openTrainingGuide(extensionId: string): Promise<void> {
+  const extension = vscode.extensions.getExtension(extensionId);
+  if (extension === undefined) return;
+  const guide = vscode.Uri.joinPath(extension.extensionUri, 'dist', 'training.md');
+  await vscode.commands.executeCommand('markdown.showPreview', guide);
 }

@@ -95,6 +95,7 @@ function reasonWords(): readonly (readonly [string, string])[] {
   return [
     ['prompt_complexity_low', t('looks easy')],
     ['prompt_complexity_high', t('looks hard')],
+    ['conversation_kept', t('conversation kept')],
     ['low_confidence', t('local draft unsure')],
     ['confident', t('local answer sure')],
     ['cache_hit', t('answered before')],

@@ -16,6 +16,7 @@ import { createRouter, type Router } from './core/router.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
 import type { LocalModel, NanoUsd } from './core/types.ts';
+import { type AddedModel, type AddModelOptions, addModel } from './models/addModel.ts';
 import { adminPolicyPath, createAdminPolicy } from './models/adminPolicyFile.ts';
 import type { LiveCatalogue } from './models/catalogue.ts';
 import { governed } from './models/governed.ts';
@@ -39,10 +40,10 @@ import { clockFile, createLedgerClock } from './store/ledgerClock.ts';
 import { LedgerUnavailableError } from './store/ledgerFaults.ts';
 import { type AppReports, openReports } from './store/reports.ts';
 import { createCodeCheck } from './syntax/codeCheck.ts';
-import { openTuning } from './tuning.ts';
+import { type LearnedStatus, openTuning } from './tuning.ts';
 
 export { ledgerCare } from './store/ledgerCare.ts';
-export type { ApiKey, AppReports, PricesRefreshed };
+export type { ApiKey, AppReports, LearnedStatus, PricesRefreshed };
 
 export interface AppOptions {
   /** Holds the ledger, the cache, measured speeds and model files. @default the user's data folder */
@@ -94,6 +95,11 @@ export interface App {
   readonly dataDir: string;
   readonly modelsDir: string;
   readonly pricingPath: string;
+  /** Takes a GGUF file into the models folder and the user's registry. */
+  addModel(
+    path: string,
+    options: Pick<AddModelOptions, 'id' | 'onProgress' | 'signal'>,
+  ): Promise<AddedModel>;
   /** The settings in force; an own model is already named in `cheap`. */
   settings(): Settings;
   /**
@@ -122,6 +128,12 @@ export interface App {
   recordOutcome(promptId: string, verdict: Verdict): Promise<void>;
   /** Told within half a second when another process has written the ledger. Returns how to stop it. */
   onLedgerChanged(listener: () => void): () => void;
+  /** What verdicts have taught here, and how to take it back. */
+  readonly learning: {
+    status(): readonly LearnedStatus[];
+    /** The newest verdicts, all of them when no number is given; returns how many that were. */
+    forget(newest?: number): number;
+  };
   readonly explanations: Explanations;
   /** Prompts with their text; written only by an edge whose user has turned history on. */
   readonly history: History;
@@ -224,6 +236,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const explanations = openExplanations({ path: join(dataDir, 'explanations.sqlite'), clock });
   const history = openHistory({ path: join(dataDir, 'history.sqlite'), clock });
   const limits = (scope?: BudgetScope) => limitsOf(settings(), scope);
+  const learn = async () => {
+    if (opened.kind === 'open') tuning.learnFrom(await opened.ledger.reports.judged());
+  };
+  await learn();
   const ledgerFile = opened.kind === 'open' ? opened.ledger : undefined;
 
   function configure(change: Partial<AppSettings>): readonly string[] {
@@ -269,6 +285,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     dataDir,
     modelsDir,
     pricingPath,
+    addModel: (path, given) =>
+      addModel(path, { ...given, modelsDir, registryPath: join(dataDir, 'registry.yaml') }),
     settings,
     configure,
     setKey(key) {
@@ -293,8 +311,13 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     async recordOutcome(promptId, verdict) {
       if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
       await opened.ledger.judge(promptId, verdict);
+      await learn();
     },
     onLedgerChanged: (listener) => ledgerFile?.onChanged(listener) ?? (() => {}),
+    learning: {
+      status: () => tuning.learned(catalogue.registry(), wanted),
+      forget: (newest) => tuning.forget(newest, clock.now()),
+    },
     explanations,
     history,
     refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models, clock.now()),

@@ -53,6 +53,20 @@ test('a short reply carries the work that it follows', () => {
   assert.ok(reply.historyTokens > reply.textTokens);
 });
 
+test('words that point back carry the work too; thanks carry none', () => {
+  const history: Turn[] = [
+    { role: 'user', text: 'Prove that there are infinitely many primes, in every step.' },
+    { role: 'assistant', text: 'Suppose there were only finitely many.' },
+  ];
+  const back = of('Do it again, but write it down for a younger reader', [], history);
+  assert.equal(back.asked, 'follow-up');
+  assert.ok(back.grams.includes(wordHash('primes')));
+  assert.equal(back.shape.relations, 1, 'of the work: every');
+  const thanks = of('Thank you!', [], history);
+  assert.notEqual(thanks.asked, 'follow-up');
+  assert.ok(!thanks.grams.includes(wordHash('primes')));
+});
+
 test('a new wish in an old conversation stands for itself', () => {
   const history: Turn[] = [{ role: 'user', text: 'Prove that there are infinitely many primes.' }];
   const { asked: kind, grams } = of('Now translate this short greeting into Dutch.', [], history);

@@ -88,6 +88,14 @@ const samples: readonly (readonly [Reason, wire: string, sentence: RegExp])[] = 
     /a form of the answer/,
   ],
   [
+    {
+      code: 'conversation_kept',
+      facts: { model: 'm', score: 0.3, threshold: 0.4, switchNanoUsd: 1_500_000 },
+    },
+    'conversation_kept(model=m, score=0.30, threshold=0.40, switch_usd=0.0015)',
+    /stays with M: .*\$0\.0015/,
+  ],
+  [
     { code: 'budget_pacing', facts: { score: 0.6, threshold: 0.8, usedShare: 0.95 } },
     'budget_pacing(score=0.60, threshold=0.80, used_share=0.95)',
     /95 % is used/,

@@ -221,6 +221,7 @@ function scriptedApp(
       dispose: async () => {},
     },
     scorer: scorerOf(models, scores, script.threshold ?? 0.5),
+    learning: { status: () => [], forget: () => 0 },
     calibration: { run: notScripted, of: () => undefined, rollback: () => 'none' },
     confidence: () => gateConfidence,
     referenceModels: [],
@@ -247,6 +248,7 @@ function scriptedApp(
       month: async () => await monthOf(scripted, limits()),
       routes: async () => ({ total: 0, rows: [] }),
       trace: async () => undefined,
+      judged: async () => [],
       export: async (month, format) => `${month} as ${format}\n`,
       events: () => [],
     },
@@ -259,6 +261,7 @@ function scriptedApp(
     },
     explanations,
     history,
+    addModel: notScripted,
     refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     async close() {
       explanations.close();
@@ -288,7 +291,17 @@ async function monthOf(
     byTask: [],
     byServed: [],
     byReason: [],
-    verdicts: { kept: 0, dismissed: 0, up: 0, down: 0, good_enough: 0, asked_bigger: 0 },
+    verdicts: {
+      kept: 0,
+      dismissed: 0,
+      up: 0,
+      down: 0,
+      good_enough: 0,
+      asked_bigger: 0,
+      retried: 0,
+      tests_passed: 0,
+      tests_failed: 0,
+    },
   };
 }
 

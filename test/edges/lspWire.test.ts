@@ -36,6 +36,10 @@ const reasons: readonly Reason[] = [
   { code: 'context_limit', facts: { wanted: 'b', tokens: 5000, limit: 4096 } },
   { code: 'capability_missing', facts: { wanted: 'a', needs: 'tools' } },
   { code: 'capability_missing', facts: { wanted: 'a', needs: 'answer-format' } },
+  {
+    code: 'conversation_kept',
+    facts: { model: 'a', score: 0.3, threshold: 0.4, switchNanoUsd: 1_500_000 },
+  },
   { code: 'budget_pacing', facts: { score: 0.6, threshold: 0.7, usedShare: 0.85 } },
   { code: 'no_api_key', facts: { wanted: 'b', wouldCostNanoUsd: 2_644_000 } },
   { code: 'no_api_key', facts: { wanted: 'b' } },
@@ -90,7 +94,17 @@ function sumsOf(answers: number, unknownSavings: number): Sums {
 
 /** The middle of November, by the clock of the scripted ports. */
 function november(change: Partial<MonthReport>): MonthReport {
-  const verdicts = { kept: 0, dismissed: 0, up: 0, down: 0, good_enough: 0, asked_bigger: 0 };
+  const verdicts = {
+    kept: 0,
+    dismissed: 0,
+    up: 0,
+    down: 0,
+    good_enough: 0,
+    asked_bigger: 0,
+    retried: 0,
+    tests_passed: 0,
+    tests_failed: 0,
+  };
   return {
     budget: {
       month: '2026-11',
@@ -134,7 +148,17 @@ test('a month projects its spend in a straight line, and unknown savings are unk
 test('quality is measured by verdicts, with its uncertainty, or said to be unknown', async () => {
   const few = await reportOf(november({}));
   assert.equal(few.quality, 'unknown (0 of 10 verdicts)');
-  const verdicts = { kept: 30, dismissed: 9, up: 24, down: 4, good_enough: 3, asked_bigger: 0 };
+  const verdicts = {
+    kept: 30,
+    dismissed: 9,
+    up: 24,
+    down: 4,
+    good_enough: 3,
+    asked_bigger: 0,
+    retried: 0,
+    tests_passed: 0,
+    tests_failed: 0,
+  };
   const many = await reportOf(november({ verdicts }));
   assert.equal(many.quality, '93 % ± 7 (n=61), measured');
 });

@@ -76,8 +76,6 @@ test('qualities are calibrated roughly, and the better model is known to be bett
 });
 
 test('a file that is not of outcomes is refused by its line', () => {
-  const seedsFile = fileURLToPath(
-    new URL('../../server/src/learning/seedPrompts.jsonl', import.meta.url),
-  );
+  const seedsFile = fileURLToPath(new URL('../../models/seedPrompts.jsonl', import.meta.url));
   assert.throws(() => readTaskOutcomes(seedsFile), /seedPrompts\.jsonl:1: (prompt|scores)/);
 });

@@ -77,8 +77,11 @@ test('the size line recovers a slope, and an outlier does not move it', () => {
 test('every editor task has seed prompts, names known tasks, and reads a mix without a missing task', () => {
   const seeds = readSeedPrompts();
   const known = new Set(benchmarkTasks.map(({ name }) => name));
+  const drawn = new Set(drawPatterns(1, 1).map(({ task }) => task));
   for (const task of editorTasks) {
-    assert.ok(seeds.filter((seed) => seed.task === task.name).length >= 25, task.name);
+    const written = seeds.filter((seed) => seed.task === task.name).length;
+    // A task that patterns teach as well needs fewer that are written out.
+    assert.ok(written >= (drawn.has(task.name) ? 6 : 25), `${task.name}: ${written}`);
     for (const name of Object.keys(task.mix)) assert.ok(known.has(name), name);
     assert.equal(
       judgedLogit(task, () => 0.5),

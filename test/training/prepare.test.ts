@@ -71,6 +71,9 @@ test('an earlier run is replaced whole, and a failed one leaves it as it was', a
     readdirSync(out).map((name) => [name, readFileSync(join(out, name))]),
     before,
   );
+  const config = join(import.meta.dirname, '../../configs/tiny.json');
+  const configured = await prepare('--input', short, '--config', config);
+  assert.match(configured.stdout, /sequences of 128 to train/);
   // Too short for every twentieth sequence to be there: the last one is kept to validate.
   assert.equal((await prepare('--input', write('few.txt', book.slice(0, 2_000)))).code, 0);
   assert.equal((await readNpz(join(out, 'val_00000.npz'))).get('x')!.shape[0], 1);

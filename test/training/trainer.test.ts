@@ -81,7 +81,8 @@ test('a run learns, validates, saves and draws its curve', async () => {
   );
   assert.equal(points.filter((point) => 'val_loss' in point).length, 4);
   const svg = await readFile(join(folder, 'checkpoints/curve.svg'), 'utf8');
-  assert.match(svg, /^<svg [\s\S]*validation ended at \d\.\d{3}[\s\S]*<\/svg>\n$/);
+  assert.match(svg, /^<svg [\s\S]*<\/svg>\n$/);
+  assert.ok(svg.includes(`validation ended at ${validated.at(-1)?.toFixed(3)}`));
   assert.equal(svg.match(/<polyline/g)?.length, 2);
   assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
 });

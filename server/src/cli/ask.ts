@@ -1,28 +1,31 @@
 /** `ask`: one prompt through the router, streamed to a terminal, plain on a pipe, or as one JSON object. */
 import type { App } from '../compose.ts';
-import type { Failure } from '../core/errors.ts';
+import { type Failure, failure } from '../core/errors.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { Reason } from '../core/reason.ts';
 import { answerOf, dryRunOf } from '../core/reply.ts';
 import { formatUsd } from '../core/report.ts';
 import type { Constraints, NanoUsd, Prompt, Registry } from '../core/types.ts';
+import { wouldSendText } from '../core/wouldSendText.ts';
 import { type AnswerView, pipeView, routePreview, terminalView } from './answerView.ts';
 import { exitCodeOf, exitCodes } from './exitCodes.ts';
 import { failureJson } from './failureJson.ts';
 import { readContext, readPrompt } from './inputText.ts';
-import { type CliIo, writeLine } from './io.ts';
-import { fail, type Session, withApp } from './session.ts';
+import { type CliIo, printable, writeLine } from './io.ts';
+import { badInput, fail, type Session, withApp } from './session.ts';
 
 export interface AskFlags {
   readonly maxCostUsd?: NanoUsd;
   readonly maxLatencyMs?: number;
   readonly minQuality?: number;
   readonly force?: 'cheap' | 'openai';
+  readonly model?: string;
   readonly localOnly?: boolean;
   readonly file?: readonly string[];
   readonly cache?: boolean;
   readonly json?: boolean;
   readonly dryRun?: boolean;
+  readonly showRequest?: boolean;
 }
 
 export async function ask(
@@ -31,12 +34,20 @@ export async function ask(
   flags: AskFlags,
 ): Promise<number> {
   const { io } = session;
+  if (flags.showRequest === true && flags.dryRun !== true) {
+    return await badInput(
+      io,
+      'expected --show-request together with --dry-run, got it alone; add --dry-run',
+    );
+  }
   const read = await readPrompt(given, io);
   if (read.kind === 'failed') return await failed(io, { why: read.failure }, flags);
   const files = await readContext(flags.file ?? [], io);
   if (files.kind === 'failed') return await failed(io, { why: files.failure }, flags);
 
   return await withApp(session, async (app) => {
+    const unknown = unknownModel(app.catalogue.registry(), flags);
+    if (unknown !== undefined) return await failed(io, { why: unknown }, flags);
     const prompt: Prompt = {
       id: app.ports.newId(),
       text: read.text,
@@ -45,6 +56,7 @@ export async function ask(
       constraints: constraintsOf(flags),
       ...(flags.cache === false && { useCache: false }),
     };
+    if (flags.showRequest === true) return await showRequest(io, app, prompt, flags);
     const step = flags.dryRun === true ? preview : answer;
     return await step(io, app, prompt, flags);
   });
@@ -61,6 +73,28 @@ async function preview(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Pr
   const text =
     flags.json === true ? JSON.stringify(dryRunOf(route, registry)) : routePreview(route, registry);
   await writeLine(io.stdout, text);
+  return exitCodes.ok;
+}
+
+/** Bodies to the letter for a program, requests with their why for a person. */
+async function showRequest(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Promise<number> {
+  const registry = app.catalogue.registry();
+  const found = await app.router.wouldSend(prompt);
+  if (found.kind === 'refused') {
+    const { failure: why, reason } = found;
+    return await failed(io, { why, reason, registry }, flags);
+  }
+  if (flags.json === true) {
+    const requests = found.requests.map(({ modelId, ifUnsure, url, body }) => ({
+      model: modelId,
+      if_unsure: ifUnsure,
+      url,
+      body,
+    }));
+    await writeLine(io.stdout, JSON.stringify({ ...dryRunOf(found.route, registry), requests }));
+  } else {
+    await writeLine(io.stdout, printable(wouldSendText(found, registry)).trimEnd());
+  }
   return exitCodes.ok;
 }
 
@@ -112,6 +146,19 @@ async function failed(io: CliIo, what: Failed, flags: AskFlags): Promise<number>
   return await fail(io, why, registry && nextStep(why, registry));
 }
 
+function unknownModel({ models }: Registry, { model, force }: AskFlags): Failure | undefined {
+  if (model === undefined) return undefined;
+  if (force !== undefined) {
+    return failure('bad_request', 'expected --model or --force, got both; a model has its tier');
+  }
+  const enabled = models.filter((one) => one.enabled).map(({ id }) => id);
+  if (enabled.includes(model)) return undefined;
+  return failure(
+    'unknown_model',
+    `expected an enabled model of the registry as --model, got ${model}; choose one of ${enabled.join(', ')}`,
+  );
+}
+
 function nextStep(why: Failure, registry: Registry): string | undefined {
   return why.code === 'model_missing'
     ? `cost-aware-router models download ${registry.defaults.cheap}`
@@ -123,6 +170,7 @@ function constraintsOf(flags: AskFlags): Constraints {
     ...(flags.maxCostUsd !== undefined && { maxCostNanoUsd: flags.maxCostUsd }),
     ...(flags.maxLatencyMs !== undefined && { maxLatencyMs: flags.maxLatencyMs }),
     ...(flags.minQuality !== undefined && { minQuality: flags.minQuality }),
+    ...(flags.model !== undefined && { forceModel: { id: flags.model } }),
     ...(flags.force !== undefined && {
       forceModel: { tier: flags.force === 'cheap' ? 'cheap' : 'escalation' } as const,
     }),

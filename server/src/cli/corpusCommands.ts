@@ -1,6 +1,8 @@
-/** The commands that make a corpus ready, and their flags. */
+/** The commands around training, before and after it, and their flags. */
 import { type Command, Option } from 'commander';
 import type { PrepareFlags, TokenizerFlags } from './corpus.ts';
+import type { EvalFlags } from './evaluate.ts';
+import type { ExportModelFlags } from './exportModel.ts';
 import { share, sizeFrom } from './flagValues.ts';
 import type { Session } from './session.ts';
 
@@ -34,7 +36,45 @@ export function addCorpus(
     .option('--seq-len <tokens>', 'tokens of a sequence; 128 when left out', sizeFrom(2))
     .option('--config <file>', 'take the length of a sequence from this configuration')
     .option('--val-share <share>', 'of the sequences, kept for validation', share, 0.05)
-    .action((flags: PrepareFlags) =>
-      run(async (session) => (await import('./corpus.ts')).prepareCorpus(session, flags)),
+    // `train` has a --config of its own, which takes what is meant for this one.
+    .action((_flags: unknown, command: Command) =>
+      run(async (session) =>
+        (await import('./corpus.ts')).prepareCorpus(
+          session,
+          command.optsWithGlobals<PrepareFlags>(),
+        ),
+      ),
+    );
+  program
+    .command('eval')
+    .description(
+      'perplexity of texts by a checkpoint or a GGUF file: the lower, the better foreseen',
+    )
+    .requiredOption('--ckpt <path>', 'a checkpoint, or a GGUF file')
+    .requiredOption('--input <files...>', 'texts in UTF-8')
+    .option('--tok <file>', 'the tokenizer; a GGUF file has its own')
+    .option(
+      '--window <tokens>',
+      'what the model sees at once; its context when left out',
+      sizeFrom(1),
+    )
+    .option('--stride <tokens>', 'how far the window moves; half of it when left out', sizeFrom(1))
+    .option('--per-token', 'the loss of every token, too')
+    .option('--json', 'print one JSON object')
+    .action((flags: EvalFlags) =>
+      run(async (session) => (await import('./evaluate.ts')).evaluateModel(session, flags)),
+    );
+  program
+    .command('export')
+    .description('write a checkpoint as a GGUF file')
+    .requiredOption('--ckpt <path>', 'a checkpoint, or the merged model of a fine-tuning')
+    .option('--out <file>', 'the file to write', 'model.gguf')
+    .option('--tok <file>', 'its tokenizer; tokenizer.model in the checkpoint when left out')
+    .option('--name <name>', 'what the file calls the model; its file name when left out')
+    .addOption(
+      new Option('--type <type>', 'of the weights').choices(['f32', 'f16', 'q8_0']).default('f16'),
+    )
+    .action((flags: ExportModelFlags) =>
+      run(async (session) => (await import('./exportModel.ts')).exportModel(session, flags)),
     );
 }

@@ -26,8 +26,9 @@ export function share(value: string): number {
   return decimal(value, 'a share between 0 and 1 such as 0.8', 0, 1);
 }
 
+/** How many of something. */
 export function questions(value: string): number {
-  return wholeNumber(value, 'a number of questions such as 100', 1, 100_000);
+  return wholeNumber(value, 'a whole number such as 100', 1, 100_000);
 }
 
 export function port(value: string): number {

@@ -1,7 +1,9 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
+import type { AddModelFlags } from './addModel.ts';
 import type { AskFlags } from './ask.ts';
 import { addCorpus } from './corpusCommands.ts';
+import { addEval } from './evalCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
 import {
   milliseconds,
@@ -66,11 +68,13 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
         'openai',
       ]),
     )
+    .option('--model <id>', 'the model that answers, whatever the score says')
     .option('--local-only', 'let nothing of this prompt leave this machine')
     .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')
+    .option('--show-request', 'with --dry-run: show exactly what would be sent off this machine')
     .action((prompt: string | undefined, flags: AskFlags) =>
       run(async (session) => (await import('./ask.ts')).ask(session, prompt, flags)),
     );
@@ -84,6 +88,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     .addOption(
       new Option('--strategy <name>', 'how to score a prompt').choices([
         'fitted',
+        'table',
         'length',
         'keywords',
         'random',
@@ -132,6 +137,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       run(async (session) => (await import('./spend.ts')).spend(session, flags)),
     );
 
+  addEval(program, run);
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
@@ -197,6 +203,14 @@ function addModels(
     .argument('<id>', 'the id of a local model')
     .action((id: string) =>
       run(async (session) => (await import('./models.ts')).downloadModel(session, id)),
+    );
+  models
+    .command('add')
+    .description('take a GGUF file of your own into the registry and measure it')
+    .argument('<file>', 'the GGUF file; it is copied')
+    .option('--id <id>', "what to call it; the file's name when left out")
+    .action((file: string, flags: AddModelFlags) =>
+      run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
     );
   models
     .command('probe')

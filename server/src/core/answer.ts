@@ -1,6 +1,7 @@
 /** What a router tells an edge: the route before generation, the events of an answer, and its result with the whole trace. */
 
 import type { ToolCall } from './callerWishes.ts';
+import type { Conversation } from './conversation.ts';
 import type { Failure } from './errors.ts';
 import type { Candidate } from './estimate.ts';
 import type { BudgetState } from './ports.ts';
@@ -47,6 +48,8 @@ export interface Route {
 /** Everything behind a route. */
 export interface RouteTrace {
   readonly task: string;
+  /** Present where an earlier answer of the conversation is known. */
+  readonly conversation?: Conversation;
   readonly parts: readonly Part[];
   readonly candidates: readonly Candidate[];
   readonly flips: readonly string[];

@@ -3,6 +3,7 @@ import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
 import { needsOf } from './callerWishes.ts';
 import { type FittedConfidence, gateOf } from './confidence.ts';
+import { type AnswerMemory, conversationOf, createAnswerMemory } from './conversation.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
 import { runsHere } from './estimate.ts';
 import { featuresOf } from './features.ts';
@@ -45,10 +46,15 @@ export interface Decided {
   without(failed: ReadonlyMap<string, string>): Promise<Decision>;
 }
 
+interface DecideDeps extends RouterOptions {
+  /** @default one of its own, which knows of no conversation */
+  readonly memory?: AnswerMemory;
+}
+
 export type Decide = (prompt: Prompt, options?: DecideOptions) => Promise<Decided>;
 
-export function createDecide(options: RouterOptions): Decide {
-  const { ports, scorer, confidence } = options;
+export function createDecide(options: DecideDeps): Decide {
+  const { ports, scorer, confidence, memory = createAnswerMemory() } = options;
   const thresholdOf = createThresholds(scorer);
 
   return async (asked, { scan = true, assumeAvailable = false } = {}) => {
@@ -61,8 +67,12 @@ export function createDecide(options: RouterOptions): Decide {
     const limits: BudgetLimits = assumeAvailable
       ? { monthlyNanoUsd: undefined }
       : limitsOf(settings, scope);
-    const budget = await ports.ledger.budget(limits, scope);
-    const frozen = await ports.ledger.frozenModels();
+    // Asked in one breath: the ledger then looks once whether another process has written.
+    const [budget, frozen] = await Promise.all([
+      ports.ledger.budget(limits, scope),
+      ports.ledger.frozenModels(),
+    ]);
+    const nowMs = ports.clock.now();
     const features = featuresOf(prompt);
     const scores = new Map<string, Score>();
     const scoreOf = (model: Model): Score => {
@@ -79,6 +89,18 @@ export function createDecide(options: RouterOptions): Decide {
     const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
     const inputTokens = Math.ceil(boundedBytes / 4);
 
+    const threshold = thresholdOf(pair, settings.escalateShare);
+    const conversation = conversationOf({
+      history: prompt.history,
+      memory,
+      cheapId: pair.cheap?.id,
+      escalationId: pair.escalation?.id,
+      price: pair.escalation && ports.catalogue.price(pair.escalation.id, nowMs),
+      thresholdAlone: threshold,
+      historyTokens: features.historyTokens,
+      inputTokens,
+      expectedOutputTokens: settings.expectedOutputTokens,
+    });
     const gate: Gate = gateOf(
       confidence(),
       portOf(pair.first, ports).identity(pair.first),
@@ -97,12 +119,12 @@ export function createDecide(options: RouterOptions): Decide {
       score: scoreOf(model).value,
       inputTokens,
       inputBound,
-      price: ports.catalogue.price(model.id, ports.clock.now()),
+      price: ports.catalogue.price(model.id, nowMs),
       speed: ports.speeds.get(portOf(model, ports).identity(model)),
     });
 
     const share = settings.escalateShare;
-    const held = pressureOf(budget, ports.clock.now(), settings.pacingFrom);
+    const held = pressureOf(budget, nowMs, settings.pacingFrom);
 
     const inputFor = (
       bound: (model: Model) => number,
@@ -119,7 +141,8 @@ export function createDecide(options: RouterOptions): Decide {
       findings,
       figures: settings,
       score: rank.value,
-      threshold: thresholdOf(pair, share),
+      threshold,
+      conversation,
       pacedThreshold: thresholdOf(pair, pacedShare(share, held)),
       task: rank.task,
       atLimit: settings.atLimit,
@@ -179,6 +202,7 @@ export function createDecide(options: RouterOptions): Decide {
         belowWanted: choice.belowWanted,
         trace: {
           task: rank.task,
+          ...(conversation !== undefined && { conversation }),
           parts: (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts,
           candidates,
           flips: choice.flips,

@@ -15,6 +15,8 @@ export interface Shape {
   readonly numbers: number;
   readonly symbols: number;
   readonly lines: number;
+  /** Words that relate steps or amounts: if, each, twice, remaining, then, … A problem of many steps has many. */
+  readonly relations: number;
 }
 
 export interface Features {
@@ -29,16 +31,29 @@ export interface Features {
   readonly historyTokens: number;
   /** Of the attached code, or of the first fenced block in the text; lower case. */
   readonly codeLanguage: string | undefined;
+  /** Attached code, and code in fences of the text. */
+  readonly codeTokens: number;
   readonly asked: Asked;
   readonly shape: Shape;
 }
 
+const HASH_SEED = 0x811c9dc5 | 0;
 const READ_HEAD = 6_000;
 const READ_TAIL = 2_000;
 const CHARACTERS_PER_TOKEN = 4;
 const STEM_LETTERS = 5;
 /** A text with fewer words is no task of its own when a conversation precedes it. */
 const FOLLOW_UP_WORDS = 6;
+/** Up to here it is none either when it points back: "do the same for the second one, but without it". */
+const POINTING_BACK_WORDS = 20;
+const POINTING_WORDS: ReadonlySet<number> = wordHashes(
+  'it its them they those same again instead continue proceed ones shorter longer previous',
+);
+/** Thanks are no work, whatever work they follow. */
+const CLOSING_WORDS: ReadonlySet<number> = wordHashes('thanks thank thx bye danke merci gracias');
+const RELATION_WORDS: ReadonlySet<number> = wordHashes(
+  'if then each every all some more less fewer than twice half times before after between only remaining remains rest total altogether and also finally first second next unless until',
+);
 const QUESTION_WORDS = new Set(
   'what why how when where which who whose is are does do did can could should would will'.split(
     ' ',
@@ -48,11 +63,12 @@ const QUESTION_WORDS = new Set(
 export function featuresOf(prompt: Pick<Prompt, 'text' | 'context' | 'history'>): Features {
   const grams = createGrams();
   const shape = readText(prompt.text, grams);
-  const isFollowUp = shape.words < FOLLOW_UP_WORDS && prompt.history.length > 0;
+  const isFollowUp = prompt.history.length > 0 && followsUp(prompt, shape);
   const work = isFollowUp
     ? prompt.history.findLast((turn) => turn.role === 'user' && isWork(turn.text))
     : undefined;
-  if (work !== undefined) readText(work.text, grams);
+  // The steps and amounts of the work count as if it had been asked again.
+  if (work !== undefined) shape.relations += readText(work.text, grams).relations;
   const contextTokens = sum(prompt.context.map((part) => tokens(part.text)));
   const codeLanguage = languageOf(prompt);
   for (const part of prompt.context) grams.add(hashOf(`context:${part.kind}`));
@@ -70,6 +86,7 @@ export function featuresOf(prompt: Pick<Prompt, 'text' | 'context' | 'history'>)
     contextTokens,
     historyTokens: sum(prompt.history.map((turn) => tokens(turn.text))),
     codeLanguage,
+    codeTokens: codeTokensOf(prompt),
     asked,
     shape,
   };
@@ -94,8 +111,8 @@ const SYMBOL = 3;
 const IDEOGRAPH = 4;
 
 /** Hashes the words of a text into `grams` and counts its shape. */
-function readText(text: string, grams: Grams): Shape {
-  const shape = { words: 0, longWords: 0, numbers: 0, symbols: 0, lines: 1 };
+function readText(text: string, grams: Grams): { -readonly [count in keyof Shape]: Shape[count] } {
+  const shape = { words: 0, longWords: 0, numbers: 0, symbols: 0, lines: 1, relations: 0 };
   const skipFrom = text.length > READ_HEAD + READ_TAIL ? READ_HEAD : text.length;
   const skipTo = text.length > READ_HEAD + READ_TAIL ? text.length - READ_TAIL : text.length;
   let previous = FIRST;
@@ -123,6 +140,7 @@ function readText(text: string, grams: Grams): Shape {
       // Summary, summarise and summing-up begin alike.
       if (at - start > STEM_LETTERS) grams.add(mix(stem, STEM_MARK));
       shape.words += 1;
+      if (RELATION_WORDS.has(hash)) shape.relations += 1;
       if (at - start >= 9) shape.longWords += 1;
     } else if (kind === DIGIT) {
       while (at < text.length && kindOf(text.charCodeAt(at)) === DIGIT) at += 1;
@@ -168,7 +186,6 @@ function lowerCase(code: number): number {
   return code;
 }
 
-const HASH_SEED = 0x811c9dc5 | 0;
 const NEWLINE = 10;
 const DIGIT_MARK = 0x10000;
 const PAIR_MARK = 0x10001;
@@ -180,6 +197,10 @@ const LAST = 0x51ab77e3;
 /** One step of FNV-1a, on 32 bits. */
 function mix(hash: number, value: number): number {
   return Math.imul(hash ^ value, 0x01000193);
+}
+
+function wordHashes(words: string): ReadonlySet<number> {
+  return new Set(words.split(' ').map(hashOf));
 }
 
 function hashOf(text: string): number {
@@ -226,6 +247,29 @@ function askedBy(text: string, shape: Shape, isFollowUp: boolean): Asked {
   if (text.trimEnd().endsWith('?')) return 'question';
   const first = text.trimStart().slice(0, 8).toLowerCase().split(' ', 1)[0] ?? '';
   return QUESTION_WORDS.has(first) ? 'question' : 'instruction';
+}
+
+function followsUp({ text, context }: Pick<Prompt, 'text' | 'context'>, shape: Shape): boolean {
+  if (shape.words >= POINTING_BACK_WORDS) return false;
+  const words = (text.toLowerCase().match(/\p{L}+/gu) ?? []).map(hashOf);
+  if (words.some((word) => CLOSING_WORDS.has(word))) return false;
+  if (shape.words < FOLLOW_UP_WORDS) return true;
+  // What points at attached code points there, not back.
+  return context.length === 0 && words.some((word) => POINTING_WORDS.has(word));
+}
+
+function codeTokensOf({ text, context }: Pick<Prompt, 'text' | 'context'>): number {
+  const attached = context.map((part) => (part.language === undefined ? 0 : tokens(part.text)));
+  return sum(attached) + tokens(fencedCode(text));
+}
+
+function fencedCode(text: string): string {
+  if (!text.includes('```')) return '';
+  // Every second piece between fences is code.
+  return text
+    .split('```')
+    .filter((_, at) => at % 2 === 1)
+    .join('');
 }
 
 function isWork(text: string): boolean {

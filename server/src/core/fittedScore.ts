@@ -59,19 +59,31 @@ const fileSchema = z.strictObject({
   /** Logits of failure per unit of ln(1 + tokens) above the usual length of the task. */
   lengthSlope: z.number(),
   /** What escalating a prompt is worth more per unit of ln(1 + tokens) beyond the usual length of all prompts. */
-  worth: z.strictObject({ lengthSlope: z.number(), usualLength: z.number() }),
+  worth: z.strictObject({
+    lengthSlope: z.number(),
+    /** Added to it as far as a prompt is of no task with outcomes: what the tables say is then a judgement. */
+    unfamiliarLengthSlope: z.number(),
+    usualLength: z.number(),
+    /** The same of ln(1 + words that relate steps or amounts). */
+    relationSlope: z.number(),
+    usualRelations: z.number(),
+  }),
   context: z.strictObject({
     source: z.literal('judgement'),
     /** Attached tokens up to which nothing is added. */
     freeTokens: z.number().positive(),
     /** Logits of failure per doubling beyond. */
     slope: z.number(),
+    /** Logits of failure by the language of the code, and of those that are not listed. */
+    languages: z.record(z.string(), z.number()),
+    otherLanguage: z.number(),
   }),
   /** A sample of prompts, for turning a share into a threshold. No words of them, only what scoring needs. */
   reference: z.strictObject({
     /** Base64 of bytes: per prompt the tasks' probabilities in 255ths. */
     mixes: z.string(),
     textTokens: z.array(count).min(10),
+    relations: z.array(count),
     keywordScores: z.array(probability),
   }),
 });
@@ -83,6 +95,7 @@ export type FittedModel = z.infer<typeof modelSchema>;
 export interface ReferencePrompt {
   readonly mix: Float64Array;
   readonly textTokens: number;
+  readonly relations: number;
   readonly usualLength: number;
   readonly keywordScore: number;
   /** Its place in the sample, in [0,1]: what the random baseline scores are spread like. */
@@ -172,6 +185,7 @@ function unpackReference(
   const { length } = reference.textTokens;
   const shares = bytesOf('reference.mixes', reference.mixes);
   expectLength('reference.mixes', shares.length, length * tasks);
+  expectLength('reference.relations', reference.relations.length, length);
   expectLength('reference.keywordScores', reference.keywordScores.length, length);
   return reference.textTokens.map((textTokens, prompt) => {
     const row = Float64Array.from(shares.subarray(prompt * tasks, (prompt + 1) * tasks));
@@ -180,6 +194,7 @@ function unpackReference(
     return {
       mix,
       textTokens,
+      relations: reference.relations[prompt] ?? 0,
       usualLength: expectedUnder(mix, usualLengths),
       keywordScore: reference.keywordScores[prompt] ?? 0,
       rank: (prompt + 0.5) / length,

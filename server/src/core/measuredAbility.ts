@@ -20,3 +20,15 @@ export function measuredAbility(
     ability.kind === 'fitted' ? fitted.models.get(ability.key)?.billions : ability.billions;
   return { kind: 'stated', tasks: Object.fromEntries(tasks), billions: billions ?? 1 };
 }
+export function addCounts(one: OutcomeCounts, other: OutcomeCounts): OutcomeCounts {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries(
+    [...names].map((name) => [
+      name,
+      {
+        good: (one[name]?.good ?? 0) + (other[name]?.good ?? 0),
+        bad: (one[name]?.bad ?? 0) + (other[name]?.bad ?? 0),
+      },
+    ]),
+  );
+}

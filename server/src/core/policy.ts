@@ -4,6 +4,7 @@
  */
 import { NOT_ALLOWED } from './adminPolicy.ts';
 import { usedShare } from './budget.ts';
+import type { Conversation } from './conversation.ts';
 import { type Failure, failure } from './errors.ts';
 import { type Candidate, type EstimateInput, listCandidates } from './estimate.ts';
 import { flipsOf, layers } from './flips.ts';
@@ -16,6 +17,8 @@ export interface PolicyInput extends EstimateInput {
   /** The score above which the escalation tier answers at once. */
   readonly threshold: number;
   readonly task: string;
+  /** Moves the threshold, unless a quality is asked for by number. */
+  readonly conversation: Conversation | undefined;
   /** Whose quality an escalated answer must have: the configured escalation model. */
   readonly escalationId: string | undefined;
   /** What the threshold rises to so that the budget lasts; equal to `threshold` while nothing has to be held back. */
@@ -67,7 +70,7 @@ export function choosePlan(input: PolicyInput): PolicyResult {
   if (input.constraints.minQuality === undefined) {
     // Pacing would hide the limit from somebody who wants to be asked at it.
     const asks = input.atLimit !== 'local' && chosen.exclusions.budget !== undefined;
-    if (input.pacedThreshold > easyUpTo && !asks) {
+    if (input.pacedThreshold > Math.max(easyUpTo, input.threshold) && !asks) {
       threshold = input.pacedThreshold;
       reaches = reachesWanted(input, threshold);
       const next = best(candidates, reaches) ?? chosen;
@@ -217,7 +220,9 @@ function comparedScore(input: PolicyInput): number {
  */
 function thresholdOf(input: PolicyInput, candidates: readonly Candidate[]): number {
   const { minQuality } = input.constraints;
-  if (minQuality === undefined || input.cheap === undefined) return input.threshold;
+  if (minQuality === undefined || input.cheap === undefined) {
+    return input.conversation?.threshold ?? input.threshold;
+  }
   const score = input.cheap.score;
   const cheapFirst = candidates.filter(({ first }) => first === input.cheap?.model.id);
   const crossings = cheapFirst.map((candidate) => {
@@ -230,8 +235,13 @@ function thresholdOf(input: PolicyInput, candidates: readonly Candidate[]): numb
 }
 
 function complexityReason(input: PolicyInput, threshold: number, chosen: Candidate): Reason {
-  const { cheap, task } = input;
+  const { cheap, task, conversation } = input;
   const score = comparedScore(input);
+  const isAlone = input.constraints.minQuality !== undefined || conversation === undefined;
+  if (!isAlone && score > input.threshold !== score > threshold) {
+    const { modelId: model, lostDiscountNanoUsd: switchNanoUsd } = conversation;
+    return { code: 'conversation_kept', facts: { model, score, threshold, switchNanoUsd } };
+  }
   const code =
     chosen.first === cheap?.model.id ? 'prompt_complexity_low' : 'prompt_complexity_high';
   return { code, facts: { score, threshold, task } };

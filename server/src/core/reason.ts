@@ -10,6 +10,7 @@ export const reasonCodes = [
   'privacy_floor',
   'prompt_complexity_low',
   'prompt_complexity_high',
+  'conversation_kept',
   'low_confidence',
   'confident',
   'quality_unreachable',
@@ -41,6 +42,16 @@ export type Reason =
   | {
       readonly code: 'prompt_complexity_low' | 'prompt_complexity_high';
       readonly facts: { readonly score: number; readonly threshold: number; readonly task: string };
+    }
+  | {
+      readonly code: 'conversation_kept';
+      readonly facts: {
+        readonly model: string;
+        readonly score: number;
+        readonly threshold: number;
+        /** The prompt-cache discount that a switch would lose. */
+        readonly switchNanoUsd: number;
+      };
     }
   | {
       readonly code: 'low_confidence' | 'confident';
@@ -160,6 +171,16 @@ export function reasonSentence(
       return t(
         'Looks hard ({score}, local up to {threshold}; {task}).',
         scoreFacts(reason.facts, t),
+      );
+    case 'conversation_kept':
+      return t(
+        'The conversation stays with {model}: a switch would lose {cost} of cache discount, more than it is worth (score {score} of {threshold}).',
+        {
+          model: names(reason.facts.model),
+          cost: money(reason.facts.switchNanoUsd),
+          score: fixed(reason.facts.score),
+          threshold: fixed(reason.facts.threshold),
+        },
       );
     case 'low_confidence':
       return t(

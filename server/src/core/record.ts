@@ -30,7 +30,7 @@ export async function recordAnswer(
     timing: result.timing,
     score: result.route.score,
     confidence: result.confidence?.value,
-    trace: traceJson(result.route, result.attempts, result),
+    trace: traceJson(result.route, result.attempts, result, identityOfModel(result, ports)),
   });
 }
 
@@ -89,16 +89,25 @@ function identityOf(prompt: Prompt, ports: RouterPorts) {
   };
 }
 
+/** What outcomes of this answer will be learned for: the very file, not the name that it has at the moment. */
+function identityOfModel({ modelId }: AnswerResult, ports: RouterPorts): string | undefined {
+  const model = ports.catalogue.registry().models.find(({ id }) => id === modelId);
+  if (model === undefined) return undefined;
+  return (model.provider === 'local' ? ports.local : ports.cloud).identity(model);
+}
+
 function traceJson(
   route: Route,
   attempts: readonly Attempt[],
   result: AnswerResult | undefined,
+  identity?: string,
 ): string {
   const trace: StoredTrace = {
     route,
     attempts,
     confidence: result?.confidence,
     quality: result?.quality,
+    ...(identity === undefined ? {} : { identity }),
   };
   return JSON.stringify(trace);
 }

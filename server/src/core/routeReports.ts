@@ -5,7 +5,17 @@ import type { AnswerRecord, BudgetLimits, BudgetState } from './ports.ts';
 import type { NanoUsd } from './types.ts';
 
 /** What a person made of an answer afterwards. */
-export const verdicts = ['kept', 'dismissed', 'up', 'down', 'good_enough', 'asked_bigger'] as const;
+export const verdicts = [
+  'kept',
+  'dismissed',
+  'up',
+  'down',
+  'good_enough',
+  'asked_bigger',
+  'retried',
+  'tests_passed',
+  'tests_failed',
+] as const;
 
 export type Verdict = (typeof verdicts)[number];
 
@@ -87,6 +97,8 @@ export interface StoredTrace {
   readonly confidence?: Confidence;
   readonly quality?: number;
   readonly candidates?: readonly Candidate[];
+  /** Of the model that answered. */
+  readonly identity?: string;
 }
 
 export interface StoredRoute {
@@ -94,6 +106,13 @@ export interface StoredRoute {
   readonly trace: StoredTrace;
   /** Oldest first. */
   readonly verdicts: readonly Verdict[];
+}
+
+/** A verdict and its place in the ledger. */
+export interface JudgedRecord {
+  readonly seq: number;
+  readonly verdict: Verdict;
+  readonly record: AnswerRecord;
 }
 
 export type ExportFormat = 'csv' | 'jsonl';
@@ -104,6 +123,8 @@ export interface RouteReports {
   month(limits: BudgetLimits, month?: string): Promise<MonthReport>;
   routes(query: RoutesQuery): Promise<RoutePage>;
   trace(promptId: string): Promise<StoredRoute | undefined>;
+  /** Every verdict with the answer that it is about, oldest first. */
+  judged(): Promise<readonly JudgedRecord[]>;
   /** A month's rows, oldest first; traces are left out. */
   export(month: string, format: ExportFormat): Promise<string>;
 }

@@ -4,6 +4,7 @@
  */
 import type { Decision, RouterEvent } from './answer.ts';
 import { answerRouted } from './answerRouted.ts';
+import { createAnswerMemory } from './conversation.ts';
 import { createDecide, type DecideOptions, type RouterOptions } from './decide.ts';
 import { type Failure, failure } from './errors.ts';
 import type { SpendReport } from './ports.ts';
@@ -12,12 +13,15 @@ import type { Reason } from './reason.ts';
 import { recordRefusal } from './record.ts';
 import type { AnswerDeps } from './run.ts';
 import type { Prompt } from './types.ts';
+import { type WouldSend, wouldSend } from './wouldSend.ts';
 
 export interface Router {
   /** Decides without generating or spending: the same computation as an answer's. */
   decide(prompt: Prompt, options?: DecideOptions): Promise<Decision>;
   /** Answers. Ends with exactly one `answer-end` or `answer-failed`, soon after `signal` aborts too. */
   answer(prompt: Prompt, signal: AbortSignal): AsyncGenerator<RouterEvent, void>;
+  /** What an answer would send off this machine. Decides and builds it; sends nothing. */
+  wouldSend(prompt: Prompt): Promise<WouldSend>;
   /** This month's money, under the limits of the settings in force. */
   spend(): Promise<SpendReport>;
   /** Resolves when cancelled streams are settled; await it before the process ends. */
@@ -26,7 +30,8 @@ export interface Router {
 
 export function createRouter(options: RouterOptions): Router {
   const { ports } = options;
-  const decide = createDecide(options);
+  const memory = createAnswerMemory();
+  const decide = createDecide({ ...options, memory });
   const running = new Set<Promise<void>>();
   const inFlight = new Set<string>();
   const deps: AnswerDeps = {
@@ -51,16 +56,25 @@ export function createRouter(options: RouterOptions): Router {
       inFlight.add(prompt.id);
       try {
         if (await ports.ledger.answered(prompt.id)) yield usedBefore(prompt.id);
-        else yield* answerOnce(prompt, signal);
+        else yield* remembered(answerOnce(prompt, signal));
       } finally {
         inFlight.delete(prompt.id);
       }
     },
+    wouldSend: (prompt) => wouldSend(prompt, decide, ports),
     spend: () => ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd }),
     async idle() {
       while (running.size > 0) await Promise.allSettled(running);
     },
   };
+
+  /** So that the next prompt of the conversation knows who answered, whichever edge it comes by. */
+  async function* remembered(events: AsyncGenerator<RouterEvent, void>) {
+    for await (const event of events) {
+      if (event.type === 'answer-end') memory.remember(event.result.text, event.result.modelId);
+      yield event;
+    }
+  }
 
   async function* answerOnce(
     prompt: Prompt,

@@ -7,10 +7,11 @@ import { type BaselineStrategy, baselineScore, lengthScore } from './baselines.t
 import { assertNever } from './errors.ts';
 import type { Features } from './features.ts';
 import type { FittedScore, ReferencePrompt } from './fittedScore.ts';
-import { classifierOf, expectedUnder, type TaskMix } from './taskMix.ts';
+import { classifierOf, expectedUnder, familiarityOf, type TaskMix } from './taskMix.ts';
 import type { AbilitySource, Model } from './types.ts';
 
-export type Strategy = 'fitted' | BaselineStrategy;
+/** `table` is the mix of tasks times the tables of abilities and nothing else: what the rest of the score has to beat. */
+export type Strategy = 'fitted' | 'table' | BaselineStrategy;
 
 /** One step from the base rate to the score. */
 export interface ScorePart {
@@ -63,6 +64,13 @@ interface Shifts {
   readonly worth: number;
 }
 
+interface Sizes {
+  readonly textTokens: number;
+  readonly relations: number;
+  readonly contextTokens: number;
+  readonly codeLanguage: string | undefined;
+}
+
 interface FailureTable {
   readonly failure: Float64Array;
   readonly base: number;
@@ -93,12 +101,14 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     const mix = classify(features);
     const { label = 'nothing known', name = '' } = fitted.tasks[mix.top] ?? {};
     const recognised = { task: name, taskProbability: mix.topProbability };
-    if (strategy !== 'fitted') {
+    if (strategy !== 'fitted' && strategy !== 'table') {
       const value = clamp(baselineScore(strategy, features));
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
-    const steps = stepsFor(mix.probabilities, shiftsOf(features, mix.usualLength));
+    const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
+    const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
+    const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
     const timesUsual = Math.exp(Math.log(1 + features.textTokens) - mix.usualLength);
     const parts: ScorePart[] = [
       { name: 'base', added: steps[0], detail: base },
@@ -113,12 +123,13 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         detail: `≈ ${features.textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
       },
     ];
-    if (features.contextTokens > 0) {
-      parts.push({
-        name: 'context',
-        added: steps[3] - steps[2],
-        detail: `≈ ${features.contextTokens} tokens of ${features.codeLanguage ?? 'text'} attached`,
-      });
+    if (contextTokens > 0 || codeLanguage !== undefined) {
+      const what = codeLanguage ?? 'text';
+      const detail =
+        contextTokens > 0
+          ? `≈ ${contextTokens} tokens of ${what} attached`
+          : `≈ ${codeTokens} tokens of ${what} in the text`;
+      parts.push({ name: 'context', added: steps[3] - steps[2], detail });
     }
     const value = clamp(parts.reduce((sum, part) => sum + part.added, 0));
     return { value, ...recognised, parts };
@@ -138,9 +149,13 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
 
   function referenceScore(by: Strategy, prompt: ReferencePrompt, stepsFor: StepsFor): number {
     switch (by) {
-      case 'fitted': {
-        const { mix, textTokens, usualLength } = prompt;
-        const shifts = shiftsOf({ textTokens, contextTokens: 0 }, usualLength);
+      case 'fitted':
+      case 'table': {
+        const { mix, textTokens, relations, usualLength } = prompt;
+        const shifts = shiftsOf(
+          { textTokens, relations, contextTokens: 0, codeLanguage: undefined },
+          { usualLength, familiar: familiarityOf(fitted, mix) },
+        );
         return clamp(stepsFor(mix, shifts)[3]);
       }
       case 'length':
@@ -155,16 +170,19 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   }
 
   function shiftsOf(
-    { textTokens, contextTokens }: Pick<Features, 'textTokens' | 'contextTokens'>,
-    usualLength: number,
+    { textTokens, relations, contextTokens, codeLanguage }: Sizes,
+    { usualLength, familiar }: Pick<TaskMix, 'usualLength' | 'familiar'>,
   ): Shifts {
-    const { context, lengthSlope, worth: byLength } = fitted;
+    const { context, lengthSlope, worth: by } = fitted;
+    if (strategy === 'table') return { length: 0, context: 0, worth: 0 };
     const length = Math.log(1 + textTokens);
     const doublings = Math.log2((contextTokens + 1) / context.freeTokens);
     return {
       length: lengthSlope * (length - usualLength),
-      context: context.slope * Math.max(0, doublings),
-      worth: byLength.lengthSlope * (length - byLength.usualLength),
+      context: context.slope * Math.max(0, doublings) + languageLogits(context, codeLanguage),
+      worth:
+        (by.lengthSlope + (1 - familiar) * by.unfamiliarLengthSlope) * (length - by.usualLength) +
+        by.relationSlope * (Math.log(1 + relations) - by.usualRelations),
     };
   }
 
@@ -199,6 +217,14 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     gainThreshold: (cheap, escalation, escalateShare) =>
       quantileOf(forPair(cheap, escalation), escalateShare),
   };
+}
+
+function languageLogits(
+  { languages, otherLanguage }: FittedScore['context'],
+  language: string | undefined,
+): number {
+  if (language === undefined) return 0;
+  return Object.hasOwn(languages, language) ? (languages[language] ?? 0) : otherLanguage;
 }
 
 type StepsFor = (mix: TaskMix['probabilities'], shifts: Shifts) => Steps;

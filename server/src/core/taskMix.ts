@@ -7,6 +7,8 @@ export interface TaskMix {
   readonly probabilities: Float64Array;
   readonly top: number;
   readonly topProbability: number;
+  /** The largest probability of a task whose abilities come from outcomes. */
+  readonly familiar: number;
   /** ln(1 + tokens) that such prompts usually have. */
   readonly usualLength: number;
 }
@@ -33,6 +35,18 @@ export function expectedUnder(mix: Float64Array, values: Float64Array): number {
   let sum = 0;
   for (let at = 0; at < mix.length; at += 1) sum += (mix[at] ?? 0) * (values[at] ?? 0);
   return sum;
+}
+
+export function familiarityOf(
+  { tasks }: Pick<FittedScore, 'tasks'>,
+  probabilities: Float64Array,
+): number {
+  let largest = 0;
+  for (let at = 0; at < probabilities.length; at += 1) {
+    const share = probabilities[at] ?? 0;
+    if (share > largest && tasks[at]?.source === 'outcomes') largest = share;
+  }
+  return largest;
 }
 
 function taskMix(fitted: FittedScore, features: Features): TaskMix {
@@ -67,6 +81,7 @@ function taskMix(fitted: FittedScore, features: Features): TaskMix {
     probabilities,
     top,
     topProbability: probabilities[top] ?? 0,
+    familiar: familiarityOf(fitted, probabilities),
     usualLength: expectedUnder(probabilities, fitted.usualLengths),
   };
 }

@@ -1,7 +1,7 @@
 /** Judges a way of fitting inside the training outcomes only: on unseen prompts of known tasks, and on whole tasks left out. */
 import type { FittedScoreFile } from '../core/fittedScore.ts';
 import { parseFittedScore } from '../core/fittedScore.ts';
-import { createScorer } from '../core/score.ts';
+import { createScorer, type Scorer } from '../core/score.ts';
 import { classifierOf } from '../core/taskMix.ts';
 import { type Constants, emptyReference, fitTables, type Row } from './fittedTables.ts';
 import { areaUnderRoc, calibrationError, mean, type Routed, routingQuality } from './metrics.ts';
@@ -49,43 +49,57 @@ export function taskFolds(rows: readonly Row[]): Folds {
   return (at) => names.indexOf(rows[at]?.task ?? '');
 }
 
+/** For each row, a scorer that was fitted without the rows of its fold. */
+export function foldScorers(
+  rows: readonly Row[],
+  seeds: readonly SeedPrompt[],
+  constants: Constants,
+  folds: Folds,
+): Scorer[] {
+  const numbers = rows.map((_, at) => folds(at));
+  const byFold = new Map<number, Scorer>();
+  return numbers.map((fold) => {
+    const known = byFold.get(fold);
+    if (known !== undefined) return known;
+    const kept = rows.filter((_, at) => numbers[at] !== fold);
+    const scorer = createScorer(parseFittedScore(withoutReference(kept, seeds, constants)));
+    byFold.set(fold, scorer);
+    return scorer;
+  });
+}
+
 export function holdOut(
   rows: readonly Row[],
   seeds: readonly SeedPrompt[],
   constants: Constants,
   folds: Folds,
 ): HeldOut[] {
-  const numbers = rows.map((_, at) => folds(at));
-  const heldOut: HeldOut[] = [];
-  for (const fold of new Set(numbers)) {
-    const kept = rows.filter((_, at) => numbers[at] !== fold);
-    const scorer = createScorer(parseFittedScore(withoutReference(kept, seeds, constants)));
-    const ability = (key: string) => ({ ability: { kind: 'fitted', key } as const });
-    const [weak, strong] = [ability(PAIR.weak), ability(PAIR.strong)];
-    const judged = judgedModels.map(ability);
-    const pairs = unlikePairs(rows).map((pair) => ({
-      ...pair,
-      models: [ability(pair.weak), ability(pair.strong)] as const,
-    }));
-    rows.forEach((row, at) => {
-      if (numbers[at] !== fold) return;
-      heldOut.push({
-        row,
-        gain: scorer.gain(row.features, weak, strong).value,
-        score: scorer.score(row.features, weak).value,
-        pairs: pairs.map((pair) => ({
-          score: scorer.gain(row.features, ...pair.models).value,
-          weak: row.outcome.scores[pair.weak] ?? 0,
-          strong: row.outcome.scores[pair.strong] ?? 0,
-        })),
-        estimates: judged.map((model, which) => ({
-          estimate: 1 - scorer.score(row.features, model).value,
-          happened: row.outcome.scores[judgedModels[which] ?? ''] ?? 0,
-        })),
-      });
-    });
-  }
-  return heldOut;
+  const scorers = foldScorers(rows, seeds, constants, folds);
+  const ability = (key: string) => ({ ability: { kind: 'fitted', key } as const });
+  const [weak, strong] = [ability(PAIR.weak), ability(PAIR.strong)];
+  const judged = judgedModels.map(ability);
+  const pairs = unlikePairs(rows).map((pair) => ({
+    ...pair,
+    models: [ability(pair.weak), ability(pair.strong)] as const,
+  }));
+  return rows.flatMap((row, at) => {
+    const scorer = scorers[at];
+    if (scorer === undefined) return [];
+    return {
+      row,
+      gain: scorer.gain(row.features, weak, strong).value,
+      score: scorer.score(row.features, weak).value,
+      pairs: pairs.map((pair) => ({
+        score: scorer.gain(row.features, ...pair.models).value,
+        weak: row.outcome.scores[pair.weak] ?? 0,
+        strong: row.outcome.scores[pair.strong] ?? 0,
+      })),
+      estimates: judged.map((model, which) => ({
+        estimate: 1 - scorer.score(row.features, model).value,
+        happened: row.outcome.scores[judgedModels[which] ?? ''] ?? 0,
+      })),
+    };
+  });
 }
 
 /** Pairs of judged models whose means differ by at least this much. */

@@ -18,7 +18,7 @@ import {
   taskFolds,
 } from './crossValidation.ts';
 import { type Constants, emptyReference, fitTables, type Row } from './fittedTables.ts';
-import { readTaskOutcomes } from './outcomes.ts';
+import { readTaskOutcomes, type TaskOutcome } from './outcomes.ts';
 import { base64Of, rounded } from './quantise.ts';
 import { createSeededRandom } from './seededRandom.ts';
 import { readSeedPrompts, type SeedPrompt, seedFeatures } from './seedPrompts.ts';
@@ -36,15 +36,21 @@ export const chosenConstants: Constants = {
   seedWeight: 8,
   drawnPerTask: 400,
   priorStrength: 4,
-  worthOfLength: 0.03,
+  worthOfLength: 0.02,
+  worthOfUnfamiliarLength: 0.06,
+  worthOfRelations: 0.035,
 };
 
-const KNOWN_TASK_FOLDS = 5;
+export const KNOWN_TASK_FOLDS = 5;
 /** Half seeds, half outcomes: what an editor is asked, and what anybody asks. */
 const REFERENCE_PROMPTS = 320;
 
 export function rowsOf(path: string): Row[] {
-  return readTaskOutcomes(path).map((outcome) => ({
+  return rowsFrom(readTaskOutcomes(path));
+}
+
+export function rowsFrom(outcomes: readonly TaskOutcome[]): Row[] {
+  return outcomes.map((outcome) => ({
     outcome,
     task: benchmarkTasks.find(({ also }) => also?.includes(outcome.task))?.name ?? outcome.task,
     features: featuresOf({ text: outcome.prompt, context: [], history: [] }),
@@ -91,6 +97,7 @@ function referenceSample(
       ),
     ),
     textTokens: sample.map(({ features }) => features.textTokens),
+    relations: sample.map(({ features }) => features.shape.relations),
     keywordScores: sample.map(({ features }) => rounded(baselineScore('keywords', features), 3)),
   };
 }
@@ -146,7 +153,9 @@ function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
     { decay: 1e-4 },
     { priorStrength: 16 },
     { worthOfLength: 0 },
-    { worthOfLength: 0.06 },
+    { worthOfLength: 0.03, worthOfRelations: 0 },
+    { worthOfLength: 0.03 },
+    { worthOfRelations: 0.06 },
   ];
   for (const variant of variants) {
     report(JSON.stringify(variant), rows, seeds, { ...chosenConstants, ...variant });

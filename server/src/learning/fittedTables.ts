@@ -28,6 +28,10 @@ export interface Constants {
   readonly priorStrength: number;
   /** `worth.lengthSlope` of the file. */
   readonly worthOfLength: number;
+  /** `worth.unfamiliarLengthSlope` of the file. */
+  readonly worthOfUnfamiliarLength: number;
+  /** `worth.relationSlope` of the file. */
+  readonly worthOfRelations: number;
 }
 
 /** An outcome with its features and the place of its task in `benchmarkTasks`. */
@@ -41,7 +45,7 @@ export interface Row {
 export type FittedTables = Omit<FittedScoreFile, 'reference'> & { readonly sizeLine: SizeLine };
 
 /** Sizes in billions of parameters, by the models' names. */
-const modelSizes: Readonly<Record<string, number>> = {
+export const knownSizes: Readonly<Record<string, number>> = {
   'mistral-7b-instruct-v0.3': 7,
   'gemma-2-9b-it': 9,
   'llama-3.1-8b-instruct': 8,
@@ -51,7 +55,28 @@ const modelSizes: Readonly<Record<string, number>> = {
   'llama3-chatqa-1.5-8b': 8,
   'codegemma-7b': 7,
   'qwen2.5-7b-instruct': 7.6,
+  // Eight experts count as the geometric mean of all 47 billion parameters and the 13 that are active.
+  mixtral: 25,
+  // Unknown, and assumed as for any cloud model.
+  gpt4_1106: 400,
 };
+
+const codeLanguages: Readonly<Record<string, number>> = {
+  ...levelled(
+    0,
+    'python javascript typescript javascriptreact typescriptreact js ts jsx tsx py html css json markdown md yaml yml text txt plaintext unknown sql bash sh shell shellscript log diff',
+  ),
+  ...levelled(0.1, 'java csharp cs go php ruby cpp c kotlin swift'),
+  ...levelled(0.25, 'rust rs scala perl r lua dart julia powershell'),
+  ...levelled(
+    0.4,
+    'haskell ocaml fsharp clojure elixir erlang prolog racket scheme lisp fortran cobol assembly asm verilog vhdl coq lean zig nim',
+  ),
+};
+
+function levelled(logits: number, languages: string): Record<string, number> {
+  return Object.fromEntries(languages.split(' ').map((language) => [language, logits]));
+}
 
 /** Nothing is known of models far outside the sizes that were seen, so the line is not drawn on for ever. */
 const SMALLEST_BILLIONS = 0.1;
@@ -140,10 +165,20 @@ export function fitTables(
     lengthSlope: rounded(fitLengthSlope(rows, names, usualLengths, outcomes), 4),
     worth: {
       lengthSlope: constants.worthOfLength,
+      unfamiliarLengthSlope: constants.worthOfUnfamiliarLength,
       usualLength: rounded(mean(usualLengths), 4),
+      relationSlope: constants.worthOfRelations,
+      usualRelations: rounded(mean(names.map((name) => usualRelations(name, rows, seeds))), 4),
     },
     // Nothing was measured with attached code: a long context misleads small models a little, is the judgement.
-    context: { source: 'judgement', freeTokens: 250, slope: 0.1 },
+    // Languages with little code in public are written worse by small models, which is common knowledge of benchmarks.
+    context: {
+      source: 'judgement',
+      freeTokens: 250,
+      slope: 0.1,
+      languages: codeLanguages,
+      otherLanguage: 0.15,
+    },
     sizeLine,
   };
 }
@@ -154,6 +189,7 @@ export function emptyReference(tasks: number): FittedScoreFile['reference'] {
   return {
     mixes: base64Of(new Uint8Array(10 * tasks).fill(1)),
     textTokens: zeros,
+    relations: zeros,
     keywordScores: zeros,
   };
 }
@@ -166,7 +202,7 @@ interface OutcomeCounts {
 }
 
 function outcomeCounts(rows: readonly Row[], names: readonly string[]): OutcomeCounts[] {
-  return Object.entries(modelSizes).map(([key, billions]) => {
+  return Object.entries(knownSizes).flatMap(([key, billions]) => {
     const good = names.map(() => 0);
     const bad = names.map(() => 0);
     for (const row of rows) {
@@ -176,7 +212,9 @@ function outcomeCounts(rows: readonly Row[], names: readonly string[]): OutcomeC
       good[at] = (good[at] ?? 0) + worth;
       bad[at] = (bad[at] ?? 0) + 1 - worth;
     }
-    return { key, billions, good, bad };
+    return good.some((count, at) => count + (bad[at] ?? 0) > 0)
+      ? [{ key, billions, good, bad }]
+      : [];
   });
 }
 
@@ -192,11 +230,22 @@ function withJudged(known: readonly number[], names: readonly string[]): number[
 }
 
 function usualLength(name: string, rows: readonly Row[], seeds: readonly SeedPrompt[]): number {
-  const features = [
+  return mean(featuresOfTask(name, rows, seeds).map(({ textTokens }) => Math.log(1 + textTokens)));
+}
+
+function usualRelations(name: string, rows: readonly Row[], seeds: readonly SeedPrompt[]): number {
+  return mean(featuresOfTask(name, rows, seeds).map(({ shape }) => Math.log(1 + shape.relations)));
+}
+
+function featuresOfTask(
+  name: string,
+  rows: readonly Row[],
+  seeds: readonly SeedPrompt[],
+): Features[] {
+  return [
     ...rows.filter((row) => row.task === name).map((row) => row.features),
     ...seeds.filter((seed) => seed.task === name).map(seedFeatures),
   ];
-  return mean(features.map(({ textTokens }) => Math.log(1 + textTokens)));
 }
 
 function examplesOf(

@@ -17,47 +17,81 @@ export interface RoutingQuality {
   /** The smallest share, in percent, that recovers half and four fifths of the gap. */
   readonly cpt50: number;
   readonly cpt80: number;
+  /**
+   * The smallest share, in percent, at which the mean quality is 95 % of the strong model's. Where the weak model costs
+   * nothing and prompts cost alike, that is the cost in percent of sending all to the strong one.
+   */
+  readonly cost95: number;
 }
 
 /** Sums of fractions miss a half by a hair. */
 const ROUNDING = 1e-9;
+const WANTED_QUALITY = 0.95;
 
 /** Prompts with equal scores count as being in random order: their gain is spread evenly among them. */
 export function routingQuality(rows: readonly Routed[]): RoutingQuality {
-  const sorted = [...rows].sort((a, b) => b.score - a.score);
-  const gap = total(rows.map((row) => row.strong - row.weak));
-  let recovered = 0;
-  let area = 0;
-  let cpt50 = 100;
-  let cpt80 = 100;
-  let reached50 = false;
-  let reached80 = false;
+  return qualityOf(inOrder(rows), undefined);
+}
+
+function inOrder(rows: readonly Routed[]): readonly Routed[] {
+  return [...rows].sort((a, b) => b.score - a.score);
+}
+
+/** @param counts how often each row was drawn; once each where left out */
+function qualityOf(sorted: readonly Routed[], counts: Int32Array | undefined): RoutingQuality {
+  let [weak, strong, rows] = [0, 0, 0];
+  sorted.forEach((row, at) => {
+    const times = counts?.[at] ?? 1;
+    weak += times * row.weak;
+    strong += times * row.strong;
+    rows += times;
+  });
+  const gap = strong - weak;
+  const cpt50 = createGoal(0.5 * gap);
+  const cpt80 = createGoal(0.8 * gap);
+  const cost95 = createGoal(WANTED_QUALITY * strong - weak);
+  let [recovered, sent, area] = [0, 0, 0];
   for (let at = 0; at < sorted.length; ) {
-    let end = at;
-    let gain = 0;
-    while (end < sorted.length && sorted[end]?.score === sorted[at]?.score) {
-      const row = sorted[end];
-      gain += row === undefined ? 0 : row.strong - row.weak;
-      end += 1;
+    const { score } = sorted[at] ?? { score: 0 };
+    let [gain, size] = [0, 0];
+    for (; at < sorted.length && sorted[at]?.score === score; at += 1) {
+      const times = counts?.[at] ?? 1;
+      const row = sorted[at];
+      if (row !== undefined) gain += times * (row.strong - row.weak);
+      size += times;
     }
-    const each = gain / (end - at);
-    for (; at < end; at += 1) {
-      const before = recovered / gap;
-      recovered += each;
-      const after = recovered / gap;
-      area += (before + after) / 2 / sorted.length;
-      const share = (100 * (at + 1)) / sorted.length;
-      if (!reached50 && after >= 0.5 - ROUNDING) {
-        cpt50 = share;
-        reached50 = true;
-      }
-      if (!reached80 && after >= 0.8 - ROUNDING) {
-        cpt80 = share;
-        reached80 = true;
-      }
-    }
+    if (size === 0) continue;
+    for (const goal of [cpt50, cpt80, cost95]) goal.pass(recovered, sent, gain, size);
+    area += ((recovered + gain / 2) / gap) * (size / rows);
+    recovered += gain;
+    sent += size;
   }
-  return { apgr: area, cpt50, cpt80 };
+  const percent = (goal: Goal) => (100 * (goal.reachedAt() ?? rows)) / rows;
+  return {
+    apgr: area,
+    cpt50: percent(cpt50),
+    cpt80: percent(cpt80),
+    cost95: percent(cost95),
+  };
+}
+
+interface Goal {
+  /** A group of `size` prompts that are worth `gain` together, sent after `sent` prompts worth `recovered`. */
+  pass(recovered: number, sent: number, gain: number, size: number): void;
+  reachedAt(): number | undefined;
+}
+
+/** The first number of prompts whose gain adds up to `wanted`. */
+function createGoal(wanted: number): Goal {
+  let reachedAt = wanted <= ROUNDING ? 0 : undefined;
+  return {
+    pass(recovered, sent, gain, size) {
+      if (reachedAt !== undefined || recovered + gain < wanted - ROUNDING) return;
+      const needed = Math.ceil(((wanted - recovered) * size) / gain - ROUNDING);
+      reachedAt = sent + Math.min(size, Math.max(1, needed));
+    },
+    reachedAt: () => reachedAt,
+  };
 }
 
 export interface Interval {
@@ -65,21 +99,61 @@ export interface Interval {
   readonly high: number;
 }
 
-/** The middle 95 % of what resampled prompts give. */
+/** The middle 95 % of what resampled prompts give; a sample without a gap has no PGR and is drawn again. */
 export function bootstrap(
   rows: readonly Routed[],
   rounds: number,
   seed: number,
 ): Record<keyof RoutingQuality, Interval> {
   const random = createSeededRandom(seed);
-  const samples = Array.from({ length: rounds }, () =>
-    routingQuality(rows.map((row) => rows[random.below(rows.length)] ?? row)),
-  );
+  const sorted = inOrder(rows);
+  const gaps = sorted.map((row) => row.strong - row.weak);
+  const counts = new Int32Array(sorted.length);
+  const samples: RoutingQuality[] = [];
+  for (let drawn = 0; drawn < 2 * rounds && samples.length < rounds; drawn += 1) {
+    counts.fill(0);
+    let gap = 0;
+    for (let draw = 0; draw < sorted.length; draw += 1) {
+      const at = random.below(sorted.length);
+      counts[at] = (counts[at] ?? 0) + 1;
+      gap += gaps[at] ?? 0;
+    }
+    if (gap > ROUNDING) samples.push(qualityOf(sorted, counts));
+  }
   const middle = (key: keyof RoutingQuality): Interval => {
     const values = samples.map((sample) => sample[key]);
     return { low: quantile(values, 0.025), high: quantile(values, 0.975) };
   };
-  return { apgr: middle('apgr'), cpt50: middle('cpt50'), cpt80: middle('cpt80') };
+  return {
+    apgr: middle('apgr'),
+    cpt50: middle('cpt50'),
+    cpt80: middle('cpt80'),
+    cost95: middle('cost95'),
+  };
+}
+
+export interface CurvePoint {
+  /** Of the prompts sent to the strong model, in [0,1]. */
+  readonly share: number;
+  /** Part of the gap that is recovered (PGR). */
+  readonly recovered: number;
+}
+
+/** PGR over the share sent to the strong model, at evenly spaced shares. */
+export function recoveryCurve(rows: readonly Routed[], points: number): CurvePoint[] {
+  const sorted = inOrder(rows);
+  const gap = total(sorted.map((row) => row.strong - row.weak));
+  const curve: CurvePoint[] = [{ share: 0, recovered: 0 }];
+  let [at, recovered] = [0, 0];
+  for (let point = 1; point <= points; point += 1) {
+    const until = Math.round((point * sorted.length) / points);
+    for (; at < until; at += 1) {
+      const row = sorted[at];
+      if (row !== undefined) recovered += row.strong - row.weak;
+    }
+    curve.push({ share: at / sorted.length, recovered: recovered / gap });
+  }
+  return curve;
 }
 
 /** Chance that a positive ranks above a negative, ties counting half; `undefined` when one side is empty. */

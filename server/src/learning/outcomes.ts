@@ -1,6 +1,5 @@
 /**
- * Reads files of prompts with known outcomes: per task and model (to fit on), or for one weak and one strong model
- * (to judge on). One JSON object a line; a bad line is named by its number, its content is not repeated.
+ * Reads files of prompts with known outcomes per task and model, to fit on. One JSON object a line; a bad line is named by its number, its content is not repeated.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -11,32 +10,11 @@ const taskOutcome = z.object({
   scores: z.record(z.string(), z.number().min(0).max(1)),
 });
 
-const pairOutcome = z.object({
-  prompt: z.string(),
-  weak_mixtral: z.number(),
-  strong_gpt4_1106: z.number(),
-});
-
 /** One prompt of a named task and how good each model's answer was, in [0,1]. */
 export type TaskOutcome = z.infer<typeof taskOutcome>;
 
-/** One prompt and what both models' answers were worth; only differences matter, so any scale will do. */
-export interface PairOutcome {
-  readonly prompt: string;
-  readonly weak: number;
-  readonly strong: number;
-}
-
 export function readTaskOutcomes(path: string): TaskOutcome[] {
   return readJsonLines(path, taskOutcome);
-}
-
-export function readPairOutcomes(path: string): PairOutcome[] {
-  return readJsonLines(path, pairOutcome).map((row) => ({
-    prompt: row.prompt,
-    weak: row.weak_mixtral,
-    strong: row.strong_gpt4_1106,
-  }));
 }
 
 export function readJsonLines<T>(path: string | URL, schema: z.ZodType<T>): T[] {

@@ -3,7 +3,9 @@
  * come from pools which the tasks share, so that the classifier learns what is asked and not what it is about.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { shippedModels } from '../models/shippedFiles.ts';
 import { createSeededRandom, type SeededRandom } from './seededRandom.ts';
 import type { SeedPrompt } from './seedPrompts.ts';
 
@@ -26,7 +28,7 @@ const STOPS = ['', '', '.', '.', '!'];
 /** Draws that many prompts for every task that has patterns. */
 export function drawPatterns(perTask: number, seed: number): SeedPrompt[] {
   const random = createSeededRandom(seed);
-  const file = new URL('./seedPatterns.json', import.meta.url);
+  const file = join(shippedModels(), 'seedPatterns.json');
   const { pools, patterns } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   return Object.entries(patterns).flatMap(([task, { texts, context }]) =>
     Array.from({ length: perTask }, () => {

@@ -2,9 +2,11 @@
  * The hand-written prompts that teach the classifier the editor tasks, with the variants in which the same wish
  * arrives: code attached, code pasted into the text, or an unrelated file attached to a wish that needs none.
  */
+import { join } from 'node:path';
 import { z } from 'zod';
 import { type Features, featuresOf } from '../core/features.ts';
 import type { ContextPart } from '../core/types.ts';
+import { shippedModels } from '../models/shippedFiles.ts';
 import { readJsonLines } from './outcomes.ts';
 
 const seedSchema = z.strictObject({
@@ -26,7 +28,7 @@ export interface SeedVariant {
 const STRAY_LANGUAGES = ['typescript', 'python', 'markdown', 'java', 'go', 'csharp'];
 
 export function readSeedPrompts(): SeedPrompt[] {
-  return readJsonLines(new URL('./seedPrompts.jsonl', import.meta.url), seedSchema);
+  return readJsonLines(join(shippedModels(), 'seedPrompts.jsonl'), seedSchema);
 }
 
 export function seedFeatures(seed: SeedPrompt): Features {

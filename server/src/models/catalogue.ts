@@ -36,7 +36,8 @@ export type CatalogueResult =
   | { readonly kind: 'ready'; readonly catalogue: LiveCatalogue }
   | { readonly kind: 'failed'; readonly problems: readonly FileProblem[] };
 
-const STALE_AFTER_MS = 60 * 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const STALE_AFTER_MS = 60 * DAY_MS;
 
 export function createCatalogue(options: CatalogueOptions): CatalogueResult {
   const { onProblem, clock, overlays = [] } = options;
@@ -64,8 +65,9 @@ export function createCatalogue(options: CatalogueOptions): CatalogueResult {
     return { kind: 'failed', problems };
   }
 
+  const dayOf = createDays();
   const price = (modelId: string, atMs: number) =>
-    rowInForce(prices.live.value().get(modelId) ?? [], modelId, utcDay(atMs));
+    rowInForce(prices.live.value().get(modelId) ?? [], modelId, dayOf(atMs));
   return {
     kind: 'ready',
     catalogue: {
@@ -79,6 +81,18 @@ export function createCatalogue(options: CatalogueOptions): CatalogueResult {
           .flatMap((model) => price(model.id, nowMs) ?? [])
           .filter((row) => nowMs - Date.parse(row.checkedAt) > STALE_AFTER_MS && !isFree(row)),
     },
+  };
+}
+
+/** Writing a date is dear beside the rest of a decision, and it changes once a day. */
+function createDays(): (atMs: number) => string {
+  let number: number | undefined;
+  let day = '';
+  return (atMs) => {
+    const next = Math.floor(atMs / DAY_MS);
+    if (next !== number) day = utcDay(atMs);
+    number = next;
+    return day;
   };
 }
 

@@ -14,7 +14,7 @@ import {
 } from './download.ts';
 import type { GenerationStats, HostModel, HostSettings } from './hostProtocol.ts';
 import { createHostSupervisor, type HostEvent } from './hostSupervisor.ts';
-import { findModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
+import { findModelFile, hasModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
 import { removeFoldersOfDeadHosts } from './modelHostFolder.ts';
 import { PROBE_OUTPUT_TOKENS, probeRequest, speedFrom } from './probe.ts';
 
@@ -119,9 +119,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
       const local = localOnly(model);
       const why = supervisor.blockedBecause(local.id);
       if (why !== undefined) return { kind: 'unavailable', why };
-      return findModelFile(local, options) === undefined
-        ? { kind: 'model_missing' }
-        : { kind: 'ready' };
+      return hasModelFile(local, options) ? { kind: 'ready' } : { kind: 'model_missing' };
     },
     identity(model) {
       const { id, file } = localOnly(model);

@@ -40,6 +40,18 @@ export function findModelFile(model: LocalModel, folders: ModelFolders): FoundFi
   return undefined;
 }
 
+/** Whether there is such a file, without looking at what is known of its content. */
+export function hasModelFile(model: LocalModel, folders: ModelFolders): boolean {
+  return candidatePaths(model, folders).some((path) => {
+    const stats = statFile(path);
+    return stats !== undefined && isOfStatedSize(model, stats);
+  });
+}
+
+function isOfStatedSize(model: LocalModel, stats: BigIntStats): boolean {
+  return model.file.sizeBytes <= 0 || Number(stats.size) === model.file.sizeBytes;
+}
+
 export function downloadedPath(model: LocalModel, folders: ModelFolders): string {
   const { fileName } = model.file;
   if (fileName === '' || basename(fileName) !== fileName || fileName.startsWith('.')) {
@@ -83,11 +95,15 @@ export function inspect(
 ): FoundFile | undefined {
   const stats = statFile(path);
   if (stats === undefined) return undefined;
-  const sizeBytes = Number(stats.size);
-  if (model.file.sizeBytes > 0 && sizeBytes !== model.file.sizeBytes) return undefined;
+  if (!isOfStatedSize(model, stats)) return undefined;
   const stamp = stampFrom(stats);
   const note = readNote(model, folders);
-  return { path, sizeBytes, stamp, sha256: note?.stamp === stamp ? note.sha256 : undefined };
+  return {
+    path,
+    sizeBytes: Number(stats.size),
+    stamp,
+    sha256: note?.stamp === stamp ? note.sha256 : undefined,
+  };
 }
 
 /** The stamp of a path as it is now, or `undefined` when no file is there. */

@@ -21,6 +21,8 @@ export interface History {
   add(record: Omit<HistoryRecord, 'atMs'>): Promise<boolean>;
   /** Newest first. */
   recent(workspaceId: string, limit?: number): readonly HistoryRecord[];
+  /** Of every workspace, oldest first. */
+  all(): readonly HistoryRecord[];
   /** The prompts whose question or answer contains this text, newest first. */
   find(search: string): readonly string[];
   /** Questions by prompt id, as far as they are known. */
@@ -81,6 +83,11 @@ export function openHistory(options: HistoryOptions): History {
           .prepare('SELECT * FROM history WHERE workspace_id = ? ORDER BY seq DESC LIMIT ?')
           .all(workspaceId, limit)
           .map(recordFrom),
+      ),
+
+    all: () =>
+      file.read<readonly HistoryRecord[]>([], (db) =>
+        db.prepare('SELECT * FROM history ORDER BY seq').all().map(recordFrom),
       ),
 
     find: (search) =>

@@ -164,8 +164,26 @@ function writeMarks(path: string, marks: ClockMarks): void {
   }
 }
 
+/** Asking the system for its uptime costs more than a whole decision, so it is carried on for this long. */
+const CARRIED_MS = 1_000;
+/** What rounding may put between the two; a machine that slept or a clock that was set puts more. */
+const APART_MS = 5;
+let asked:
+  | { readonly wallMs: number; readonly uptimeMs: number; readonly atMs: number }
+  | undefined;
+
 export function readMachineClock(): ClockReading {
-  return { wallMs: Date.now(), uptimeMs: uptime() * 1000, boot: bootId };
+  const wallMs = Date.now();
+  const atMs = performance.now();
+  if (asked !== undefined) {
+    const sinceMs = atMs - asked.atMs;
+    // The process's own clock stands still in a machine's sleep; the wall clock then tells.
+    if (sinceMs < CARRIED_MS && Math.abs(wallMs - asked.wallMs - sinceMs) < APART_MS) {
+      return { wallMs, uptimeMs: asked.uptimeMs + sinceMs, boot: bootId };
+    }
+  }
+  asked = { wallMs, uptimeMs: uptime() * 1000, atMs };
+  return { wallMs, uptimeMs: asked.uptimeMs, boot: bootId };
 }
 
 /** Linux names every start of the machine; elsewhere only the distance in time tells. */

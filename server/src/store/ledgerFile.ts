@@ -111,13 +111,25 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     writeMirror(files.mirror, ownerId, () => mirrorOf(book));
   }
 
+  let lookedAt: number | undefined;
+  /** Looking costs more than the rest of a decision, so readings without a wait between them share one look. */
+  function versionThisTurn(): number {
+    if (lookedAt === undefined) {
+      lookedAt = integer(dataVersion.get(), 'data_version');
+      queueMicrotask(() => {
+        lookedAt = undefined;
+      });
+    }
+    return lookedAt;
+  }
+
   /** Keeps what was read until this or another process commits. A file that is busy or broken answers with the last reading. */
   function remembered<K, T>(read: (key: K) => T): (key: K) => T {
     let last: { readonly key: string; readonly version: string; readonly value: T } | undefined;
     return (key) => {
       try {
         const keyText = JSON.stringify(key) ?? '';
-        const version = `${integer(dataVersion.get(), 'data_version')}.${ownWrites}`;
+        const version = `${versionThisTurn()}.${ownWrites}`;
         if (last?.key !== keyText || last.version !== version)
           last = { key: keyText, version, value: read(key) };
       } catch (error) {
@@ -157,6 +169,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     },
     routes: async (query) => pageOf(query),
     trace: async (promptId) => routes.find(promptId),
+    judged: async () => routes.judged(),
     async export(month, format) {
       let text = exportHead(format);
       for (const page of routes.pages(month)) {

@@ -10,6 +10,7 @@ import type { TeamReadings } from './ledgerPostgresReadings.ts';
 import {
   answerSums,
   exportRoutes,
+  judgedRecords,
   monthSums,
   routePage,
   storedRoute,
@@ -97,6 +98,7 @@ export function createTeamPast(deps: {
       },
       routes: readings.remembered(routePage),
       trace: readings.remembered(storedRoute),
+      judged: () => readings.once(judgedRecords),
       export: (month, format) => exportRoutes(readings.once, month, format),
     },
     async warmUp() {

@@ -2,11 +2,18 @@
 import { z } from 'zod';
 import type { AnswerRecord } from '../core/ports.ts';
 import { exportHead, exportLines } from '../core/routeExport.ts';
-import type { ExportFormat, RoutePage, RoutesQuery, StoredRoute } from '../core/routeReports.ts';
+import type {
+  ExportFormat,
+  JudgedRecord,
+  RoutePage,
+  RoutesQuery,
+  StoredRoute,
+} from '../core/routeReports.ts';
 import { recordOf } from './ledgerPostgresAnswers.ts';
 import { type AnswerSums, answerSumsFrom } from './ledgerReports.ts';
 import {
   addSums,
+  judgedFrom,
   type MonthSums,
   NO_MODEL,
   NO_SUMS,
@@ -112,6 +119,15 @@ function conditionsOf(query: RoutesQuery): {
     where.push(`(${found.join(' OR ')} OR prompt_id = ANY (${place(alsoPromptIds)}))`);
   }
   return { where: where.join(' AND '), values };
+}
+
+export async function judgedRecords(session: PostgresSession): Promise<readonly JudgedRecord[]> {
+  const [reply] = await session.flight([
+    {
+      text: 'SELECT outcomes.seq AS seq, verdict, record FROM outcomes JOIN answers USING (prompt_id) ORDER BY outcomes.seq',
+    },
+  ]);
+  return (reply?.rows ?? []).map(judgedFrom);
 }
 
 export async function storedRoute(

@@ -5,6 +5,7 @@ import type { AnswerRecord, BudgetState } from '../core/ports.ts';
 import { nanoUsd, ZERO_USD } from '../core/price.ts';
 import { exportHead } from '../core/routeExport.ts';
 import {
+  type JudgedRecord,
   type MonthReport,
   type RoutePage,
   type RouteReports,
@@ -27,6 +28,7 @@ export interface RouteShelf {
   find(promptId: string): StoredRoute | undefined;
   /** A month's rows, oldest first, in pages. */
   pages(month: string): Iterable<readonly RouteRow[]>;
+  judged(): readonly JudgedRecord[];
   /** Must run inside a write transaction. The same verdict twice is kept once. */
   judge(promptId: string, verdict: Verdict, atMs: number): void;
 }
@@ -67,6 +69,9 @@ export function openRoutes(db: DatabaseSync): RouteShelf {
     ),
     record: db.prepare('SELECT record FROM answers WHERE prompt_id = ?'),
     verdictsOf: db.prepare('SELECT verdict FROM outcomes WHERE prompt_id = ? ORDER BY seq'),
+    judged: db.prepare(
+      'SELECT outcomes.seq AS seq, verdict, record FROM outcomes JOIN answers USING (prompt_id) ORDER BY outcomes.seq',
+    ),
     judge: db.prepare(
       'INSERT INTO outcomes (prompt_id, at_ms, verdict) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     ),
@@ -140,6 +145,8 @@ export function openRoutes(db: DatabaseSync): RouteShelf {
         if (last !== undefined) after = [integer(last, 'at_ms'), integer(last, 'seq')];
       } while (page.length === PAGE_ROWS);
     },
+
+    judged: () => sql.judged.all().map(judgedFrom),
 
     judge(promptId, verdict, atMs) {
       sql.judge.run(promptId, atMs, verdict);
@@ -265,6 +272,16 @@ export function traceFrom(json: string): StoredTrace {
   }
 }
 
+/** From `outcomes` joined with `answers`. */
+export function judgedFrom(row: Row): JudgedRecord {
+  return {
+    seq: integer(row, 'seq'),
+    verdict: verdictSchema.parse(text(row, 'verdict')),
+    // Only the ledger writes this column, from an AnswerRecord.
+    record: JSON.parse(text(row, 'record')) as AnswerRecord,
+  };
+}
+
 export function verdictCounts(
   counts: ReadonlyMap<string, number>,
 ): Readonly<Record<Verdict, number>> {
@@ -276,13 +293,19 @@ export function verdictCounts(
     down: of('down'),
     good_enough: of('good_enough'),
     asked_bigger: of('asked_bigger'),
+    retried: of('retried'),
+    tests_passed: of('tests_passed'),
+    tests_failed: of('tests_failed'),
   };
 }
 
 /** What a dashboard shows of a ledger that can't be read: the budget, and no routes. */
-export function closedReports(
-  budget: () => Promise<BudgetState>,
-): Pick<RouteReports, 'routes' | 'trace' | 'export'> & { month(): Promise<MonthReport> } {
+export function closedReports(budget: () => Promise<BudgetState>): Pick<
+  RouteReports,
+  'routes' | 'trace' | 'judged' | 'export'
+> & {
+  month(): Promise<MonthReport>;
+} {
   return {
     async month() {
       const state = await budget();
@@ -300,6 +323,7 @@ export function closedReports(
     },
     routes: async () => ({ total: 0, rows: [] }),
     trace: async () => undefined,
+    judged: async () => [],
     export: async (_month, format) => exportHead(format),
   };
 }

@@ -3,6 +3,7 @@ import type { AccountEvent } from '../core/accountEntries.ts';
 import type { BudgetLimits, Ledger } from '../core/ports.ts';
 import type {
   ExportFormat,
+  JudgedRecord,
   MonthReport,
   RoutePage,
   RouteReports,
@@ -19,6 +20,8 @@ export interface AppReports {
   month(month?: string): Promise<MonthReport>;
   routes(query: Omit<RoutesQuery, 'alsoPromptIds'>): Promise<RoutePage>;
   trace(promptId: string): Promise<StoredRoute | undefined>;
+  /** Every verdict with the answer that it is about, oldest first. */
+  judged(): Promise<readonly JudgedRecord[]>;
   export(month: string, format: ExportFormat): Promise<string>;
   /** Every event of the ledger in order; throws with a sentence when the ledger can't be trusted. */
   events(): Iterable<AccountEvent> | AsyncIterable<AccountEvent>;
@@ -59,6 +62,7 @@ export function openReports(
       return await reports.routes({ ...query, alsoPromptIds });
     },
     trace: reports.trace,
+    judged: reports.judged,
     export: reports.export,
     events: () => opened.ledger.events(),
   };

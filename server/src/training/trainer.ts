@@ -136,9 +136,10 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<TrainEve
     }
     if (saved !== state.step) {
       yield await validate();
-      await curve.draw();
       yield await save();
     }
+    // With the validation of the last step.
+    await curve.draw();
     const stopped = state.step < config.max_steps;
     yield { type: 'ended', step: state.step, stopped, state };
   } finally {

@@ -34,7 +34,7 @@ export async function learnUnigram(
   const began = scores.size;
   for (;;) {
     for (let round = 0; round < ROUNDS_OF_FITTING; round++) {
-      scores = fit(words, scores, alphabet);
+      scores = fitted(words, scores, alphabet);
       await breathe();
       signal.throwIfAborted();
     }
@@ -80,7 +80,7 @@ function seeds(words: Words, alphabet: ReadonlySet<string>, most: number): Score
 }
 
 /** One round: how often each piece is expected over all ways to cut each word, and from that its probability. */
-function fit(words: Words, scores: Scores, alphabet: ReadonlySet<string>): Scores {
+function fitted(words: Words, scores: Scores, alphabet: ReadonlySet<string>): Scores {
   const expected = new Map<string, number>();
   for (const [letters, times] of words) expect(letters, times, scores, expected);
   const kept = [...scores.keys()].filter(
