@@ -25,6 +25,8 @@ const commands = {
     ],
   ],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
+  fuzz: () => [[node, ['test/fuzz/fuzz.ts', ...args]]],
+  soak: () => [[node, ['test/soak/soak.ts', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
