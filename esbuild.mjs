@@ -115,17 +115,7 @@ if (!editorOnly) {
 }
 const bundles = [programs, languageClient, client, webviews];
 if (watch) {
-  // The editor's watch task waits for the two lines to know when the first build is there.
-  const told = {
-    name: 'told',
-    setup({ onStart, onEnd }) {
-      onStart(() => console.log('build started'));
-      onEnd(({ errors }) => console.log(`build ended, ${errors.length} errors`));
-    },
-  };
-  for (const bundle of bundles) {
-    await (await context({ ...bundle, plugins: [...(bundle.plugins ?? []), told] })).watch();
-  }
+  for (const bundle of await Promise.all(toldOf(bundles).map(context))) await bundle.watch();
 } else {
   await Promise.all(bundles.map((bundle) => build(bundle)));
 }
@@ -145,4 +135,35 @@ async function compileKernels(form) {
     throw new Error(
       `expected the kernels to compile, got ${error.message.slice(0, 200)}\n${String(stderr).slice(0, 4000)}`,
     );
+}
+
+/** The same bundles, telling what the editor's watch task waits for: one start and one end for all that is built at once. */
+function toldOf(all) {
+  // Of the first build all are under way, whichever begins first.
+  let running = all.length;
+  let errorCount = 0;
+  console.log('build started');
+  return all.map((bundle) => {
+    let isFirst = true;
+    const told = {
+      name: 'told',
+      setup({ onStart, onEnd }) {
+        onStart(() => {
+          if (!isFirst && running++ === 0) console.log('build started');
+          isFirst = false;
+        });
+        onEnd(({ errors }) => {
+          for (const { location, text } of errors) {
+            const { file = 'esbuild.mjs', line = 1, column = 0 } = location ?? {};
+            console.log(`${file}:${line}:${column + 1}: error: ${text}`);
+          }
+          errorCount += errors.length;
+          if (--running > 0) return;
+          console.log(`build ended, ${errorCount} errors`);
+          errorCount = 0;
+        });
+      },
+    };
+    return { ...bundle, logLevel: 'silent', plugins: [...(bundle.plugins ?? []), told] };
+  });
 }

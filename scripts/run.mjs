@@ -15,6 +15,7 @@ const commands = {
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
   cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
   test: () => [[node, ['scripts/test.mjs', ...args]]],
+  watch: () => [[node, ['esbuild.mjs', '--watch', ...args]]],
   // Some thousand requests of Schemathesis's making against the REST edge; `npm test` has a short form.
   'test:schemathesis': () => [
     [
@@ -23,6 +24,10 @@ const commands = {
       root,
       { COST_AWARE_ROUTER_SCHEMATHESIS: args[0] ?? '200' },
     ],
+  ],
+  // Programs of others against the OpenAI-compatible calls, a coding agent among them; `npm test` has the lighter ones.
+  'test:clients': () => [
+    [node, ['scripts/test.mjs', 'test/clients'], root, { COST_AWARE_ROUTER_CLIENTS: 'full' }],
   ],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   fuzz: () => [[node, ['test/fuzz/fuzz.ts', ...args]]],
@@ -70,7 +75,8 @@ const command = commands[name];
 if (command === undefined) {
   throw new Error(`expected one of ${Object.keys(commands).join(', ')}, got ${name}`);
 }
-ensureBundles();
+// A watch build makes its own.
+if (name !== 'watch') ensureBundles();
 
 const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
 for (const [program, programArgs, cwd, moreEnv] of command()) {

@@ -223,6 +223,25 @@ test('the Responses API: text, events, tools and a way on', async () => {
   assert.equal(answered.output_text, 'It has one line.');
 });
 
+test('tools that only OpenAI could run are left out by name, and the rest is offered', async () => {
+  const { openai, calls } = client({ answers: withTool });
+  const { response } = await openai.responses
+    .create({
+      model: 'auto',
+      input: 'Read a.ts.',
+      tools: [
+        { type: 'function', name: 'read_file', parameters: { type: 'object' }, strict: false },
+        { type: 'web_search' },
+      ],
+    })
+    .withResponse();
+  assert.equal(response.headers.get('x-router-tools-left-out'), 'web_search');
+  assert.deepEqual(
+    calls[0]?.request.tools?.tools.map(({ name }) => name),
+    ['read_file'],
+  );
+});
+
 test('streamed calls of tools in the Responses API come whole', async () => {
   const { openai } = client({ answers: withTool });
   const stream = openai.responses.stream({
@@ -311,7 +330,13 @@ const refusals: readonly (readonly [
     400,
     'previous_response_id',
   ],
-  ['a hosted tool', 'responses', { tools: [{ type: 'web_search' }] }, 400, 'tools[0]'],
+  [
+    'a hosted tool that must be called',
+    'responses',
+    { tools: [{ type: 'web_search' }], tool_choice: { type: 'web_search' } },
+    400,
+    'tool_choice',
+  ],
   [
     'a strange item',
     'responses',

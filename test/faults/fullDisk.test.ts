@@ -1,15 +1,14 @@
 /** A disk of its own that fills up while processes pay: the cloud closes with a sentence, and no money goes unrecorded. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, mkdtempSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { nanoUsdFromDollars as usd } from '../../server/src/core/price.ts';
 import { openLedger } from '../../server/src/store/ledger.ts';
 import { clockAt, NOVEMBER, openAt, request } from '../store/ledgerFixture.ts';
+import { mountDisk } from '../support/smallDisk.ts';
 import { assertAccounts, assertFinalAccounts, listen, type Told } from './accounts.ts';
 import { startProvider } from './billingProvider.ts';
 import type { PaymentReport } from './payingWorker.ts';
@@ -20,22 +19,6 @@ const FILLS = times({ short: 3, full: 20 });
 const WORKERS = 3;
 const DISK_KIB = 12_288;
 const FULL = /^expected .*(the disk is full; free some space|check its folder and disk)$/;
-
-/** A small file system in memory, or why there can't be one. */
-function mountDisk(t: TestContext): { readonly folder: string } | { readonly why: string } {
-  if (process.platform !== 'linux') return { why: 'a full disk needs a tmpfs, which is Linux' };
-  if (process.getuid?.() !== 0) return { why: 'a full disk needs root, to mount a tmpfs' };
-  const folder = mkdtempSync(join(tmpdir(), 'ledger-disk-'));
-  t.after(() => {
-    spawnSync('umount', ['--lazy', folder]);
-    rmdirSync(folder);
-  });
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_KIB}k`, 'tmpfs', folder]);
-  if (mount.status !== 0) {
-    return { why: `a full disk needs a tmpfs, but mount says: ${mount.stderr ?? mount.error}` };
-  }
-  return { folder };
-}
 
 /** Fills the disk until only this much is left. */
 function fill(path: string, leftKib: number): void {
@@ -57,7 +40,7 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
 }
 
 test('a disk that fills up under three paying processes', async (t) => {
-  const disk = mountDisk(t);
+  const disk = mountDisk(t, DISK_KIB);
   if ('why' in disk) return t.skip(disk.why);
   const random = randomFrom(SEED);
   const path = join(disk.folder, 'ledger.sqlite');

@@ -16,12 +16,11 @@ import {
   accumulationSteps,
   architectureOf,
   readTrainConfig,
-  trainConfigSchema,
 } from '../../server/src/training/config.ts';
 import { createDataOrder } from '../../server/src/training/dataOrder.ts';
 import { readSafetensors } from '../../server/src/training/safetensors.ts';
 import { TrainingError } from '../../server/src/training/trainingError.ts';
-import { smallConfig } from './smallRun.ts';
+import { configOf, smallConfig } from './smallRun.ts';
 
 const configs = resolve(import.meta.dirname, '../../configs');
 let folder: string;
@@ -44,8 +43,7 @@ test('the shipped configurations are valid and of the size that their names say'
 });
 
 test('gradients add up over batch_size_tokens, whatever an old file says', () => {
-  const config = trainConfigSchema.parse({
-    ...smallConfig(),
+  const config = configOf({
     batch_size_tokens: 128,
     micro_batch_size: 2,
     seq_len: 16,
@@ -76,7 +74,7 @@ test('a configuration that cannot be trained says which field and why', async ()
 });
 
 function checkpointOf(step: number): Checkpoint {
-  const config = trainConfigSchema.parse(smallConfig());
+  const config = configOf();
   const architecture = architectureOf(config);
   const numbered = (offset: number) =>
     new Map(
@@ -145,6 +143,7 @@ test('a damaged checkpoint, one of another architecture and none at all are told
   );
   await check({ hidden_size: 'much' }, /hidden_size/);
 
+  await writeFile(configFile, JSON.stringify(config));
   const weights = join(path, 'model.safetensors');
   await writeFile(weights, (await readFile(weights)).subarray(0, 2000));
   await assert.rejects(readModel(path), /cut or damaged/);

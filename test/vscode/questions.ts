@@ -90,16 +90,28 @@ export async function ended(answer: Locator): Promise<void> {
 }
 
 /** What the ledger notes that a person made of an answer, or of all answers, oldest first. */
-export function outcomesOf(
+export function outcomesOf(session: EditorSession, promptId?: string | null): readonly unknown[] {
+  const query =
+    'SELECT verdict AS value FROM outcomes WHERE prompt_id = coalesce(?, prompt_id) ORDER BY seq';
+  return inLedger(session, query, promptId ?? null);
+}
+
+/** How many answers the ledger holds. */
+export function answersIn(session: EditorSession): unknown {
+  return inLedger(session, 'SELECT count(*) AS value FROM answers')[0];
+}
+
+function inLedger(
   { server }: EditorSession,
-  promptId?: string | null,
+  query: string,
+  ...values: readonly (string | null)[]
 ): readonly unknown[] {
   const ledger = new DatabaseSync(join(server.dataDir, 'ledger.sqlite'), { readOnly: true });
   try {
     return ledger
-      .prepare('SELECT verdict FROM outcomes WHERE prompt_id = coalesce(?, prompt_id) ORDER BY seq')
-      .all(promptId ?? null)
-      .map((row) => row['verdict']);
+      .prepare(query)
+      .all(...values)
+      .map((row) => row['value']);
   } finally {
     ledger.close();
   }

@@ -3,12 +3,12 @@
  * Text of a model or a file is untrusted and passes `printable` before it reaches a terminal.
  */
 import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import type { App, AppOptions } from '../compose.ts';
 
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
-export type Input = AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
+export type Input = Readable & { readonly isTTY?: boolean };
 
 export interface CliIo {
   readonly stdout: Output;

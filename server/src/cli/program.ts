@@ -109,6 +109,11 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     );
 
   program
+    .command('mcp')
+    .description('offer estimate_cost and get_budget to agents, over stdin and stdout (MCP)')
+    .action(() => run(async (session) => (await import('./mcp.ts')).mcp(session)));
+
+  program
     .command('spend')
     .description("show this month's spend and savings")
     .option('--json', 'print one JSON object')

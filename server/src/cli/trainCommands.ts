@@ -7,7 +7,7 @@ export function addTrain(
   program: Command,
   run: (command: (session: Session) => Promise<number>) => Promise<void>,
 ): void {
-  const train = program
+  program
     .command('train')
     .description('train a language model from shards, by a configuration such as configs/tiny.json')
     .option('--config <file>', 'the configuration')
@@ -16,5 +16,4 @@ export function addTrain(
     .action((flags: TrainFlags) =>
       run(async (session) => (await import('./train.ts')).train(session, flags)),
     );
-  void train;
 }

@@ -81,7 +81,10 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     if (db?.isOpen === true) db.close();
     const fault = whyNotOpened(error, files.ledger);
     if (fault === undefined) throw error;
-    why = faultOf(error) === 'damaged' ? setAsideIfUnused(fault) : fault;
+    why =
+      faultOf(error) === 'damaged' && error instanceof Error
+        ? setAsideIfUnused(error.message)
+        : fault;
   }
   return unavailable(why);
 

@@ -1,6 +1,6 @@
 /** Help where the code stands: lens, actions, the inline thread with its follow-up, the stored explanation and its age. */
 import assert from 'node:assert/strict';
-import { ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
+import { answersIn, ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
 import { inEditor } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
 
@@ -45,6 +45,20 @@ inEditor('code', {}, async (step) => {
     await page.keyboard.press('Escape');
   });
 
+  await step('after a reload the same code is explained again for nothing', async (session) => {
+    const { workbench } = session;
+    const { page } = workbench;
+    const before = answersIn(session);
+    await page.reload();
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
+    await workbench.selectLines('retry.ts', 15, 18);
+    await workbench.palette('Cost-Aware Router: Explain');
+    const answer = page.locator('.review-widget .review-comment').first();
+    await answer.filter({ hasText: /local · SmolLM2.*stored/s }).waitFor();
+    assert.match(await textOf(answer), /empty list/);
+    assert.equal(answersIn(session), before);
+  });
+
   await step('the lightbulb offers what can be done with code', async ({ workbench }) => {
     const { page } = workbench;
     await workbench.selectLines('inventory.py', 8, 9);
@@ -67,6 +81,10 @@ inEditor('code', {}, async (step) => {
     await workbench.goTo(15, 20);
     await workbench.palette('Show or Focus Hover');
     await page.locator('.monaco-hover:visible', { hasText: /stale/ }).first().waitFor();
+    await page
+      .locator('.review-widget .review-comment', { hasText: 'stale: the code has changed' })
+      .first()
+      .waitFor();
   });
 
   await step('the bigger model answers in the thread, for its price', async ({ workbench }) => {

@@ -8,6 +8,8 @@ import { ask, askCloud, previewsCloud } from '../questions.ts';
 import { type EditorSession, inEditor, KEY, SLOWLY } from '../session.ts';
 import { textOf } from '../workbench.ts';
 
+const HARD = 'Design a lock-free queue and prove it correct, step by step.';
+
 inEditor('money', {}, async (step) => {
   await step('without a key the cloud is no choice', async ({ workbench }) => {
     await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
@@ -104,7 +106,7 @@ inEditor('money', {}, async (step) => {
       await full.waitFor();
       assert.match((await workbench.statusItem.getAttribute('class')) ?? '', /error/);
       await workbench.shot('status-exhausted-dark');
-      await ask(workbench, 'Design a lock-free queue and prove it correct, step by step.');
+      await ask(workbench, HARD);
       const answers = await workbench.webview('.answer');
       const why = answers.locator('.answer .why').last();
       await why.filter({ hasText: /budget/ }).waitFor();
@@ -156,12 +158,14 @@ inEditor('money', {}, async (step) => {
   });
 
   await step(
-    'no file of the data folder, the logs or the settings holds the key',
+    'no file of the data folder, the logs or the settings holds the key or a question',
     async ({ server }) => {
-      const { status, stdout } = spawnSync('grep', ['-rlsF', KEY, server.folder], {
-        encoding: 'utf8',
-      });
-      assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+      for (const secret of [KEY, HARD]) {
+        const { status, stdout } = spawnSync('grep', ['-rlsF', secret, server.folder], {
+          encoding: 'utf8',
+        });
+        assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+      }
     },
   );
 });

@@ -23,6 +23,7 @@ import { modelEntry, modelEntryOf, modelList, modelListOf } from './models.ts';
 import { openaiProblem, openaiProblemResponse, openaiStatus } from './problems.ts';
 import { responsesReply } from './responsesReply.ts';
 import { askedOfResponses, responsesRequest } from './responsesRequest.ts';
+import { headerText } from './routeFacts.ts';
 import { type Asked, promptOfAsked } from './routerFields.ts';
 
 /** Calls that hold a model, and so a slot. */
@@ -87,7 +88,8 @@ export function addOpenaiCalls(app: OpenAPIHono<RequestState>, deps: OpenaiDeps)
     const prompt =
       asked.kind === 'refused' ? asked : promptOfAsked(asked.value, current, ports.newId);
     if (prompt.kind === 'refused') return openaiProblemResponse(prompt.problem, current);
-    return await answer(
+    const leftOut = asked.kind === 'read' ? asked.value.toolsLeftOut : [];
+    const response = await answer(
       {
         prompt: prompt.value,
         form: formOf(prompt.value, current),
@@ -97,6 +99,10 @@ export function addOpenaiCalls(app: OpenAPIHono<RequestState>, deps: OpenaiDeps)
       },
       { router, registry: current, stalledMs, onDefect },
     );
+    if (leftOut.length > 0) {
+      response.headers.set('x-router-tools-left-out', headerText(leftOut.join(', ')));
+    }
+    return response;
   }
 
   app.openapi(routes.chat, async (c) => {

@@ -129,6 +129,7 @@ export function askedOfChat(request: ChatRequest): Read<Asked> {
       conversation: conversation.value,
       maxOutputTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
       router: request.router,
+      toolsLeftOut: [],
       wishes: {
         ...toolsOf(request),
         ...formatOf(request.response_format),

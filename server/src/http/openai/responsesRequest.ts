@@ -1,6 +1,6 @@
 /** The request of `POST /v1/responses`, as far as a router without a memory can serve it. */
 import { z } from '@hono/zod-openapi';
-import type { AnswerFormat, ToolChoice, ToolUse } from '../../core/callerWishes.ts';
+import type { AnswerFormat, Tool, ToolChoice, ToolUse } from '../../core/callerWishes.ts';
 import type { Turn } from '../../core/types.ts';
 import { type Conversation, conversationOf, type Read, refused, textOf } from './conversation.ts';
 import {
@@ -44,7 +44,12 @@ const item = z
   .openapi('ResponsesItem');
 
 const tool = z.looseObject({
-  type: z.string().max(60).describe('`function`; hosted tools are refused.'),
+  type: z
+    .string()
+    .max(60)
+    .describe(
+      '`function`; tools that OpenAI would run are left out, and the header `x-router-tools-left-out` names them.',
+    ),
   name: z.string().max(200).optional().describe('Its name.'),
   description: z.string().nullish().describe('What it does.'),
   parameters: jsonObject.nullish().describe('A JSON schema.'),
@@ -123,8 +128,9 @@ export function askedOfResponses(request: ResponsesRequest): Read<Asked> {
       conversation: conversation.value,
       maxOutputTokens: request.max_output_tokens ?? undefined,
       router: request.router,
+      toolsLeftOut: tools.value.leftOut,
       wishes: {
-        ...(tools.value === undefined ? {} : { tools: tools.value }),
+        ...(tools.value.tools === undefined ? {} : { tools: tools.value.tools }),
         ...formatOf(request.text?.format),
         ...samplingOf(request),
       },
@@ -195,18 +201,20 @@ function pushCall(
   } else turns.push({ role: 'assistant', text: '', toolCalls: [call] });
 }
 
-function toolsOf(request: ResponsesRequest): Read<ToolUse | undefined> {
-  const { tools, tool_choice, parallel_tool_calls } = request;
-  if (tools === null || tools === undefined || tools.length === 0) {
-    return { kind: 'read', value: undefined };
-  }
-  const own = [];
-  for (const [index, { type, name, description, parameters, strict }] of tools.entries()) {
+interface OfferedTools {
+  readonly tools: ToolUse | undefined;
+  /** Tools that only OpenAI's own servers could run. A tool is an offer, so the answer is right without it. */
+  readonly leftOut: readonly string[];
+}
+
+function toolsOf(request: ResponsesRequest): Read<OfferedTools> {
+  const { tools: offered, tool_choice, parallel_tool_calls } = request;
+  const own: Tool[] = [];
+  const leftOut: string[] = [];
+  for (const { type, name, description, parameters, strict } of offered ?? []) {
     if (type !== 'function' || name === undefined || name === '') {
-      return refused(
-        'expected tools of type function with a name, got another; hosted tools are not offered here',
-        `tools[${index}]`,
-      );
+      leftOut.push(name === undefined ? type : `${type}:${name}`);
+      continue;
     }
     own.push({
       name,
@@ -216,20 +224,26 @@ function toolsOf(request: ResponsesRequest): Read<ToolUse | undefined> {
     });
   }
   const named = typeof tool_choice === 'object' ? tool_choice?.name : undefined;
+  const demanded = typeof tool_choice === 'object' && tool_choice !== null;
+  if (demanded && !own.some(({ name }) => name === named)) {
+    return refused(
+      'expected tool_choice to name one of the tools of type function, got another; hosted tools are not offered here',
+      'tool_choice',
+    );
+  }
+  if (own.length === 0) return { kind: 'read', value: { tools: undefined, leftOut } };
   const choice: ToolChoice | undefined =
     typeof tool_choice === 'string'
       ? tool_choice
       : named === undefined
         ? undefined
         : { name: named };
-  return {
-    kind: 'read',
-    value: {
-      tools: own,
-      ...(choice !== undefined && { choice }),
-      ...(typeof parallel_tool_calls === 'boolean' && { parallel: parallel_tool_calls }),
-    },
+  const tools: ToolUse = {
+    tools: own,
+    ...(choice !== undefined && { choice }),
+    ...(typeof parallel_tool_calls === 'boolean' && { parallel: parallel_tool_calls }),
   };
+  return { kind: 'read', value: { tools, leftOut } };
 }
 
 function formatOf(wanted: z.output<typeof format> | null | undefined): {

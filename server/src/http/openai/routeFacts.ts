@@ -57,6 +57,6 @@ function decimal(nanoUsd: number): string {
 }
 
 /** Headers are Latin-1 without line ends; a fact may be anything. */
-function headerText(text: string): string {
+export function headerText(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?');
 }

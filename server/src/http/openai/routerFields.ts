@@ -100,6 +100,8 @@ export interface Asked {
   readonly wishes: Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling'>;
   readonly maxOutputTokens: number | undefined;
   readonly router: z.output<typeof routerField>;
+  /** Offered tools that no model here is told of. */
+  readonly toolsLeftOut: readonly string[];
 }
 
 export function promptOfAsked(asked: Asked, registry: Registry, newId: NewId): Read<Prompt> {
