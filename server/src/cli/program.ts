@@ -23,6 +23,7 @@ import type { GlobalFlags, Session } from './session.ts';
 import type { SpendFlags } from './spend.ts';
 import type { StatementFlags } from './statement.ts';
 import { addTrain } from './trainCommands.ts';
+import type { WhatIfFlags } from './whatIf.ts';
 
 /** @param ends told of the exit code of the command that was called */
 export function createProgram(io: CliIo, ends: (code: number) => void): Command {
@@ -106,6 +107,15 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     )
     .action((flags: ServeFlags) =>
       run(async (session) => (await import('./serve.ts')).serve(session, flags)),
+    );
+
+  program
+    .command('whatif')
+    .description('what past prompts would have cost with this router; spends nothing')
+    .argument('<path>', "a log of prompts, a folder of such logs, or OpenAI's usage export")
+    .option('--json', 'print one JSON object')
+    .action((path: string, flags: WhatIfFlags) =>
+      run(async (session) => (await import('./whatIf.ts')).whatIf(session, path, flags)),
     );
 
   program

@@ -1,0 +1,128 @@
+/**
+ * What past calls would have cost with this router: sums over decisions that were made and never carried out. Costs are ≈
+ * wherever tokens or a deferral are estimated; what can't be known is counted, never taken as zero.
+ */
+import type { Decision } from './answer.ts';
+import { costOf, ZERO_USD } from './price.ts';
+import type { NanoUsd, PriceRow, Usage } from './types.ts';
+
+/** One prompt of the past with the decision on it. */
+export interface PastPrompt {
+  readonly decision: Decision;
+  /** Of the answer that was given then, or an estimate. */
+  readonly usage: Usage;
+  /** Whether the usage was told, not estimated. */
+  readonly usageTold: boolean;
+  /** The price row of the model that answered then; `undefined` when it has none or nobody told which it was. */
+  readonly paidRow: PriceRow | undefined;
+}
+
+export interface WhatIfModel {
+  readonly modelId: string;
+  readonly prompts: number;
+  readonly costNanoUsd: NanoUsd;
+}
+
+export interface WhatIf {
+  readonly prompts: number;
+  /** Prompts that no plan could have answered. */
+  readonly refused: number;
+  readonly local: number;
+  readonly cloud: number;
+  /** Prompts kept local although another model was wanted, because of what stands in them. */
+  readonly keptPrivate: number;
+  /** Expected number of local answers that would have been deferred to the cloud. */
+  readonly expectedDeferrals: number;
+  /** Prompts whose tokens were estimated. */
+  readonly estimatedUsage: number;
+  readonly routed: Sum;
+  readonly baseline: Sum;
+  readonly paid: Sum;
+  /** By the model that would have answered first. */
+  readonly models: readonly WhatIfModel[];
+}
+
+/** A sum over the prompts whose cost is known, and how many are not in it. */
+export interface Sum {
+  readonly costNanoUsd: NanoUsd;
+  readonly unknown: number;
+}
+
+export interface WhatIfPrices {
+  readonly baseline: PriceRow | undefined;
+  readonly of: (modelId: string) => PriceRow | undefined;
+  readonly isLocal: (modelId: string) => boolean;
+}
+
+export function whatIfOf(past: Iterable<PastPrompt>, prices: WhatIfPrices): WhatIf {
+  const counts = { prompts: 0, refused: 0, local: 0, cloud: 0, keptPrivate: 0, estimatedUsage: 0 };
+  const routed = createSum();
+  const baseline = createSum();
+  const paid = createSum();
+  const models = new Map<string, { prompts: number; costNanoUsd: number }>();
+  let expectedDeferrals = 0;
+  for (const { decision, usage, usageTold, paidRow } of past) {
+    counts.prompts += 1;
+    if (!usageTold) counts.estimatedUsage += 1;
+    paid.add(usageTold && paidRow !== undefined ? costOf(paidRow, usage) : undefined);
+    baseline.add(prices.baseline && costOf(prices.baseline, usage));
+    if (decision.kind === 'refused') {
+      counts.refused += 1;
+      routed.add(undefined);
+      continue;
+    }
+    const { route } = decision;
+    const here = prices.isLocal(route.modelId);
+    counts[here ? 'local' : 'cloud'] += 1;
+    if (route.reason.code === 'privacy_floor') counts.keptPrivate += 1;
+    const plan = route.trace.candidates.find(
+      ({ first, ifUnsure }) => first === route.modelId && ifUnsure === route.ifUnsure,
+    );
+    const share = plan?.deferralShare ?? 0;
+    expectedDeferrals += share;
+    const first = costAt(route.modelId, usage, prices);
+    const second = route.ifUnsure === undefined ? ZERO_USD : costAt(route.ifUnsure, usage, prices);
+    const cost =
+      first === undefined || second === undefined
+        ? undefined
+        : ((first + Math.round(second * share)) as NanoUsd);
+    routed.add(cost);
+    const row = models.get(route.modelId) ?? { prompts: 0, costNanoUsd: 0 };
+    models.set(route.modelId, {
+      prompts: row.prompts + 1,
+      costNanoUsd: row.costNanoUsd + (cost ?? 0),
+    });
+  }
+  return {
+    ...counts,
+    expectedDeferrals,
+    routed: routed.sum(),
+    baseline: baseline.sum(),
+    paid: paid.sum(),
+    models: [...models]
+      .map(([modelId, row]) => ({
+        modelId,
+        prompts: row.prompts,
+        costNanoUsd: row.costNanoUsd as NanoUsd,
+      }))
+      .sort((a, b) => b.prompts - a.prompts || a.modelId.localeCompare(b.modelId)),
+  };
+}
+
+function costAt(modelId: string, usage: Usage, prices: WhatIfPrices): NanoUsd | undefined {
+  if (prices.isLocal(modelId)) return ZERO_USD;
+  const row = prices.of(modelId);
+  return row && costOf(row, usage);
+}
+
+function createSum() {
+  let costNanoUsd = 0;
+  let unknown = 0;
+  return {
+    add(cost: NanoUsd | undefined) {
+      if (cost === undefined) unknown += 1;
+      else costNanoUsd += cost;
+    },
+    sum: (): Sum => ({ costNanoUsd: costNanoUsd as NanoUsd, unknown }),
+  };
+}
