@@ -29,7 +29,7 @@ await runFiles(
 const editorFiles = files.filter(inEditor);
 const lacking = editorFiles.length > 0 ? await prepareEditorTests() : undefined;
 // A long file takes three minutes on a quiet machine.
-if (lacking === undefined) await runFiles(editorFiles, { concurrency: 1, timeout: 1_200_000 });
+if (lacking === undefined) await runFiles(editorFiles, { concurrency: 1, timeout: 2_000_000 });
 
 const { lacksPostgres } = await import('../test/support/postgres.ts');
 const { passed, failed, skipped } = counts;

@@ -40,7 +40,8 @@ export async function startProvider(): Promise<LLMock> {
   provider.onMessage(
     new RegExp(SLOWLY),
     { content: long, usage: CLOUD_USAGE },
-    { chunkSize: 8, latency: 50 },
+    // Long enough to be cancelled on a machine that takes seconds for a click.
+    { chunkSize: 8, latency: 250 },
   );
   provider.onMessage(new RegExp(AS_CODE), {
     content: `Compare the numbers:\n\n\`\`\`ts\n${CLOUD_CODE}\n\`\`\`\n`,
@@ -56,7 +57,7 @@ export function inEditor(
   options: LaunchOptions,
   steps: (step: Step) => Promise<void>,
 ): void {
-  test(title, { timeout: 1_100_000 }, async (context) => {
+  test(title, { timeout: 1_800_000 }, async (context) => {
     const provider = await startProvider();
     const server = await launchVscode({
       ...options,

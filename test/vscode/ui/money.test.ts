@@ -66,7 +66,7 @@ inEditor('money', {}, async (step) => {
         .locator('.text')
         .filter({ hasText: /word\d/ })
         .waitFor();
-      await workbench.palette('Cost-Aware Router: Cancel');
+      await last.getByRole('button', { name: 'Cancel', exact: true }).click();
       await last
         .locator('.notice')
         .filter({ hasText: /cancelled/i })
@@ -111,7 +111,7 @@ inEditor('money', {}, async (step) => {
       const why = answers.locator('.answer .why').last();
       await why.filter({ hasText: /budget/ }).waitFor();
       // While it runs the status bar shows that instead of the money, and its end would be a long time coming.
-      await workbench.palette('Cost-Aware Router: Cancel');
+      await answers.locator('.answer').last().getByRole('button', { name: 'Cancel' }).click();
       await answers
         .locator('.answer')
         .last()
