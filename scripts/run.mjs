@@ -34,6 +34,7 @@ const commands = {
   soak: () => [[node, ['test/soak/soak.ts', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
+  'bench:training': () => [[node, ['test/bench/trainingBesideTorch.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
   // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones. Further parts of tests come along:
   // `npm run prove -- test/` runs all tests there are, and none of them twice.

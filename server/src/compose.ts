@@ -1,12 +1,11 @@
 /** The composition root: options -> App. The only place that knows both the core and the adapters. */
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
 import { z } from 'zod';
+import { type CalibrationDesk, createCalibrationDesk } from './calibrationDesk.ts';
 import { type AdminPolicy, underPolicy } from './core/adminPolicy.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
@@ -27,6 +26,7 @@ import { OPENAI_URL } from './models/openai.ts';
 import { openCatalogue } from './models/openCatalogue.ts';
 import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
 import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
+import { readJson, shippedModels } from './models/shippedFiles.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
 import { createPrivacyScan } from './privacy/privacyScan.ts';
@@ -38,6 +38,8 @@ import { LEDGER_NAME, type LedgerTools } from './store/ledgerCare.ts';
 import { clockFile, createLedgerClock } from './store/ledgerClock.ts';
 import { LedgerUnavailableError } from './store/ledgerFaults.ts';
 import { type AppReports, openReports } from './store/reports.ts';
+import { createCodeCheck } from './syntax/codeCheck.ts';
+import { openTuning } from './tuning.ts';
 
 export { ledgerCare } from './store/ledgerCare.ts';
 export type { ApiKey, AppReports, PricesRefreshed };
@@ -83,10 +85,12 @@ export interface App {
   readonly local: LocalModels;
   readonly ports: RouterPorts;
   readonly scorer: Scorer;
-  readonly confidence: FittedConfidence;
+  readonly confidence: () => FittedConfidence;
   /** Models whose outcomes the score was fitted on; they can be judged, not run. */
   readonly referenceModels: readonly string[];
   readonly cache: OpenedCache;
+  /** Fits the gate and the threshold to a local model on this machine. */
+  readonly calibration: CalibrationDesk;
   readonly dataDir: string;
   readonly modelsDir: string;
   readonly pricingPath: string;
@@ -132,7 +136,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const modelsDir = options.modelsDir ?? join(dataDir, 'models');
   mkdirSync(modelsDir, { recursive: true, mode: 0o700 });
   const say = options.onProblem ?? (() => {});
-  const shipped = join(packageRoot(), 'models');
+  const shipped = shippedModels();
   const pricingPath = options.pricingPath ?? join(shipped, 'pricing.yaml');
   const registryPath = options.registryPath ?? join(shipped, 'registry.yaml');
   let own: LocalModel | undefined;
@@ -141,7 +145,15 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const clock = createLedgerClock({ path: clockFile(ledgerPath), onMoved: say });
   const paths = { registryPath, pricingPath, dataDir };
   const files = openCatalogue({ ...paths, fitted, clock, onProblem: say });
-  const catalogue = withOwnModel(files, () => own);
+  const shippedConfidence = parseFittedConfidence(await readJson(join(shipped, 'confidence.json')));
+  const tuning = openTuning({
+    dataDir,
+    fitted,
+    shippedConfidence,
+    identityOf: (model) => (model.provider === 'local' ? local : cloud).identity(model),
+    onProblem: say,
+  });
+  const catalogue = tuning.over(withOwnModel(files, () => own));
 
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const newId = () => randomUUID();
@@ -189,14 +201,26 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     privacy: createPrivacyScan({ excluded: () => settings().excludedFiles }),
     ledger: opened.ledger,
     cache,
+    checkCode: (answer) => checkCode(answer),
     sleep,
     random: Math.random,
   };
   const scorer = createScorer(fitted, options.strategy);
-  const confidence = parseFittedConfidence(await readJson(join(shipped, 'confidence.json')));
-  const settings = (): Settings =>
-    underPolicy(own === undefined ? wanted : { ...wanted, cheap: own.id }, policy());
+  const { confidence } = tuning;
+  const checkCode = createCodeCheck(say);
+  const settings = (): Settings => {
+    const chosen = own === undefined ? wanted : { ...wanted, cheap: own.id };
+    const tuned =
+      options.settings?.escalateShare === undefined
+        ? tuning.settings(chosen, catalogue.registry())
+        : chosen;
+    return underPolicy(tuned, policy());
+  };
   const router = createRouter({ ports, scorer, confidence, settings });
+  const calibration = createCalibrationDesk({
+    ...{ ports, router, fitted, shippedConfidence, checkCode, settings, tuning },
+    questionsPath: join(shipped, 'checkable.jsonl'),
+  });
   const explanations = openExplanations({ path: join(dataDir, 'explanations.sqlite'), clock });
   const history = openHistory({ path: join(dataDir, 'history.sqlite'), clock });
   const limits = (scope?: BudgetScope) => limitsOf(settings(), scope);
@@ -241,6 +265,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     confidence,
     referenceModels: [...fitted.models.keys()],
     cache,
+    calibration,
     dataDir,
     modelsDir,
     pricingPath,
@@ -298,25 +323,6 @@ function startSettings(options: AppOptions): AppSettings {
     baseUrl: options.baseUrl,
     monthlyBudgetNanoUsd: budget === null ? undefined : (budget ?? DEFAULT_MONTHLY_BUDGET_NANO_USD),
   });
-}
-
-/** The folder of package.json, from the sources as well as from the bundle. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'models', 'registry.yaml'))) {
-    const parent = dirname(folder);
-    if (parent === folder) {
-      throw new Error(
-        'expected models/registry.yaml above the program, found none; reinstall the package',
-      );
-    }
-    folder = parent;
-  }
-  return folder;
-}
-
-async function readJson(path: string): Promise<unknown> {
-  return JSON.parse(await readFile(path, 'utf8'));
 }
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -4,7 +4,6 @@ import {
   fits,
   monthOf,
   nextState,
-  pacing,
   type ReservationEvent,
   type ReservationState,
   remaining,
@@ -54,23 +53,6 @@ test('what is left, what is used and what fits', () => {
     for (const bound of want.fits) assert.equal(fits(budget, nanoUsd(bound)), true);
     for (const bound of want.not) assert.equal(fits(budget, nanoUsd(bound)), false);
   }
-});
-
-test('pacing raises the threshold in a line from 80 % to the limit', () => {
-  const rows: readonly [spent: number, threshold: number, active: boolean][] = [
-    [0, 0.6, false],
-    [800, 0.6, false],
-    [900, 0.8, true],
-    [1000, 1, true],
-    [1500, 1, true],
-  ];
-  for (const [spent, threshold, active] of rows) {
-    const paced = pacing(0.6, state(1000, spent));
-    assert.equal(paced.active, active, `${spent}`);
-    assert.ok(Math.abs(paced.threshold - threshold) < 1e-9, `${spent}: ${paced.threshold}`);
-  }
-  assert.deepEqual(pacing(0.6, state(undefined, 9)), { threshold: 0.6, active: false });
-  assert.equal(pacing(0.6, state(1000, 750), { from: 0.5 }).threshold, 0.8);
 });
 
 test('a reservation moves only forward and ends once', () => {

@@ -104,7 +104,12 @@ test('the last gate holds whatever a decision says: no finding, wish or missing 
     const scanning = { ...ports, privacy: { scan: async () => findings } };
     const settings = () => settingsSchema.parse({ monthlyBudgetNanoUsd: 20e9 });
     const scorer = scorerOf(ports.catalogue.registry().models, hard, 0.5);
-    const decide = createDecide({ ports: scanning, scorer, confidence: gateConfidence, settings });
+    const decide = createDecide({
+      ports: scanning,
+      scorer,
+      confidence: () => gateConfidence,
+      settings,
+    });
     const prompt = promptOf('Why?', { privacy });
     const decided = await decide(prompt);
     const routed = await router.decide(promptOf('Why?'));
@@ -113,7 +118,7 @@ test('the last gate holds whatever a decision says: no finding, wish or missing 
     const run: Run = {
       prompt: decided.prompt,
       decided,
-      deps: { ports: scanning, confidence: gateConfidence, decide, background: { run() {} } },
+      deps: { ports: scanning, confidence: () => gateConfidence, decide, background: { run() {} } },
       startedMs: 0,
       signal: new AbortController().signal,
       attempts: [],
@@ -140,7 +145,12 @@ test('a scan that throws keeps the prompt local and says so', async () => {
   };
   const settings = () => settingsSchema.parse({ monthlyBudgetNanoUsd: 20e9 });
   const scorer = scorerOf(ports.catalogue.registry().models, hard, 0.5);
-  const router = createRouter({ ports: broken, scorer, confidence: gateConfidence, settings });
+  const router = createRouter({
+    ports: broken,
+    scorer,
+    confidence: () => gateConfidence,
+    settings,
+  });
   const decision = await router.decide(promptOf('Why?'));
   if (decision.kind !== 'routed') throw new Error(JSON.stringify(decision));
   assert.deepEqual(

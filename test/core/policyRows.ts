@@ -247,7 +247,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'pacing leaves the hardest alone',
-    script: { scores: { [LOCAL]: 0.95 }, spentNanoUsd: 19e9 },
+    script: { scores: { [LOCAL]: 0.95 }, spentNanoUsd: 14e9 },
     leadsTo: [BIG, 'prompt_complexity_high'],
   },
   {

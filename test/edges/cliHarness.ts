@@ -105,7 +105,8 @@ function scriptedApp(script: Script, onClose: () => void): App {
       dispose: async () => onClose(),
     },
     scorer: scorerOf(models, scores, script.threshold ?? 0.5),
-    confidence: gateConfidence,
+    calibration: { run: notScripted, of: () => undefined, rollback: () => 'none' },
+    confidence: () => gateConfidence,
     referenceModels: [],
     cache: {
       ...ports.cache,

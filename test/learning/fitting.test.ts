@@ -1,10 +1,7 @@
 /** The small parts that fitting is made of, each on data whose answer is known. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  isAccepted,
-  readCheckableQuestions,
-} from '../../server/src/learning/checkableQuestions.ts';
+import { isRight } from '../../server/src/learning/checkableQuestions.ts';
 import { chanceOf, fitLogistic } from '../../server/src/learning/logistic.ts';
 import { packWeights } from '../../server/src/learning/quantise.ts';
 import { createSeededRandom } from '../../server/src/learning/seededRandom.ts';
@@ -139,18 +136,10 @@ const answers: [
   ['The moon, not the sun.', ['sun'], ['moon'], false],
   [`${'Well, '.repeat(60)}Paris`, ['paris'], undefined, false],
 ];
+const noCode = async () => undefined;
 for (const [answer, accept, unlessFirst, good] of answers) {
-  test(`${JSON.stringify(answer.slice(0, 40))} for ${accept.join(' or ')}: ${good ? 'good' : 'bad'}`, () => {
+  test(`${JSON.stringify(answer.slice(0, 40))} for ${accept.join(' or ')}: ${good ? 'good' : 'bad'}`, async () => {
     const question = { kind: 'test', question: '?', accept, unlessFirst };
-    assert.equal(isAccepted(answer, question), good);
+    assert.equal(await isRight(answer, question, noCode), good);
   });
 }
-
-test('the checkable questions can be asked once each and answered rightly', () => {
-  const questions = readCheckableQuestions();
-  assert.ok(questions.length >= 120);
-  assert.equal(new Set(questions.map(({ question }) => question)).size, questions.length);
-  for (const question of questions) {
-    assert.ok(isAccepted(`It is ${question.accept[0]}.`, question), question.question);
-  }
-});

@@ -88,7 +88,7 @@ export async function startProcess(
   const router = createRouter({
     ports,
     scorer,
-    confidence: gateConfidence,
+    confidence: () => gateConfidence,
     settings: () => settings,
   });
   return {

@@ -16,7 +16,8 @@ await started;
 const endMs = performance.now() + Number(forMs);
 let calls = 0;
 let longestWaitMs = 0;
-while (performance.now() < endMs) {
+// On a machine with hardly any time to spare so few calls are made that their shares say nothing.
+while (performance.now() < endMs || calls < 3) {
   const id = randomUUID();
   for (const write of [
     () => ledger.reserve(request(id, 0.001), { monthlyNanoUsd: undefined }),

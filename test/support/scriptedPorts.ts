@@ -10,6 +10,7 @@ import {
   rebalance,
 } from '../../server/src/core/budget.ts';
 import type { ToolCall } from '../../server/src/core/callerWishes.ts';
+import type { FittedConfidence } from '../../server/src/core/confidence.ts';
 import type {
   AnswerRecord,
   Availability,
@@ -115,6 +116,9 @@ export interface Script {
   readonly registry?: Registry;
   readonly ledger?: Partial<Ledger>;
   readonly now?: () => number;
+  readonly confidence?: FittedConfidence;
+  readonly checkCode?: RouterPorts['checkCode'];
+  readonly random?: () => number;
 }
 
 export type ScriptedAnswer = (
@@ -134,7 +138,10 @@ export function says(
 ): ScriptedAnswer {
   return async function* () {
     const words = text.split(/(?<= )/);
-    for (const word of words) yield { type: 'text-delta', text: word };
+    const logProb = options.sure === false ? -4 : -0.01;
+    const told = (word: string) =>
+      options.sure === undefined ? {} : { logProbs: [{ text: word, logProb }] };
+    for (const word of words) yield { type: 'text-delta', text: word, ...told(word) };
     const usage = {
       inputTokens: 100,
       cachedInputTokens: 0,
@@ -143,7 +150,6 @@ export function says(
       reasoningTokens: 0,
       ...options.usage,
     };
-    const logProb = options.sure === false ? -4 : -0.01;
     yield {
       type: 'end',
       finish: options.finish ?? 'stop',
@@ -271,13 +277,14 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
     ledger,
     cache: { get: (key) => cached.get(key), put: (key, answer) => void cached.set(key, answer) },
     sleep: async () => {},
-    random: () => 0.5,
+    random: script.random ?? (() => 0.5),
+    ...(script.checkCode && { checkCode: script.checkCode }),
   };
   const scores = { [LOCAL]: 0.2, [MINI]: 0.15, [BIG]: 0.1, ...script.scores };
   const router = createRouter({
     ports,
     scorer: scorerOf((script.registry ?? registry).models, scores, script.threshold ?? 0.5),
-    confidence: gateConfidence,
+    confidence: () => script.confidence ?? gateConfidence,
     settings: () => settings,
   });
   return { router, ports, calls, records, reservations };

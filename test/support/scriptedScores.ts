@@ -20,12 +20,14 @@ export function scorerOf(
     taskProbability: 1,
     parts: [{ name: 'base', added: value, detail: 'scripted' }],
   });
+  // At the default share of one half it is what the test says; it rises to 1 as the share falls to nothing.
+  const atShare = (share: number) => Math.min(1, 1 - (1 - threshold) * 2 * share);
   return {
     strategy: 'fitted',
     score: (_features, { ability }) => scoreOf(chanceOf(ability)),
     gain: (_features, cheap) => scoreOf(chanceOf(cheap.ability)),
-    threshold: () => threshold,
-    gainThreshold: () => threshold,
+    threshold: (_model, share) => atShare(share),
+    gainThreshold: (_cheap, _escalation, share) => atShare(share),
   };
 }
 

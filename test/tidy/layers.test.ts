@@ -13,14 +13,19 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     models: { rooms: ['models', 'core'] },
     store: { rooms: ['store', 'core'] },
     privacy: { rooms: ['privacy', 'core'] },
+    syntax: { rooms: ['syntax', 'core'] },
     learning: { rooms: ['learning', 'core', 'models'] },
     training: { rooms: ['training', 'core', 'learning'] },
     http: { rooms: ['http', 'compose', 'core'] },
     mcp: { rooms: ['mcp', 'compose', 'core'] },
     cli: { rooms: ['cli', 'compose', 'core', 'http', 'mcp', 'training'] },
-    lsp: { rooms: ['lsp', 'compose', 'protocol', 'core'] },
+    lsp: { rooms: ['lsp', 'compose', 'protocol', 'core', 'syntax'] },
     protocol: { rooms: [], packages: [] },
-    compose: { rooms: ['core', 'models', 'store', 'privacy'] },
+    compose: {
+      rooms: ['core', 'models', 'store', 'privacy', 'syntax', 'tuning', 'calibrationDesk'],
+    },
+    tuning: { rooms: ['core', 'models', 'store'] },
+    calibrationDesk: { rooms: ['core', 'learning', 'tuning'] },
   };
 
 interface Import {

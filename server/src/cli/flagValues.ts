@@ -26,6 +26,10 @@ export function share(value: string): number {
   return decimal(value, 'a share between 0 and 1 such as 0.8', 0, 1);
 }
 
+export function questions(value: string): number {
+  return wholeNumber(value, 'a number of questions such as 100', 1, 100_000);
+}
+
 export function port(value: string): number {
   return wholeNumber(value, 'a port between 0 and 65535', 0, 65_535);
 }

@@ -5,7 +5,7 @@ import { sampleOfSpeed } from '../core/modelCall.ts';
 import type { LocalModel, MeasuredSpeed, Model, PriceRow } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
-import { createProgress } from './progress.ts';
+import { createProgress, partOf } from './progress.ts';
 import { fail, type Session, withApp } from './session.ts';
 import { table } from './table.ts';
 
@@ -91,10 +91,6 @@ export async function prepareModel(io: CliIo, app: App, id: string): Promise<Fai
   });
   progress.clear();
   return prepared.kind === 'failed' ? prepared.failure : undefined;
-}
-
-function partOf(received: number, total: number | undefined): number | undefined {
-  return total ? received / total : undefined;
 }
 
 type Found =

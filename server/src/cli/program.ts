@@ -15,6 +15,7 @@ import {
   usdOrNone,
 } from './flagValues.ts';
 import { type CliIo, widthOf } from './io.ts';
+import { addLearning } from './learningCommands.ts';
 import { addLedger } from './ledgerCommands.ts';
 import type { CompareFlags } from './ledgerCompare.ts';
 import type { RouteFlags } from './route.ts';
@@ -134,6 +135,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
+  addLearning(program, run);
   addTrain(program, run);
   addCorpus(program, run);
   program

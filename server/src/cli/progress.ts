@@ -8,6 +8,11 @@ export interface Progress {
   clear(): void;
 }
 
+/** The share of a download; `undefined` where nobody told how much there is. */
+export function partOf(received: number, total: number | undefined): number | undefined {
+  return total ? received / total : undefined;
+}
+
 const BAR_WIDTH = 24;
 const REDRAW_MS = 80;
 

@@ -82,6 +82,8 @@ export interface Confidence {
   readonly value: number;
   readonly needed: number;
   readonly parts: readonly Part[];
+  /** Why another confidence was needed than usual, and how early the verdict was clear; one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface AnswerResult {

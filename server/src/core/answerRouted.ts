@@ -4,7 +4,7 @@ import { answerFromCache, keepInCache } from './answerCache.ts';
 import { callModel } from './callModel.ts';
 import type { Decided } from './decide.ts';
 import type { Failure } from './errors.ts';
-import { checkAnswer, unavailable } from './gate.ts';
+import { checkAnswer, unavailable, watchFor } from './gate.ts';
 import type { Reason } from './reason.ts';
 import { recordAnswer, recordFailure, totalCost } from './record.ts';
 import type { AnswerDeps, Run } from './run.ts';
@@ -29,7 +29,7 @@ export async function* answerRouted(
   const failed = new Map<string, string>();
   let route = decidedRoute;
   for (;;) {
-    const outcome = yield* callModel(run, route, route.modelId);
+    const outcome = yield* callModel(run, route, route.modelId, watchFor(run, route));
     if (outcome.kind === 'answered') {
       const result = yield* checkAnswer(run, route, outcome, failed.size > 0);
       if (mayBeKept(result)) keepInCache(run, result);

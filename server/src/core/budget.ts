@@ -9,9 +9,6 @@ import { addUsd, nanoUsd, ZERO_USD } from './price.ts';
 import type { Settings } from './schema.ts';
 import type { NanoUsd } from './types.ts';
 
-/** The share of the limit from which the router begins to save. */
-const PACING_FROM = 0.8;
-
 /** The UTC month of a time in milliseconds, as `2026-11`. Months sort as text. */
 export function monthOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 7);
@@ -100,18 +97,6 @@ function inForce(state: BudgetState): readonly BudgetInForce[] {
 export function fits(state: BudgetState, bound: NanoUsd): boolean {
   const left = remaining(state);
   return left === undefined || bound <= left;
-}
-
-/** From `from` of the limit on, the threshold rises in a straight line; it is 1 when the limit is reached. */
-export function pacing(
-  threshold: number,
-  state: BudgetState,
-  options: { readonly from: number } = { from: PACING_FROM },
-): { readonly threshold: number; readonly active: boolean } {
-  const used = usedShare(state);
-  if (used === undefined || used <= options.from) return { threshold, active: false };
-  const way = Math.min(1, (used - options.from) / (1 - options.from));
-  return { threshold: threshold + (1 - threshold) * way, active: true };
 }
 
 export type OpenState = {

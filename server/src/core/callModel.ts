@@ -4,22 +4,24 @@ import { callCloud } from './cloudCall.ts';
 import { modelById } from './decide.ts';
 import { failure } from './errors.ts';
 import { runsHere } from './estimate.ts';
-import { type CallEvent, type CallOutcome, callLocal } from './modelCall.ts';
+import { type CallEvent, type CallOutcome, callLocal, type Watch } from './modelCall.ts';
 import { totalCost } from './record.ts';
 import { generationRequest, scopeOf } from './request.ts';
 import type { Run } from './run.ts';
 import type { Model, NanoUsd } from './types.ts';
 
+/** @param watch looks at a growing local answer and may stop it */
 export async function* callModel(
   run: Run,
   route: Route,
   modelId: string,
+  watch?: Watch,
 ): AsyncGenerator<RouterEvent, CallOutcome> {
   const draft = modelId === route.modelId && route.ifUnsure !== undefined;
   const model = modelById(run.decided.registry, modelId);
   const kept = await keptHere(run, model);
   if (kept !== undefined) return kept;
-  const events = open(run, model, route);
+  const events = open(run, model, route, watch);
   try {
     for (;;) {
       const next = await events.next();
@@ -56,11 +58,16 @@ const abandoned: CallOutcome = {
   attempts: [],
 };
 
-function open(run: Run, model: Model, route: Route): AsyncGenerator<CallEvent, CallOutcome> {
+function open(
+  run: Run,
+  model: Model,
+  route: Route,
+  watch: Watch | undefined,
+): AsyncGenerator<CallEvent, CallOutcome> {
   const { prompt, decided, deps, signal } = run;
   const cap = outputCap(run, route, model);
   const request = generationRequest(prompt, model, cap);
-  if (model.provider === 'local') return callLocal(model, request, deps.ports, signal);
+  if (model.provider === 'local') return callLocal(model, request, deps.ports, signal, watch);
   const price = deps.ports.catalogue.price(model.id, deps.ports.clock.now());
   if (price === undefined) {
     throw new Error(`expected a price for ${model.id}, which the policy chose, got none`);

@@ -4,20 +4,18 @@
  */
 import { z } from 'zod';
 import type { Confidence, Part } from './answer.ts';
-import { codeIsBalanced } from './codeBalance.ts';
+import { type SignedAnswer, type SignStep, signSteps, signWeightsSchema } from './answerSigns.ts';
+import { curveSchema, onCurve } from './calibrationCurve.ts';
 import type { TokenLogProb } from './ports.ts';
-import type { FinishReason } from './types.ts';
 
 /** What is looked at in an answer. */
-export interface JudgedAnswer {
-  readonly text: string;
-  readonly finish: FinishReason;
+export interface JudgedAnswer extends SignedAnswer {
   readonly logProbs?: readonly TokenLogProb[] | undefined;
 }
 
 const rate = z.number().min(0).max(1);
 
-const gateSchema = z.strictObject({
+export const gateSchema = z.strictObject({
   /** `judgement`: nothing was measured on this model, so the gate is set cautiously. */
   source: z.enum(['outcomes', 'judgement']),
   /** Answers that it was fitted to. */
@@ -35,26 +33,24 @@ const gateSchema = z.strictObject({
     /** Per nat of the mean, and of the value below which a tenth of the tokens lie. */
     meanLogProb: z.number(),
     lowLogProb: z.number(),
+    /** Per nat of the mean entropy of a token, chosen against all others. */
+    entropy: z.number().default(0),
     /** Per unit of ln(1 + tokens). */
     length: z.number(),
   }),
   withoutLogProbs: z.strictObject({ bias: z.number(), length: z.number() }),
   /** Logits by task: how much better or worse this model's answers to it are. */
   tasks: z.record(z.string(), z.number()),
+  /** Turns the logistic's chance into the one that was observed; left out where too few answers could tell. */
+  curve: curveSchema.optional(),
+  /** Once so many tokens are there, a growing answer below this confidence is as good as sure to end below `needed`. */
+  early: z.strictObject({ fromTokens: z.int().positive(), below: rate }).optional(),
 });
 
 const fileSchema = z.strictObject({
   schema: z.literal(1),
   fitted: z.string(),
-  /** Logits for signs that short test answers hardly ever show; a judgement. */
-  signs: z.strictObject({
-    empty: z.number(),
-    refused: z.number(),
-    /** For an answer that is nothing but repetition; in proportion below that. */
-    repeated: z.number(),
-    truncated: z.number(),
-    unbalanced: z.number(),
-  }),
+  signs: signWeightsSchema,
   /** For models that nothing was measured on. */
   default: gateSchema,
   /** By the model's identity. */
@@ -63,10 +59,9 @@ const fileSchema = z.strictObject({
 
 export type FittedConfidenceFile = z.infer<typeof fileSchema>;
 export type FittedGate = z.infer<typeof gateSchema>;
-export type SignWeights = FittedConfidenceFile['signs'];
 
 export interface FittedConfidence {
-  readonly signs: SignWeights;
+  readonly signs: FittedConfidenceFile['signs'];
   /** The gate for models without one of their own. */
   readonly gate: FittedGate;
   readonly models: ReadonlyMap<string, FittedGate>;
@@ -102,7 +97,7 @@ export function confidenceOf(
   identity: string,
 ): Confidence {
   const gate = gateOf(fitted, identity, task);
-  const steps = [...levelSteps(answer, task, gate), ...signSteps(signsOf(answer), fitted.signs)];
+  const steps = [...levelSteps(answer, task, gate), ...signSteps(answer, fitted.signs)];
   let logit = 0;
   let before = 0;
   const parts: Part[] = [];
@@ -111,6 +106,14 @@ export function confidenceOf(
     const after = 1 / (1 + Math.exp(-logit));
     parts.push({ name: step.name, added: after - before, detail: step.detail });
     before = after;
+  }
+  if (gate.curve !== undefined) {
+    const observed = onCurve(gate.curve, logit);
+    parts.push({
+      name: 'calibration',
+      added: observed - before,
+      detail: 'as often as such answers were good',
+    });
   }
   const value = Math.min(
     1,
@@ -122,13 +125,7 @@ export function confidenceOf(
   return { value, needed: gate.needed, parts };
 }
 
-interface Step {
-  readonly name: string;
-  readonly logits: number;
-  readonly detail: string;
-}
-
-function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): Step[] {
+function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): SignStep[] {
   const measures = measuresOf(answer);
   const ofTask = gate.tasks[task] ?? 0;
   const taskStep = {
@@ -136,12 +133,12 @@ function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): Step[
     logits: ofTask,
     detail: gate.tasks[task] === undefined ? `${task}: not measured` : `${task}: as measured`,
   };
-  const length = (weight: number): Step => ({
+  const length = (weight: number): SignStep => ({
     name: 'length',
     logits: weight * measures.length,
     detail: `≈ ${Math.round(Math.exp(measures.length) - 1)} tokens`,
   });
-  const base = (bias: number): Step => ({
+  const base = (bias: number): SignStep => ({
     name: 'base',
     logits: bias,
     detail: gate.source === 'outcomes' ? `fitted to ${gate.answers} answers` : 'a judgement',
@@ -151,7 +148,7 @@ function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): Step[
     return [base(weights.bias), taskStep, length(weights.length)];
   }
   const weights = gate.withLogProbs;
-  const { mean, low } = measures.logProbs;
+  const { mean, low, entropy } = measures.logProbs;
   return [
     base(weights.bias),
     taskStep,
@@ -165,6 +162,15 @@ function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): Step[
       logits: weights.lowLogProb * low,
       detail: `a tenth of the tokens below ${low.toFixed(2)}`,
     },
+    ...(weights.entropy === 0
+      ? []
+      : [
+          {
+            name: 'entropy',
+            logits: weights.entropy * entropy,
+            detail: `${entropy.toFixed(2)} per token`,
+          },
+        ]),
     length(weights.length),
   ];
 }
@@ -172,7 +178,9 @@ function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): Step[
 export interface Measures {
   /** ln(1 + tokens). */
   readonly length: number;
-  readonly logProbs: { readonly mean: number; readonly low: number } | undefined;
+  readonly logProbs:
+    | { readonly mean: number; readonly low: number; readonly entropy: number }
+    | undefined;
 }
 
 /** A token that was as good as impossible would drown all others. */
@@ -189,95 +197,17 @@ export function measuresOf({ text, logProbs }: JudgedAnswer): Measures {
     logProbs: {
       mean: values.reduce((sum, value) => sum + value, 0) / values.length,
       low: values[Math.floor(values.length / 10)] ?? 0,
+      entropy: values.reduce((sum, value) => sum + choiceEntropy(value), 0) / values.length,
     },
   };
 }
 
-interface Signs {
-  readonly empty: boolean;
-  readonly refused: boolean;
-  /** Share of the answer that repeats itself, in [0,1]. */
-  readonly repeated: number;
-  readonly truncated: boolean;
-  readonly unbalanced: boolean;
-}
-
-/** What the signs of failure alone say, in logits; the fit takes them as given. */
-export function signLogits(answer: JudgedAnswer, weights: SignWeights): number {
-  return signSteps(signsOf(answer), weights).reduce((sum, step) => sum + step.logits, 0);
-}
-
-function signSteps(signs: Signs, weights: SignWeights): Step[] {
-  const steps: Step[] = [];
-  if (signs.empty) steps.push({ name: 'empty', logits: weights.empty, detail: 'no text' });
-  if (signs.refused) {
-    steps.push({ name: 'refused', logits: weights.refused, detail: 'declines to answer' });
-  }
-  if (signs.repeated > 0) {
-    steps.push({
-      name: 'repeated',
-      logits: weights.repeated * signs.repeated,
-      detail: `${Math.round(signs.repeated * 100)} % repeats itself`,
-    });
-  }
-  if (signs.truncated) {
-    steps.push({ name: 'truncated', logits: weights.truncated, detail: 'cut by the output cap' });
-  }
-  if (signs.unbalanced) {
-    steps.push({ name: 'unbalanced', logits: weights.unbalanced, detail: 'brackets left open' });
-  }
-  return steps;
-}
-
-function signsOf({ text, finish }: JudgedAnswer): Signs {
-  return {
-    empty: text.trim() === '',
-    refused: finish === 'refusal' || opensWithRefusal(text),
-    repeated: repeatedShare(text),
-    truncated: finish === 'length',
-    unbalanced: !codeIsBalanced(text),
-  };
-}
-
-const REFUSALS = [
-  "i can't help",
-  "i can't assist",
-  "i can't provide",
-  'i cannot help',
-  'i cannot assist',
-  'i cannot provide',
-  "i'm sorry",
-  'i am sorry',
-  "i'm unable",
-  'i am unable',
-  "i'm not able",
-  'i am not able',
-  'as an ai',
-  "i don't have access",
-  'i do not have access',
-  "i don't know",
-  'i do not know',
-];
-/** Refusals come at once; later the same words are content. */
-const REFUSAL_WITHIN = 120;
-
-function opensWithRefusal(text: string): boolean {
-  const opening = text.slice(0, REFUSAL_WITHIN).toLowerCase().replaceAll('’', "'");
-  return REFUSALS.some((phrase) => opening.includes(phrase));
-}
-
-const RUN_OF_WORDS = 4;
-/** Text and tables repeat a little without fault. */
-const HARMLESS_REPETITION = 0.2;
-const MOST_WORDS = 4_000;
-
-/** Share of the runs of four words that came before. */
-function repeatedShare(text: string): number {
-  const words = text.split(/\s+/, MOST_WORDS).filter((word) => word !== '');
-  const runs = words.length - RUN_OF_WORDS + 1;
-  if (runs < 2 * RUN_OF_WORDS) return 0;
-  const seen = new Set<string>();
-  for (let at = 0; at < runs; at += 1) seen.add(words.slice(at, at + RUN_OF_WORDS).join(' '));
-  const repeated = 1 - seen.size / runs;
-  return repeated <= HARMLESS_REPETITION ? 0 : repeated;
+/**
+ * Entropy in nats of "the chosen token or any other": never more than the whole distribution's, and free, as it needs
+ * no other token's probability.
+ */
+function choiceEntropy(logProb: number): number {
+  const chosen = Math.exp(logProb);
+  const others = 1 - chosen;
+  return others <= 0 ? 0 : -chosen * logProb - others * Math.log(others);
 }

@@ -6,6 +6,7 @@ import { type FittedConfidence, gateOf } from './confidence.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
 import { runsHere } from './estimate.ts';
 import { featuresOf } from './features.ts';
+import { pacedShare, pressureOf } from './pacing.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
 import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
@@ -23,7 +24,8 @@ export interface DecideOptions {
 export interface RouterOptions {
   readonly ports: RouterPorts;
   readonly scorer: Scorer;
-  readonly confidence: FittedConfidence;
+  /** Read at every prompt, so that a calibration holds at once. */
+  readonly confidence: () => FittedConfidence;
   /** Read at every prompt, so that a changed limit holds at once. */
   readonly settings: () => Settings;
 }
@@ -78,7 +80,7 @@ export function createDecide(options: RouterOptions): Decide {
     const inputTokens = Math.ceil(boundedBytes / 4);
 
     const gate: Gate = gateOf(
-      confidence,
+      confidence(),
       portOf(pair.first, ports).identity(pair.first),
       rank.task,
     );
@@ -99,6 +101,9 @@ export function createDecide(options: RouterOptions): Decide {
       speed: ports.speeds.get(portOf(model, ports).identity(model)),
     });
 
+    const share = settings.escalateShare;
+    const held = pressureOf(budget, ports.clock.now(), settings.pacingFrom);
+
     const inputFor = (
       bound: (model: Model) => number,
       findings: readonly PrivacyFinding[],
@@ -114,9 +119,9 @@ export function createDecide(options: RouterOptions): Decide {
       findings,
       figures: settings,
       score: rank.value,
-      threshold: thresholdOf(pair, settings.escalateShare),
+      threshold: thresholdOf(pair, share),
+      pacedThreshold: thresholdOf(pair, pacedShare(share, held)),
       task: rank.task,
-      pacingFrom: settings.pacingFrom,
       atLimit: settings.atLimit,
     });
 
@@ -249,23 +254,31 @@ function availabilityOf(
 /** A threshold is a quantile over reference prompts, so it is reckoned once per pair of models and share. */
 function createThresholds(scorer: Scorer): (pair: ModelsInPlay, escalateShare: number) => number {
   const known = new WeakMap<Model, Kept>();
-  return ({ cheap, escalation }, share) => {
+  return ({ cheap, escalation }, exactShare) => {
     if (cheap === undefined) return 0;
-    const kept = known.get(cheap);
-    if (kept?.share === share && kept.escalation === escalation) return kept.threshold;
+    // A paced share moves with every answer; in steps its thresholds can be kept.
+    const share = Math.round(exactShare * SHARE_STEPS) / SHARE_STEPS;
+    let kept = known.get(cheap);
+    if (kept === undefined || kept.escalation !== escalation) {
+      kept = { escalation, thresholds: new Map() };
+      known.set(cheap, kept);
+    }
+    const before = kept.thresholds.get(share);
+    if (before !== undefined) return before;
     const threshold =
       escalation === undefined
         ? scorer.threshold(cheap, share)
         : scorer.gainThreshold(cheap, escalation, share);
-    known.set(cheap, { escalation, share, threshold });
+    kept.thresholds.set(share, threshold);
     return threshold;
   };
 }
 
+const SHARE_STEPS = 200;
+
 interface Kept {
   readonly escalation: Model | undefined;
-  readonly share: number;
-  readonly threshold: number;
+  readonly thresholds: Map<number, number>;
 }
 
 function moneyIsShort({ candidates }: PolicyResult): boolean {

@@ -1,9 +1,16 @@
-/** The gate on finished local answers: one that is unsure is deferred where it may be, and stands with the reason where it may not. */
+/**
+ * The gate on local answers: one that is unsure is deferred where it may be and where that is worth its cost, and stands
+ * with the reason where not. A growing answer that is as good as sure to be deferred is stopped at once.
+ */
 import type { AnswerResult, Confidence, Route, RouterEvent } from './answer.ts';
 import { callModel } from './callModel.ts';
-import { confidenceOf } from './confidence.ts';
+import { confidenceOf, gateOf } from './confidence.ts';
 import { modelById } from './decide.ts';
+import { type DeferralRule, deferralRule } from './deferral.ts';
 import type { Failure } from './errors.ts';
+import { UNKNOWN_USAGE, type Watch } from './modelCall.ts';
+import { pressureOf } from './pacing.ts';
+import { costOf } from './price.ts';
 import type { Reason } from './reason.ts';
 import { type Answered, type Run, resultOf } from './run.ts';
 
@@ -21,9 +28,9 @@ export async function* checkAnswer(
   const routed = { reason: route.reason, belowWanted: route.belowWanted };
   if (model.provider !== 'local') return await resultOf(run, route, answered, model, routed);
 
-  const confidence = judge(run, route, answered);
+  const confidence = await judge(run, route, answered);
   const facts = { confidence: confidence.value, needed: confidence.needed };
-  if (confidence.value >= confidence.needed) {
+  if (confidence.value >= confidence.needed && answered.cutShort !== true) {
     const reason: Reason = reliedOnGate(run, route)
       ? { code: 'confident', facts: { ...facts, model: model.id } }
       : route.reason;
@@ -38,7 +45,7 @@ export async function* checkAnswer(
     const reason = (isFallback ? undefined : deferralBlock(route)) ?? route.reason;
     return await resultOf(run, route, answered, model, { reason, belowWanted: true, confidence });
   }
-  const late = tooLate(run, ifUnsure);
+  const late = answered.cutShort === true ? undefined : tooLate(run, ifUnsure);
   if (late !== undefined) {
     return await resultOf(run, route, answered, model, {
       reason: late,
@@ -59,6 +66,12 @@ export async function* checkAnswer(
   // The draft is there and paid for by nobody: it stands, and the reason says what kept the better answer away.
   const reason = second.reason ?? unavailable(ifUnsure, second.failure);
   yield { type: 'fallback-started', reason, toModelId: model.id };
+  if (answered.cutShort === true) {
+    // Half a draft is no answer: it is written again, to its end.
+    const whole = yield* callModel(run, { ...route, ifUnsure: undefined }, model.id);
+    const stands: Answered = whole.kind === 'answered' ? whole : { ...answered, finish: 'length' };
+    return await resultOf(run, route, stands, model, { reason, belowWanted: true, confidence });
+  }
   return await resultOf(run, route, answered, model, { reason, belowWanted: true, confidence });
 }
 
@@ -69,10 +82,72 @@ export function unavailable(wanted: string, failed: Failure): Reason {
   return { code: 'provider_unavailable', facts: { wanted, failure: failed.code } };
 }
 
-function judge(run: Run, route: Route, answered: Answered): Confidence {
+/** Every so many tokens a growing answer is looked at again. */
+const LOOK_EVERY = 8;
+
+/** Stops a growing answer whose end is as good as sure to be deferred; `undefined` where it may not be deferred at all. */
+export function watchFor(run: Run, route: Route): Watch | undefined {
   const { ports, confidence } = run.deps;
   const model = modelById(run.decided.registry, route.modelId);
-  return confidenceOf(answered, route.trace.task, confidence, ports.local.identity(model));
+  const { ifUnsure } = route;
+  if (model.provider !== 'local' || ifUnsure === undefined || route.reason.code === 'forced') {
+    return undefined;
+  }
+  const { task } = route.trace;
+  const identity = ports.local.identity(model);
+  const gate = gateOf(confidence(), identity, task);
+  const { early } = gate;
+  if (early === undefined) return undefined;
+  const below = Math.min(early.below, ruleFor(run, route, gate.needed).needed);
+  let look = early.fromTokens;
+  return ({ text, logProbs }) => {
+    if (logProbs.length < look) return false;
+    look = logProbs.length + LOOK_EVERY;
+    const growing = { text, logProbs, finish: 'stop', growing: true } as const;
+    const { value } = confidenceOf(growing, task, confidence(), identity);
+    return value < below && tooLate(run, ifUnsure) === undefined;
+  };
+}
+
+async function judge(run: Run, route: Route, answered: Answered): Promise<Confidence> {
+  const { ports, confidence } = run.deps;
+  const model = modelById(run.decided.registry, route.modelId);
+  const growing = answered.cutShort === true;
+  const code = growing ? undefined : await ports.checkCode?.(answered.text);
+  const judged = { ...answered, code, growing };
+  const found = confidenceOf(judged, route.trace.task, confidence(), ports.local.identity(model));
+  const rule = ruleFor(run, route, found.needed);
+  const tokens = answered.logProbs?.length ?? 0;
+  const notes = growing ? [`clear after ${tokens} tokens`, ...rule.notes] : rule.notes;
+  return { ...found, needed: rule.needed, ...(notes.length > 0 && { notes }) };
+}
+
+const USUAL_INPUT_TOKENS = 300;
+
+/** What deferring this prompt's answer would cost and bring, against the usual. A quality that was asked for is not traded. */
+function ruleFor(run: Run, route: Route, needed: number): DeferralRule {
+  const { ports } = run.deps;
+  const { settings, registry } = run.decided;
+  const { ifUnsure, trace } = route;
+  if (ifUnsure === undefined || run.prompt.constraints.minQuality !== undefined) {
+    return { needed, notes: [] };
+  }
+  const alone = trace.candidates.find((plan) => plan.first === ifUnsure && !plan.ifUnsure);
+  const price = ports.catalogue.price(modelById(registry, ifUnsure).id, ports.clock.now());
+  const usual =
+    price &&
+    costOf(price, {
+      ...UNKNOWN_USAGE,
+      inputTokens: USUAL_INPUT_TOKENS,
+      outputTokens: settings.expectedOutputTokens,
+    });
+  const expected = alone?.expectedCostNanoUsd;
+  return deferralRule({
+    needed,
+    otherQuality: route.qualities[ifUnsure] ?? 1,
+    costRatio: expected === undefined || !usual ? undefined : expected / usual,
+    pressure: pressureOf(trace.budget, ports.clock.now(), settings.pacingFrom),
+  });
 }
 
 /** True where the first model alone was not expected to be good enough, so that passing the gate decided. */

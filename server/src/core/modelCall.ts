@@ -34,6 +34,8 @@ export type CallOutcome =
       readonly usage: Usage;
       readonly toolCalls: readonly ToolCall[];
       readonly logProbs: readonly TokenLogProb[] | undefined;
+      /** It was stopped while it grew, because it was as good as sure to be deferred. */
+      readonly cutShort?: boolean;
       readonly attempts: readonly Attempt[];
     }
   | {
@@ -76,17 +78,26 @@ export function streamCut(): FinalEvent {
   };
 }
 
+/** Looks at a growing answer; true stops it. */
+export type Watch = (growing: {
+  readonly text: string;
+  readonly logProbs: readonly TokenLogProb[];
+}) => boolean;
+
 /** A local answer: no reservation, no retry, and the sequence is freed when the reader leaves. */
 export async function* callLocal(
   model: Model,
   request: GenerationRequest,
   ports: RouterPorts,
   signal: AbortSignal,
+  watch?: Watch,
 ): AsyncGenerator<CallEvent, CallOutcome> {
   const startedMs = ports.clock.monotonicMs();
   const left = new AbortController();
   const transcript: Transcript = { text: '', firstTokenMs: undefined };
   let final: FinalEvent = streamCut();
+  const grown: TokenLogProb[] = [];
+  let cutShort = false;
   // Loading the file and waiting for a sequence say nothing about the model's speed.
   let waitedMs: number | undefined;
   try {
@@ -96,10 +107,22 @@ export async function* callLocal(
       take(transcript, event, elapsedMs);
       if (event.type === 'progress' && event.stage === 'reading') waitedMs ??= elapsedMs;
       if (event.type === 'end' || event.type === 'failed') final = event;
-      else yield event;
+      else if (event.type === 'progress') yield event;
+      else {
+        grown.push(...(event.logProbs ?? []));
+        yield { type: 'text-delta', text: event.text };
+        if (watch?.({ text: transcript.text, logProbs: grown })) {
+          cutShort = true;
+          break;
+        }
+      }
     }
   } finally {
     left.abort();
+  }
+  if (cutShort) {
+    const usage = { ...UNKNOWN_USAGE, outputTokens: grown.length };
+    final = { type: 'end', finish: 'stop', usage, logProbs: grown };
   }
   const timing = timingOf(transcript, ports.clock.monotonicMs() - startedMs);
   const attempt: Attempt = {
@@ -117,8 +140,16 @@ export async function* callLocal(
   }
   noteSpeed(ports, model, final.usage, timing, waitedMs);
   const { finish, usage, toolCalls = [], logProbs } = final;
-  const { text } = transcript;
-  return { kind: 'answered', text, finish, usage, toolCalls, logProbs, attempts: [attempt] };
+  return {
+    kind: 'answered',
+    text: transcript.text,
+    finish,
+    usage,
+    toolCalls,
+    logProbs,
+    ...(cutShort && { cutShort }),
+    attempts: [attempt],
+  };
 }
 
 export function outcomeOf(failed: Failure): Attempt['outcome'] {

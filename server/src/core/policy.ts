@@ -3,7 +3,7 @@
  * after the other, and the last one that made another model answer is the reason.
  */
 import { NOT_ALLOWED } from './adminPolicy.ts';
-import { pacing, usedShare } from './budget.ts';
+import { usedShare } from './budget.ts';
 import { type Failure, failure } from './errors.ts';
 import { type Candidate, type EstimateInput, listCandidates } from './estimate.ts';
 import { flipsOf, layers } from './flips.ts';
@@ -18,8 +18,8 @@ export interface PolicyInput extends EstimateInput {
   readonly task: string;
   /** Whose quality an escalated answer must have: the configured escalation model. */
   readonly escalationId: string | undefined;
-  /** Share of the budget from which the threshold rises. */
-  readonly pacingFrom: number;
+  /** What the threshold rises to so that the budget lasts; equal to `threshold` while nothing has to be held back. */
+  readonly pacedThreshold: number;
   /** Whether another plan answers when the budget does not cover the wanted model. */
   readonly atLimit: Settings['atLimit'];
 }
@@ -65,11 +65,10 @@ export function choosePlan(input: PolicyInput): PolicyResult {
   let threshold = easyUpTo;
 
   if (input.constraints.minQuality === undefined) {
-    const paced = pacing(easyUpTo, input.budget, { from: input.pacingFrom });
     // Pacing would hide the limit from somebody who wants to be asked at it.
     const asks = input.atLimit !== 'local' && chosen.exclusions.budget !== undefined;
-    if (paced.active && !asks) {
-      threshold = paced.threshold;
+    if (input.pacedThreshold > easyUpTo && !asks) {
+      threshold = input.pacedThreshold;
       reaches = reachesWanted(input, threshold);
       const next = best(candidates, reaches) ?? chosen;
       // A model that the budget does not cover at all was not kept away by mere pacing.

@@ -49,7 +49,12 @@ export type ModelEvent =
       readonly stage: 'queued' | 'loading' | 'reading';
       readonly share: number;
     }
-  | { readonly type: 'text-delta'; readonly text: string }
+  /** A local model tells the log-probabilities of the text's tokens with it. */
+  | {
+      readonly type: 'text-delta';
+      readonly text: string;
+      readonly logProbs?: readonly TokenLogProb[];
+    }
   | {
       readonly type: 'end';
       readonly finish: FinishReason;
@@ -260,6 +265,19 @@ export interface AnswerCache {
   put(key: string, answer: CachedAnswer): void;
 }
 
+// Code in answers ------------------------------------------------------------------------------------------------
+
+/** How much of the code in an answer parses. */
+export interface CodeCheck {
+  /** Fenced blocks in a language with a grammar. */
+  readonly blocks: number;
+  /** Those of them with a syntax error. */
+  readonly broken: number;
+}
+
+/** `undefined` where nothing could be parsed. Never rejects. */
+export type CheckCode = (answer: string) => Promise<CodeCheck | undefined>;
+
 /** Everything a router is built from. */
 export interface RouterPorts {
   readonly clock: Clock;
@@ -273,6 +291,8 @@ export interface RouterPorts {
   readonly privacy: PrivacyScan;
   readonly ledger: Ledger;
   readonly cache: AnswerCache;
+  /** Absent where no grammars are at hand; brackets are counted then. */
+  readonly checkCode?: CheckCode;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
 }

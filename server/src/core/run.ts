@@ -13,7 +13,8 @@ import type { Model, Prompt, Usage } from './types.ts';
 
 export interface AnswerDeps {
   readonly ports: RouterPorts;
-  readonly confidence: FittedConfidence;
+  /** Read at every answer, so that a calibration holds at once. */
+  readonly confidence: () => FittedConfidence;
   readonly decide: Decide;
   readonly background: Background;
 }
@@ -114,7 +115,7 @@ function qualityAfter(
   if (confidence === undefined || model.provider !== 'local') return prior;
   const { ports, confidence: fitted } = run.deps;
   const { catchRate, falseRejectRate } = gateOf(
-    fitted,
+    fitted(),
     ports.local.identity(model),
     route.trace.task,
   );

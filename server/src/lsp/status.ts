@@ -1,7 +1,8 @@
 /** The status item as data: this month's money in one line, its breakdown, and everything that is missing, in one place. */
 import type { App } from '../compose.ts';
 import { lockedSentences } from '../core/adminPolicy.ts';
-import { byTightness, remaining, usedShare } from '../core/budget.ts';
+import { byTightness, remaining } from '../core/budget.ts';
+import { pressureOf } from '../core/pacing.ts';
 import type { BudgetScope, BudgetState } from '../core/ports.ts';
 import { costBound } from '../core/price.ts';
 import { formatUsd, labelOf } from '../core/report.ts';
@@ -144,7 +145,7 @@ function levelOf(app: App, budget: BudgetState): StatusWire['level'] {
   const leastBound =
     row === undefined ? 0 : costBound(row, SHORT_INPUT_TOKENS, settings.minUsefulOutputTokens);
   if (left === 0 || left < leastBound) return 'exhausted';
-  return (usedShare(budget) ?? 0) >= settings.pacingFrom ? 'pacing' : 'normal';
+  return pressureOf(budget, app.ports.clock.now(), settings.pacingFrom) > 0 ? 'pacing' : 'normal';
 }
 
 function missingOf(app: App, language: Language): MissingWire[] {

@@ -27,7 +27,7 @@ export interface GenerationTask {
   readonly thoughtTokens: number;
   readonly signal: AbortSignal;
   readonly onReading: (share: number) => void;
-  readonly onText: (text: string) => void;
+  readonly onText: (text: string, logProbs: readonly TokenLogProb[]) => void;
 }
 
 export interface GenerationOutcome {
@@ -116,10 +116,13 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
     give(answer.flush());
     return { finish: reason, outputTokens: said.length, thoughtTokens, logProbs };
   };
+  let told = 0;
   const give = (pieces: readonly TokenLogProb[]) => {
     logProbs.push(...pieces);
     const text = pieces.map((piece) => piece.text).join('');
-    if (text !== '') task.onText(text);
+    if (text === '') return;
+    task.onText(text, logProbs.slice(told));
+    told = logProbs.length;
   };
 
   while (said.length < task.maxOutputTokens) {

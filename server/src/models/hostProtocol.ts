@@ -67,7 +67,12 @@ export type FromHost =
       readonly share: number;
     }
   | { readonly type: 'loaded'; readonly requestId: number }
-  | { readonly type: 'delta'; readonly requestId: number; readonly text: string }
+  | {
+      readonly type: 'delta';
+      readonly requestId: number;
+      readonly text: string;
+      readonly logProbs: readonly TokenLogProb[];
+    }
   | {
       readonly type: 'end';
       readonly requestId: number;

@@ -194,7 +194,7 @@ function eventOf(message: Exclude<FromHost, { type: 'unloaded' }>): HostEvent {
     case 'progress':
       return { type: 'progress', stage: message.stage, share: message.share };
     case 'delta':
-      return { type: 'text-delta', text: message.text };
+      return { type: 'text-delta', text: message.text, logProbs: message.logProbs };
     case 'loaded':
       return { type: 'loaded' };
     case 'failed':

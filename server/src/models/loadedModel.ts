@@ -4,7 +4,7 @@
  */
 import type { GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { type Failure, failure } from '../core/errors.ts';
-import type { GenerationRequest } from '../core/ports.ts';
+import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
 import { type GenerationOutcome, generate } from './generation.ts';
 import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
@@ -27,7 +27,7 @@ export interface LoadedModel {
 interface GenerationListener {
   onQueued(): void;
   onReading(share: number): void;
-  onText(text: string): void;
+  onText(text: string, logProbs: readonly TokenLogProb[]): void;
 }
 
 type AnswerResult =

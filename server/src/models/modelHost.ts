@@ -121,7 +121,7 @@ async function answer(
   const result = await model.generate(request, signal, {
     onQueued: () => send({ type: 'progress', requestId, stage: 'queued', share: 0 }),
     onReading: (share) => send({ type: 'progress', requestId, stage: 'reading', share }),
-    onText: (text) => send({ type: 'delta', requestId, text }),
+    onText: (text, logProbs) => send({ type: 'delta', requestId, text, logProbs }),
   });
   if (result.kind === 'failed') {
     send({ type: 'failed', requestId, failure: result.failure });

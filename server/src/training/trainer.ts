@@ -153,7 +153,7 @@ interface StepFigures {
 }
 
 /** One step of the optimizer. A gradient that is no number changes nothing. */
-async function trainStep(
+export async function trainStep(
   engine: Engine,
   config: TrainConfig,
   step: number,
@@ -188,10 +188,15 @@ async function fresh(
       `expected no run in ${saveDir} yet, got one; go on with it by --resume, or take it away or set another save_dir to begin anew`,
     );
   }
+  return freshStart(config, tokenizerSha256);
+}
+
+/** Step 0 of a run. */
+export function freshStart(config: TrainConfig, tokenizerSha256: string): Checkpoint {
   const architecture = architectureOf(config);
+  const initial = initialWeights(architecture, config);
   const zeros = () =>
     new Map([...initial].map(([name, values]) => [name, new Float32Array(values.length)]));
-  const initial = initialWeights(architecture, config);
   return {
     architecture,
     weights: initial,

@@ -4,8 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Node, Parser, Tree, TreeCursor } from '@vscode/tree-sitter-wasm';
-import { parserFor } from './grammars.ts';
-import { type CodeLanguage, codeLanguage, type UnitKind } from './languages.ts';
+import { parserFor } from '../../syntax/grammars.ts';
+import { type CodeLanguage, codeLanguage, type UnitKind } from '../../syntax/languages.ts';
 import { contains, type Span } from './ranges.ts';
 
 export interface CodeUnit {

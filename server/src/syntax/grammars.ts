@@ -19,19 +19,21 @@ const require = createRequire(import.meta.url);
 let runtime: Promise<Runtime> | undefined;
 const parsers = new Map<string, Promise<Parser | undefined>>();
 
-/** One parser per grammar; parsing with it is for one caller at a time. */
+/** One parser per grammar and use; parsing with it is for one caller at a time. */
 export function parserFor(
   grammar: string,
   onProblem: (message: string) => void,
+  use: 'structure' | 'check' = 'structure',
 ): Promise<Parser | undefined> {
-  const known = parsers.get(grammar);
+  const key = `${use} ${grammar}`;
+  const known = parsers.get(key);
   if (known !== undefined) return known;
   const loading = loadParser(grammar).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     onProblem(`expected the grammar of ${grammar}, got: ${why}; its code has no structure here`);
     return undefined;
   });
-  parsers.set(grammar, loading);
+  parsers.set(key, loading);
   return loading;
 }
 

@@ -1,0 +1,220 @@
+/** `calibrate`: fits the gate and the threshold to a local model on this machine, and takes that back. */
+import { isAbsolute, resolve } from 'node:path';
+import type { App } from '../compose.ts';
+import type { Calibration, CalibrationTarget, CascadeFigures } from '../core/calibration.ts';
+import { failure } from '../core/errors.ts';
+import { dollars } from '../core/price.ts';
+import { formatUsd } from '../core/report.ts';
+import type { LocalModel, NanoUsd } from '../core/types.ts';
+import { exitCodes } from './exitCodes.ts';
+import { printable, writeLine } from './io.ts';
+import { createProgress, partOf } from './progress.ts';
+import { badInput, fail, type Session, withApp } from './session.ts';
+import { table } from './table.ts';
+
+export interface CalibrateFlags {
+  readonly keep?: number;
+  readonly escalate?: number;
+  readonly limit?: number;
+  readonly fresh?: boolean;
+  readonly measureCloud?: boolean;
+  readonly maxCostUsd?: NanoUsd;
+  readonly rollback?: boolean;
+  readonly show?: boolean;
+  readonly json?: boolean;
+}
+
+const FEWEST_QUESTIONS = 30;
+
+export async function calibrate(
+  session: Session,
+  which: string | undefined,
+  flags: CalibrateFlags,
+): Promise<number> {
+  const { io } = session;
+  const wrong = contradiction(flags);
+  if (wrong !== undefined) return await badInput(io, wrong);
+  return await withApp(session, async (app) => {
+    const model = localModel(app, which, io.cwd);
+    if (typeof model === 'string') return await badInput(io, model);
+    if (flags.rollback === true) return await rollback(session, app, model);
+    if (flags.show === true) return await show(session, app, model, flags);
+    return await run(session, app, model, flags);
+  });
+}
+
+async function run(
+  { io }: Session,
+  app: App,
+  model: LocalModel,
+  flags: CalibrateFlags,
+): Promise<number> {
+  const progress = createProgress(io);
+  const prepared = await app.local.prepare(model, {
+    signal: io.signal,
+    onProgress: (step) =>
+      progress.show(
+        `${step.stage} · ${model.label}`,
+        step.stage === 'loading' ? step.share : partOf(step.receivedBytes, step.totalBytes),
+      ),
+  });
+  progress.clear();
+  if (prepared.kind === 'failed') return await fail(io, prepared.failure);
+  const result = await app.calibration.run({
+    model,
+    target: targetOf(flags),
+    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    ...(flags.fresh === true ? { fresh: true } : {}),
+    ...(flags.measureCloud === true && flags.maxCostUsd !== undefined
+      ? { cloudMaxNanoUsd: flags.maxCostUsd }
+      : {}),
+    signal: io.signal,
+    onProgress: ({ done, total }) =>
+      progress.show(`calibrating · ${model.label} · ${total} questions`, done / total),
+  });
+  progress.clear();
+  if (result.kind === 'failed') return await fail(io, result.failure);
+  if (result.kind === 'cancelled') {
+    const next = `${result.answered} of ${result.total} answers are kept; the same command goes on from there`;
+    return await fail(io, failure('cancelled', 'cancelled'), next);
+  }
+  if (result.cloudStopped !== undefined) {
+    await writeLine(
+      io.stderr,
+      `the cloud model was asked no further: ${printable(result.cloudStopped)}`,
+    );
+  }
+  const { calibration, cloudNanoUsd } = result;
+  if (flags.json === true) {
+    await writeLine(
+      io.stdout,
+      JSON.stringify({ ...calibration, cloud_cost_usd: dollars(cloudNanoUsd) }),
+    );
+    return exitCodes.ok;
+  }
+  await writeLine(io.stdout, calibrationText(calibration));
+  if (cloudNanoUsd > 0)
+    await writeLine(io.stdout, `\nThe cloud's answers cost ${formatUsd(cloudNanoUsd)}.`);
+  await writeLine(
+    io.stdout,
+    '\nIn force from now on. To take it back: cost-aware-router calibrate --rollback',
+  );
+  return exitCodes.ok;
+}
+
+async function rollback({ io }: Session, app: App, model: LocalModel): Promise<number> {
+  const now = app.calibration.rollback(model);
+  const text =
+    now === 'none'
+      ? `There is no calibration of ${model.label} to take back.`
+      : now === 'shipped'
+        ? `${model.label} is judged as it ships again.`
+        : `${model.label} is back to the calibration of ${new Date(now.atMs).toISOString()}.`;
+  await writeLine(io.stdout, text);
+  return exitCodes.ok;
+}
+
+async function show(
+  { io }: Session,
+  app: App,
+  model: LocalModel,
+  flags: CalibrateFlags,
+): Promise<number> {
+  const calibration = app.calibration.of(model);
+  if (flags.json === true) await writeLine(io.stdout, JSON.stringify(calibration ?? null));
+  else if (calibration !== undefined) await writeLine(io.stdout, calibrationText(calibration));
+  else await writeLine(io.stdout, `${model.label} is not calibrated; it is judged as it ships.`);
+  return exitCodes.ok;
+}
+
+export function calibrationText(calibration: Calibration): string {
+  const { before, after, gate, target, kinds } = calibration;
+  const rows = Object.entries(kinds).map(([kind, { answers, right, medianMs }]) => [
+    kind,
+    `${right} of ${answers}`,
+    percent(right / answers),
+    medianMs === null ? 'unknown' : `${medianMs} ms`,
+  ]);
+  const figure = (name: string, of: (figures: CascadeFigures) => string) => [
+    name,
+    of(before),
+    of(after),
+  ];
+  const wanted =
+    target.kind === 'kept'
+      ? `at least ${percent(target.value)} of the cloud model's quality`
+      : `at most ${percent(target.value)} answered in the cloud`;
+  const speed =
+    calibration.tokensPerSecond === null ? '' : `, ${calibration.tokensPerSecond} tokens a second`;
+  return [
+    `${calibration.modelId} (sha256 ${calibration.identity.slice(0, 12)}…): ${gate.answers} answers${speed}`,
+    '',
+    table(['task', 'right', 'share', 'median time'], rows),
+    '',
+    `Target: ${wanted}. The cloud model's quality is ${calibration.cloud}.`,
+    table(
+      ['', 'before', 'after'],
+      [
+        figure('answered in the cloud', ({ escalated }) => percent(escalated)),
+        figure('quality kept', ({ kept }) => percent(kept)),
+        figure('gate: AUROC', ({ gateAuroc }) => fixed(gateAuroc)),
+        figure('gate: calibration error', ({ gateCalibrationError }) =>
+          fixed(gateCalibrationError),
+        ),
+        figure('score: AUROC', ({ scoreAuroc }) => fixed(scoreAuroc)),
+        figure('score and gate: AUROC', ({ bothAuroc }) => fixed(bothAuroc)),
+      ],
+    ),
+    `Threshold: the highest ${percent(calibration.escalateShare)} of scores go to the cloud at once; local answers below confidence ${gate.needed.toFixed(2)} are deferred${earlyText(gate.early)}.`,
+  ].join('\n');
+}
+
+function earlyText(early: Calibration['gate']['early']): string {
+  return early === undefined
+    ? ''
+    : `, below ${early.below.toFixed(2)} already after ${early.fromTokens} tokens`;
+}
+
+function contradiction(flags: CalibrateFlags): string | undefined {
+  if (flags.keep !== undefined && flags.escalate !== undefined) {
+    return 'expected --keep or --escalate as the target, got both';
+  }
+  if (flags.measureCloud === true && flags.maxCostUsd === undefined) {
+    return 'expected --max-cost-usd with --measure-cloud, because asking the cloud model costs money; name the most that it may';
+  }
+  if (flags.limit !== undefined && flags.limit < FEWEST_QUESTIONS) {
+    return `expected --limit to be at least ${FEWEST_QUESTIONS}, got ${flags.limit}; fewer answers tell nothing`;
+  }
+  return undefined;
+}
+
+/** Without a target, as many prompts go to the cloud as without a calibration, and the quality is what improves. */
+function targetOf({ keep, escalate = 0.5 }: CalibrateFlags): CalibrationTarget {
+  return keep === undefined
+    ? { kind: 'escalated', value: escalate }
+    : { kind: 'kept', value: keep };
+}
+
+/** An id of the registry, a GGUF file, or the cheap model; a sentence where it is none of them. */
+function localModel(app: App, which: string | undefined, cwd: string): LocalModel | string {
+  if (which !== undefined && /\.gguf$/i.test(which)) {
+    const path = isAbsolute(which) ? which : resolve(cwd, which);
+    const [problem] = app.configure({ ownModelPath: path });
+    if (problem !== undefined) return problem;
+  }
+  const { models, defaults } = app.catalogue.registry();
+  const cheap = app.settings().cheap ?? defaults.cheap;
+  const id = which === undefined || /\.gguf$/i.test(which) ? cheap : which;
+  const model = models.find((entry) => entry.id === id);
+  if (model?.provider === 'local') return model;
+  const known = models.filter(({ provider }) => provider === 'local').map((one) => one.id);
+  return `expected a local model of the registry (${known.join(', ')}) or a .gguf file, got ${id}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function fixed(value: number | null): string {
+  return value === null ? 'unknown' : value.toFixed(3);
+}
