@@ -267,7 +267,7 @@ function cloudStream(provider: CloudModel['provider'], events: readonly object[]
 
 const hostMessages = [
   { type: 'progress', requestId: 1, stage: 'queued', share: 0 },
-  { type: 'delta', requestId: 1, text: 'a' },
+  { type: 'delta', requestId: 1, text: 'a', logProbs: [{ text: 'a', logProb: -0.1 }] },
   {
     type: 'end',
     requestId: 1,

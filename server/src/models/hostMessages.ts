@@ -10,6 +10,7 @@ const count = z.int().nonnegative();
 const untold = count.or(z.undefined());
 /** Of a token that can't be, minus infinity. */
 const logProb = z.custom<number>((value) => typeof value === 'number');
+const logProbs = z.array(z.strictObject({ text: z.string(), logProb }));
 const ms = z.number().nonnegative();
 
 const message = z.discriminatedUnion('type', [
@@ -20,7 +21,7 @@ const message = z.discriminatedUnion('type', [
     share: z.number().min(0).max(1),
   }),
   z.strictObject({ type: z.literal('loaded'), requestId }),
-  z.strictObject({ type: z.literal('delta'), requestId, text: z.string() }),
+  z.strictObject({ type: z.literal('delta'), requestId, text: z.string(), logProbs }),
   z.strictObject({
     type: z.literal('end'),
     requestId,
@@ -42,7 +43,7 @@ const message = z.discriminatedUnion('type', [
           reasoningTokens,
         }),
       ),
-    logProbs: z.array(z.strictObject({ text: z.string(), logProb })),
+    logProbs,
     stats: z.strictObject({
       promptTokens: count,
       reusedTokens: count,
