@@ -136,3 +136,12 @@ for (const name of ['untied', 'tied']) {
     assert.throws(() => scorer.losses(ids, targets), /expected at most 59 ids/);
   });
 }
+
+test('a net that no memory holds is refused with its size', async () => {
+  const model = await readModel(join(fixtures, 'untied'));
+  const options = { threads: 1, microBatch: 2_000_000 };
+  await assert.rejects(
+    createEngine(model.architecture, model, options),
+    /^TrainingError: expected \d+ MiB of memory for the net, got none of this size/,
+  );
+});

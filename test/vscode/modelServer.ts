@@ -1,9 +1,8 @@
-/** A file server on loopback for the real small model: with ranges, at a speed that the test sets, and a record of what was asked. */
+/** A file server on loopback for the real small model: with ranges, a hold that the test lifts, and a record of what was asked. */
 import { once } from 'node:events';
 import { createReadStream, statSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { basename } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ensureSmolLm2, smolLm2 } from '../support/localModel.ts';
 
 export interface ModelServer {
@@ -11,8 +10,8 @@ export interface ModelServer {
   readonly registryYaml: string;
   /** The `Range` of each request, in order; `whole` for one without. */
   readonly ranges: readonly string[];
-  /** Bytes per second of the bodies, from now on. */
-  setSpeed(bytesPerSecond: number): void;
+  /** From now on bodies are sent to their end. */
+  liftHold(): void;
   stop(): Promise<void>;
 }
 
@@ -21,17 +20,23 @@ export const SERVED_FILE = 'served-here.gguf';
 
 const CHUNK_BYTES = 256 * 1024;
 
-export async function startModelServer(bytesPerSecond: number): Promise<ModelServer> {
+/** @param holdAfterBytes where every body stops until the hold is lifted, so that a person has time to cancel */
+export async function startModelServer(holdAfterBytes: number): Promise<ModelServer> {
   const file = await ensureSmolLm2();
   const { size } = statSync(file);
   const ranges: string[] = [];
-  let speed = bytesPerSecond;
+  const lifted = Promise.withResolvers<void>();
 
   async function send(response: ServerResponse, start: number): Promise<void> {
+    const ignore = () => undefined;
+    const closed = once(response, 'close').catch(ignore);
+    let sentBytes = 0;
     for await (const chunk of createReadStream(file, { start, highWaterMark: CHUNK_BYTES })) {
+      if (sentBytes >= holdAfterBytes) await Promise.race([lifted.promise, closed]);
       if (response.destroyed) return;
-      response.write(chunk);
-      await delay((1000 * chunk.length) / speed);
+      const hasRoom = response.write(chunk);
+      sentBytes += chunk.length;
+      if (!hasRoom) await Promise.race([once(response, 'drain').catch(ignore), closed]);
     }
     response.end();
   }
@@ -55,9 +60,7 @@ export async function startModelServer(bytesPerSecond: number): Promise<ModelSer
   return {
     registryYaml: overlay(`http://127.0.0.1:${address.port}/${basename(file)}`),
     ranges,
-    setSpeed(next) {
-      speed = next;
-    },
+    liftHold: lifted.resolve,
     async stop() {
       server.close();
       server.closeAllConnections();

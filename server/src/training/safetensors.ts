@@ -2,7 +2,7 @@
  * Tensors in a `.safetensors` file: eight bytes of length, a JSON header, then the numbers.
  * Format: https://github.com/huggingface/safetensors
  */
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { z } from 'zod';
 import { TrainingError } from './trainingError.ts';
@@ -51,34 +51,49 @@ export async function writeSafetensors(
   }
 }
 
-/** @throws TrainingError for another format, what Node throws where the file can't be read */
+/**
+ * Reads a tensor at a time, so that a file may be larger than what Node reads at once.
+ *
+ * @throws TrainingError for another format, what Node throws where the file can't be read
+ */
 export async function readSafetensors(path: string): Promise<ReadonlyMap<string, Tensor>> {
-  const bytes = await readFile(path);
-  const refuse = (expected: string, got: string) =>
-    new TrainingError(`expected ${path} to ${expected}, got ${got}; the file is cut or damaged`);
-  const headerBytes = bytes.length < LENGTH_BYTES ? -1 : Number(bytes.readBigUInt64LE(0));
-  const start = LENGTH_BYTES + headerBytes;
-  if (headerBytes < 2 || headerBytes > MAX_HEADER_BYTES || start > bytes.length) {
-    throw refuse('be a safetensors file', `${bytes.length} bytes of something else`);
-  }
-  const header = parseHeader(bytes.toString('utf8', LENGTH_BYTES, start));
-  if (header === undefined) throw refuse('be a safetensors file', 'a header of another form');
-  const tensors = new Map<string, Tensor>();
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
-    const [begin, end] = data_offsets;
-    const body = bytes.subarray(start + begin, start + end);
-    const read = readers[dtype];
-    if (read === undefined) {
-      const known = Object.keys(readers).join(', ');
-      throw new TrainingError(`expected ${name} in ${path} as one of ${known}, got ${dtype}`);
+  const file = await open(path, 'r');
+  try {
+    const { size: fileBytes } = await file.stat();
+    const part = async (begin: number, end: number): Promise<Buffer> => {
+      const bytes = Buffer.alloc(Math.max(0, Math.min(end, fileBytes) - begin));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, begin);
+      return bytes.subarray(0, bytesRead);
+    };
+    const refuse = (expected: string, got: string) =>
+      new TrainingError(`expected ${path} to ${expected}, got ${got}; the file is cut or damaged`);
+    const length = await part(0, LENGTH_BYTES);
+    const headerBytes = length.length < LENGTH_BYTES ? -1 : Number(length.readBigUInt64LE(0));
+    const start = LENGTH_BYTES + headerBytes;
+    if (headerBytes < 2 || headerBytes > MAX_HEADER_BYTES || start > fileBytes) {
+      throw refuse('be a safetensors file', `${fileBytes} bytes of something else`);
     }
-    const size = shape.reduce((product, length) => product * length, 1);
-    if (body.length !== size * read.bytes) {
-      throw refuse(`hold ${size * read.bytes} bytes of ${name}`, `${body.length}`);
+    const header = parseHeader((await part(LENGTH_BYTES, start)).toString('utf8'));
+    if (header === undefined) throw refuse('be a safetensors file', 'a header of another form');
+    const tensors = new Map<string, Tensor>();
+    for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
+      const [begin, end] = data_offsets;
+      const read = readers[dtype];
+      if (read === undefined) {
+        const known = Object.keys(readers).join(', ');
+        throw new TrainingError(`expected ${name} in ${path} as one of ${known}, got ${dtype}`);
+      }
+      const body = await part(start + begin, start + end);
+      const size = shape.reduce((product, side) => product * side, 1);
+      if (body.length !== size * read.bytes) {
+        throw refuse(`hold ${size * read.bytes} bytes of ${name}`, `${body.length}`);
+      }
+      tensors.set(name, { shape, data: read.toFloats(body, size) });
     }
-    tensors.set(name, { shape, data: read.toFloats(body, size) });
+    return tensors;
+  } finally {
+    await file.close();
   }
-  return tensors;
 }
 
 function parseHeader(json: string): z.infer<typeof headerSchema> | undefined {

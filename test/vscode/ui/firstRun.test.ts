@@ -10,12 +10,11 @@ import { SERVED_FILE, SERVED_LABEL, startModelServer } from '../modelServer.ts';
 import { inEditor } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
 
-/** Slow enough that a person could cancel. */
-const SLOW = 12_000_000;
-const FAST = 200_000_000;
+/** Where the download waits to be cancelled. */
+const HOLD_BYTES = 30_000_000;
 
 inEditor('first run', { model: false }, async (step) => {
-  const models = await startModelServer(SLOW);
+  const models = await startModelServer(HOLD_BYTES);
   try {
     await step('what is missing stands in one place', async ({ workbench, server }) => {
       writeFileSync(join(server.dataDir, 'registry.yaml'), models.registryYaml);
@@ -55,7 +54,7 @@ inEditor('first run', { model: false }, async (step) => {
 
     await step('the download goes on where it was cut, and is whole', async (session) => {
       const { workbench, server } = session;
-      models.setSpeed(FAST);
+      models.liftHold();
       await startDownload(workbench);
       await workbench.toast(/Served Here is ready.*answers first/).waitFor();
       await workbench.shot('download-ready-dark');

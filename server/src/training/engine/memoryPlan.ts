@@ -3,6 +3,7 @@
  * activations once a thread, so that threads write nothing that another one writes.
  */
 import { type Architecture, headSize, sizeOf, tensorsOf } from '../architecture.ts';
+import { TrainingError } from '../trainingError.ts';
 import { KERNEL_RESERVED_BYTES, MATMUL_WORKSPACE_BYTES, MAX_PAGES, PAGE_BYTES } from './kernels.ts';
 
 /** Queries of one block of attention. A multiple of the rows of the kernels' tile. */
@@ -186,10 +187,17 @@ export function placesOf(plan: MemoryPlan, thread: number): ThreadPlaces {
   return places;
 }
 
-/** @throws RangeError where it passes what 32-bit pointers reach or what the machine has */
+/** @throws TrainingError where it passes what 32-bit pointers reach or what the machine gives */
 export function createMemory(plan: MemoryPlan): WebAssembly.Memory {
   const pages = Math.ceil(plan.totalBytes / PAGE_BYTES);
-  return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TrainingError(
+      `expected ${Math.ceil(plan.totalBytes / 2 ** 20)} MiB of memory for the net, got none of this size (at most 4096 MiB); take a smaller net, micro_batch_size or seq_len, or PyTorch`,
+    );
+  }
 }
 
 /** The tensors of a block as views, by name. */
