@@ -1,10 +1,12 @@
 /** The question box: a quick pick with a live preview below. Enter sends, Esc closes, Tab changes where it goes. */
 import * as vscode from 'vscode';
-import type { Destination, PreviewResult } from '../../server/src/protocol.ts';
+import type { AskParams, Destination, PreviewResult } from '../../server/src/protocol.ts';
 import type { Answering } from './answering.ts';
 import { destinationLabel, nextDestination, previewItems } from './askPreview.ts';
+import type { CodeActions } from './codeActions.ts';
 import type { CodeContext } from './codeContext.ts';
 import { messageOf, type Server } from './server.ts';
+import { showWouldSend } from './wouldSend.ts';
 
 const DEBOUNCE_MS = 150;
 const ICONS: Readonly<Record<Destination, string>> = {
@@ -25,7 +27,11 @@ export interface AskBox {
   nextDestination(): void;
 }
 
-export function createAskBox(server: Server, answering: Answering): AskBox {
+export function createAskBox(
+  server: Server,
+  answering: Answering,
+  codeActions: CodeActions,
+): AskBox {
   let turn: (() => void) | undefined;
 
   async function open(context: CodeContext | null, text = ''): Promise<Asked | null> {
@@ -33,11 +39,20 @@ export function createAskBox(server: Server, answering: Answering): AskBox {
     let destination: Destination = 'auto';
     let timer: NodeJS.Timeout | undefined;
     let asking: vscode.CancellationTokenSource | undefined;
+    const showsRequest: vscode.QuickInputButton = {
+      iconPath: new vscode.ThemeIcon('eye'),
+      tooltip: vscode.l10n.t('Preview What Would Be Sent'),
+    };
     const contextLine = context?.label ?? '';
 
     function show(preview: PreviewResult): void {
       const items = previewItems(preview, contextLine, vscode.l10n.t);
       pick.items = items.map((item) => ({ ...item, alwaysShow: true }));
+    }
+
+    function asked(): AskParams {
+      const parts = context === null ? [] : [context.part];
+      return answering.paramsOf({ text: pick.value, context: parts, destination });
     }
 
     async function refresh(): Promise<void> {
@@ -50,13 +65,8 @@ export function createAskBox(server: Server, answering: Answering): AskBox {
         return;
       }
       pick.busy = true;
-      const question = {
-        text: pick.value,
-        context: context === null ? [] : [context.part],
-        destination,
-      };
       const preview = await server
-        .request('costAwareRouter/preview', answering.paramsOf(question), mine.token)
+        .request('costAwareRouter/preview', asked(), mine.token)
         .catch((error: unknown): PreviewResult => ({ kind: 'refused', message: messageOf(error) }));
       if (mine.token.isCancellationRequested) return;
       pick.busy = false;
@@ -81,6 +91,7 @@ export function createAskBox(server: Server, answering: Answering): AskBox {
             destinationLabel(destination, vscode.l10n.t),
           ),
         },
+        showsRequest,
       ];
     }
 
@@ -99,7 +110,10 @@ export function createAskBox(server: Server, answering: Answering): AskBox {
     try {
       return await new Promise<Asked | null>((resolve) => {
         pick.onDidChangeValue(schedule);
-        pick.onDidTriggerButton(() => turn?.());
+        pick.onDidTriggerButton((pressed) => {
+          if (pressed !== showsRequest) turn?.();
+          else void showWouldSend(server, codeActions, asked()).catch(showFailure);
+        });
         pick.onDidAccept(() => {
           const question = pick.value.trim();
           if (question === '') return;
@@ -120,6 +134,10 @@ export function createAskBox(server: Server, answering: Answering): AskBox {
   }
 
   return { open, nextDestination: () => turn?.() };
+}
+
+function showFailure(error: unknown): void {
+  void vscode.window.showErrorMessage(messageOf(error));
 }
 
 function setAsking(asking: boolean): void {

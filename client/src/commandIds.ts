@@ -7,6 +7,7 @@ const COMMAND_PREFIX = 'costAwareRouter.';
 export const COMMAND_NAMES = [
   'ask',
   'askAboutSelection',
+  'showRequest',
   'explain',
   'findProblems',
   'writeTest',

@@ -15,6 +15,7 @@ import type { Keys } from './keys.ts';
 import type { Models } from './models.ts';
 import { openSample } from './sample.ts';
 import { messageOf, type Server } from './server.ts';
+import { showWouldSend } from './wouldSend.ts';
 
 export interface CommandTargets {
   readonly extensionId: string;
@@ -94,6 +95,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
   return {
     ask: (text) => ask(null, text),
     askAboutSelection,
+    showRequest: () => showRequest(targets),
     explain: (argument) => codeTask('explain', argument),
     findProblems: (argument) => codeTask('find_problems', argument),
     writeTest: (argument) => codeTask('write_test', argument),
@@ -136,6 +138,21 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
     },
     nextDestination: () => askBox.nextDestination(),
   };
+}
+
+/** Asks for the question, then shows what it would send with the selection or the file, and where. */
+async function showRequest({ answering, server, codeActions }: CommandTargets): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  const context = editor === undefined ? null : codeContext(editor);
+  const text = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Preview What Would Be Sent'),
+    prompt: vscode.l10n.t('Nothing is sent: the request opens as a document.'),
+    placeHolder: vscode.l10n.t('What do you want to know?'),
+  });
+  if (text === undefined || text.trim() === '') return;
+  const parts = context === null ? [] : [context.part];
+  const question = { text, context: parts, destination: 'auto' as const };
+  await showWouldSend(server, codeActions, answering.paramsOf(question));
 }
 
 function say(message: string): void {

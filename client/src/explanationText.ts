@@ -1,6 +1,6 @@
 /** How one answer reads inside a comment thread: its Markdown, made inert, over a foot line of what it was. Pure. */
+import { inertMarkdown } from '../../server/src/inertMarkdown.ts';
 import type { AnswerEvent, AnswerWire } from '../../server/src/protocol.ts';
-import { inertMarkdown } from './inertMarkdown.ts';
 import { escaped } from './statusBarView.ts';
 import type { Translate } from './translate.ts';
 

@@ -39,8 +39,8 @@ export function activate(context: vscode.ExtensionContext): void {
 
   const status = createStatusBar(running, log);
   const answering = createAnswering(running);
-  const askBox = createAskBox(running, answering);
   const codeActions = createCodeActions();
+  const askBox = createAskBox(running, answering, codeActions);
   const answers = createAnswers({ extensionUri, server: running, answering, codeActions });
   const icon = vscode.Uri.joinPath(extensionUri, 'media', 'icon.png');
   const explanations = createExplanations(running, answering, icon);

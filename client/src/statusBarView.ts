@@ -1,4 +1,5 @@
 /** What the status bar shows, as data: pure, from the server's own texts. */
+import { withoutAddresses } from '../../server/src/inertMarkdown.ts';
 import type { NextStep, StatusWire } from '../../server/src/protocol.ts';
 import { commandId, stepCommand } from './commandIds.ts';
 import type { ServerState } from './server.ts';
@@ -159,5 +160,6 @@ function link(label: string, command: string): string {
 
 /** A text of the server as literal Markdown: no link, no table border, no icon can come out of it. */
 export function escaped(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]()#+!|<>$~&-]/g, '\\$&');
+  const literal = text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]()#+!|<>$~&-]/g, '\\$&');
+  return withoutAddresses(literal);
 }

@@ -8,6 +8,7 @@ import type { AnswersToHost, HostToAnswers, QuestionMessage } from '../src/webvi
 import { type AnswerColumn, createAnswerColumn } from './answerColumn.ts';
 import { el } from './dom.ts';
 import { connect } from './host.ts';
+import { parseHostToAnswers } from './hostMessages.ts';
 import { t } from './strings.ts';
 
 /** Older questions leave the page; the history keeps them where it is on. */
@@ -21,7 +22,7 @@ interface Turn {
   readonly answers: Map<string, AnswerColumn>;
 }
 
-const host = connect<AnswersToHost, HostToAnswers>();
+const host = connect<AnswersToHost, HostToAnswers>(parseHostToAnswers);
 const page = document.getElementById('page') ?? document.body;
 const empty = el('p', { class: 'quiet', text: t('Ask a question and its answer appears here.') });
 const turns = new Map<string, Turn>();

@@ -12,6 +12,7 @@ import type { GroupWire, ReportWire, StatusWire } from '../../server/src/protoco
 import type { DashboardToHost, HostToDashboard } from '../src/webviewMessages.ts';
 import { button, dataTable, el } from './dom.ts';
 import { connect, createQuestions } from './host.ts';
+import { parseHostToDashboard } from './hostMessages.ts';
 import { downloadLine, modelCards, type RunCommand } from './modelCards.ts';
 import { firstQuestion, notices, type ServerState } from './notices.ts';
 import { createRouteList } from './routeList.ts';
@@ -24,7 +25,7 @@ const SETTLE_MS = 300;
 /** A download that is cancelled or fails says nothing more; its line goes after this long. */
 const FORGET_MS = 30_000;
 
-const host = connect<DashboardToHost, HostToDashboard>();
+const host = connect<DashboardToHost, HostToDashboard>(parseHostToDashboard);
 const questions = createQuestions(host);
 const run: RunCommand = (command, modelId) => host.post({ type: 'command', command, modelId });
 

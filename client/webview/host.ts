@@ -15,14 +15,16 @@ export interface Host<Out, In> {
   readonly api: VsCodeApi;
 }
 
-export function connect<Out, In extends { readonly type: string }>(): Host<Out, In> {
+/** @param parse reads what comes in; what it does not know is dropped */
+export function connect<Out, In>(parse: (value: unknown) => In | null): Host<Out, In> {
   const api = acquireVsCodeApi();
   return {
     api,
     post: (message) => api.postMessage(message),
     onMessage: (listener) =>
       window.addEventListener('message', (event: MessageEvent<unknown>) => {
-        if (isTyped<In>(event.data)) listener(event.data);
+        const message = parse(event.data);
+        if (message !== null) listener(message);
       }),
   };
 }
@@ -62,10 +64,4 @@ export function createQuestions(host: Host<DashboardToHost, HostToDashboard>): Q
       });
     },
   };
-}
-
-function isTyped<In extends { readonly type: string }>(data: unknown): data is In {
-  return (
-    typeof data === 'object' && data !== null && 'type' in data && typeof data.type === 'string'
-  );
 }

@@ -118,6 +118,13 @@ export type PreviewResult =
   | { readonly kind: 'at_limit'; readonly message: string }
   | { readonly kind: 'empty' };
 
+/** What a question would send off this machine; nothing is sent. */
+export type WouldSendResult =
+  /** Requests as HTTP writes them, or the sentence that nothing leaves and why. */
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'empty' };
+
 export interface AnswerWire {
   readonly requestId: string;
   readonly text: string;
@@ -402,6 +409,7 @@ export interface HistoryEntry {
 export interface Requests {
   readonly 'costAwareRouter/answer': [AskParams, AnswerResultWire];
   readonly 'costAwareRouter/preview': [AskParams, PreviewResult];
+  readonly 'costAwareRouter/wouldSend': [AskParams, WouldSendResult];
   readonly 'costAwareRouter/status': [null, StatusWire];
   readonly 'costAwareRouter/report': [ReportParams, ReportWire];
   readonly 'costAwareRouter/routes': [RoutesParams, RoutesPage];

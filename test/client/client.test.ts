@@ -10,7 +10,6 @@ import {
   nothingYet,
   withEvent,
 } from '../../client/src/explanationText.ts';
-import { inertMarkdown } from '../../client/src/inertMarkdown.ts';
 import { settingsNamed, userOnlySettings } from '../../client/src/looseningSettings.ts';
 import { parseStoredKey } from '../../client/src/storedKey.ts';
 import type { AnswerEvent, AnswerWire, RouteWire } from '../../server/src/protocol.ts';
@@ -92,19 +91,6 @@ test('Tab goes round all destinations', () => {
   const round = [nextDestination('auto'), nextDestination('local'), nextDestination('cloud')];
   assert.deepEqual(round, ['local', 'cloud', 'auto']);
   assert.equal(new Set(round.map((each) => destinationLabel(each, english))).size, 3);
-});
-
-test('images of an answer become text; code stays code', () => {
-  const rows: readonly (readonly [string, string])[] = [
-    ['![x](https://evil.test/i.png)', '!\\[x](https://evil.test/i.png)'],
-    ['![x][r]\n\n[r]: https://evil.test/i.png', '!\\[x][r]\n\n\\[r]: https://evil.test/i.png'],
-    ['use `vec![1, 2]` here', 'use `vec![1, 2]` here'],
-    ['```rust\nlet a = vec![1];\n```', '```rust\nlet a = vec![1];\n```'],
-    // The renderer sees HTML until the blank line, so the fence is none and the image would be one.
-    ['<div>\n```\n\n![x](https://evil.test/i)', '<div>\n```\n\n!\\[x](https://evil.test/i)'],
-    ['> ![x](//evil.test/i)', '> !\\[x](//evil.test/i)'],
-  ];
-  for (const [given, wanted] of rows) assert.equal(inertMarkdown(given), wanted);
 });
 
 function events(...list: readonly AnswerEvent[]) {

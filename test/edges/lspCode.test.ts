@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CodeAction, CodeLens, Hover } from 'vscode-languageserver/node';
-import { inertMarkdown } from '../../server/src/lsp/code/markdown.ts';
 import { afterEdit, type Span } from '../../server/src/lsp/code/ranges.ts';
 import type { CodeRange, ExplainTask } from '../../server/src/protocol.ts';
 import { LOCAL, says } from '../support/scriptedPorts.ts';
@@ -211,19 +210,6 @@ test('a plain client runs the command: a message with the beginning, the hover w
     assert.match(lsp.shown[1]?.message ?? '', /expected costAwareRouter\.explain to get/);
     assert.equal(lsp.shown[1]?.type, 1);
   });
-});
-
-test("a model's Markdown can not act: no HTML, no images, no links but to the web, and code stays as it is", () => {
-  const cases: readonly (readonly [string, string])[] = [
-    ['<img src=x onerror=alert(1)>', '&lt;img src=x onerror=alert(1)>'],
-    ['![pixel](https://evil.example/p.png)', '!\\[pixel](https://evil.example/p.png)'],
-    ['[run](command:workbench.action.quit)', '[run]\\(command:workbench.action.quit)'],
-    ['[docs](https://example.com)', '[docs](https://example.com)'],
-    ['[ref]: command:evil', '[ref]\\: command:evil'],
-    ['use `a < b` here', 'use `a < b` here'],
-    ['```ts\nif (a < b) {}\n```\n<b>', '```ts\nif (a < b) {}\n```\n&lt;b>'],
-  ];
-  for (const [given, expected] of cases) assert.equal(inertMarkdown(given), expected);
 });
 
 test('a range follows edits before, inside, across and after it', () => {

@@ -19,7 +19,8 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     http: { rooms: ['http', 'compose', 'core'] },
     mcp: { rooms: ['mcp', 'compose', 'core'] },
     cli: { rooms: ['cli', 'compose', 'core', 'http', 'mcp', 'training'] },
-    lsp: { rooms: ['lsp', 'compose', 'protocol', 'core', 'syntax'] },
+    lsp: { rooms: ['lsp', 'compose', 'protocol', 'inertMarkdown', 'core', 'syntax'] },
+    inertMarkdown: { rooms: [], packages: [] },
     protocol: { rooms: [], packages: [] },
     compose: {
       rooms: ['core', 'models', 'store', 'privacy', 'syntax', 'tuning', 'calibrationDesk'],
@@ -107,7 +108,7 @@ test('no source passes 350 lines; the wire contract is one file by rule', () => 
   );
 });
 
-test('the client knows nothing of the server but its wire contract', () => {
+test('the client knows nothing of the server but its wire contract and how Markdown is made inert', () => {
   const client = resolve(import.meta.dirname, '../../client');
   const own = readdirSync(client, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
@@ -118,5 +119,8 @@ test('the client knows nothing of the server but its wire contract', () => {
     .map(({ file, specifier }) => resolve(file, '..', specifier))
     .filter((path) => path.startsWith(source));
   assert.ok(reached.length > 5, 'expected the client to import the contract');
-  assert.deepEqual([...new Set(reached)], [join(source, 'protocol.ts')]);
+  assert.deepEqual(
+    [...new Set(reached)].sort(),
+    ['inertMarkdown.ts', 'protocol.ts'].map((file) => join(source, file)),
+  );
 });

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pageHtml } from '../../client/src/webviewHtml.ts';
-import { parseAnswersMessage, parseDashboardMessage } from '../../client/src/webviewMessages.ts';
+import {
+  type HostToDashboard,
+  parseAnswersMessage,
+  parseDashboardMessage,
+} from '../../client/src/webviewMessages.ts';
+import { parseHostToAnswers, parseHostToDashboard } from '../../client/webview/hostMessages.ts';
+import { answerScript } from './answerScript.ts';
+import { report, status, trace } from './sampleView.ts';
 
 test('well-formed messages pass, without fields that nobody named', () => {
   const dashboard = [
@@ -93,4 +100,53 @@ test('the shell forbids everything but its own script and styles, and texts can 
     strings: {},
   });
   assert.notEqual(first, second, 'every page has a nonce of its own');
+});
+
+test('a page takes only what the extension may tell it, and drops the rest', () => {
+  const told = answerScript();
+  for (const message of told)
+    assert.deepEqual(parseHostToAnswers({ ...message, extra: 1 }), message);
+  const dashboard: readonly HostToDashboard[] = [
+    { type: 'report', id: 1, report },
+    { type: 'trace', id: 2, trace },
+    { type: 'trace', id: 2, trace: null },
+    { type: 'failed', id: 3, message: 'x' },
+    { type: 'status', status },
+    { type: 'server', state: 'stopped', message: '' },
+    { type: 'open-route', promptId: 'p' },
+  ];
+  for (const message of dashboard)
+    assert.deepEqual(parseHostToDashboard({ ...message, extra: 1 }), message);
+  const bad: readonly unknown[] = [
+    null,
+    'clear',
+    [],
+    {},
+    { type: 'eval' },
+    { type: ['clear'] },
+    { type: 'question', requestId: 'r' },
+    {
+      type: 'event',
+      requestId: 'r',
+      event: { kind: 'delta', text: { toString: 1 }, model: 'm', draft: true },
+    },
+    { type: 'event', requestId: 1, event: { kind: 'progress', stage: 'loading', share: 1 } },
+    {
+      type: 'result',
+      requestId: 'r',
+      result: { kind: 'failed', code: 'x', message: 'y', nextStep: 'workbench.action.quit' },
+    },
+    { type: 'notice', requestId: 'r', message: ['<b>'] },
+    { type: 'report', id: 1, report: {} },
+    {
+      type: 'status',
+      status: { ...status, missing: [{ what: 'key', message: 'x', nextStep: 'eval' }] },
+    },
+    { type: 'server', state: 'evil', message: '' },
+    JSON.parse('{"__proto__": {"type": "clear"}}'),
+  ];
+  for (const value of bad) {
+    assert.equal(parseHostToAnswers(value), null, JSON.stringify(value));
+    assert.equal(parseHostToDashboard(value), null, JSON.stringify(value));
+  }
 });

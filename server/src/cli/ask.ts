@@ -6,12 +6,13 @@ import type { Reason } from '../core/reason.ts';
 import { answerOf, dryRunOf } from '../core/reply.ts';
 import { formatUsd } from '../core/report.ts';
 import type { Constraints, NanoUsd, Prompt, Registry } from '../core/types.ts';
+import { wouldSendText } from '../core/wouldSendText.ts';
 import { type AnswerView, pipeView, routePreview, terminalView } from './answerView.ts';
 import { exitCodeOf, exitCodes } from './exitCodes.ts';
 import { failureJson } from './failureJson.ts';
 import { readContext, readPrompt } from './inputText.ts';
-import { type CliIo, writeLine } from './io.ts';
-import { fail, type Session, withApp } from './session.ts';
+import { type CliIo, printable, writeLine } from './io.ts';
+import { badInput, fail, type Session, withApp } from './session.ts';
 
 export interface AskFlags {
   readonly maxCostUsd?: NanoUsd;
@@ -23,6 +24,7 @@ export interface AskFlags {
   readonly cache?: boolean;
   readonly json?: boolean;
   readonly dryRun?: boolean;
+  readonly showRequest?: boolean;
 }
 
 export async function ask(
@@ -31,6 +33,12 @@ export async function ask(
   flags: AskFlags,
 ): Promise<number> {
   const { io } = session;
+  if (flags.showRequest === true && flags.dryRun !== true) {
+    return await badInput(
+      io,
+      'expected --show-request together with --dry-run, got it alone; add --dry-run',
+    );
+  }
   const read = await readPrompt(given, io);
   if (read.kind === 'failed') return await failed(io, { why: read.failure }, flags);
   const files = await readContext(flags.file ?? [], io);
@@ -45,6 +53,7 @@ export async function ask(
       constraints: constraintsOf(flags),
       ...(flags.cache === false && { useCache: false }),
     };
+    if (flags.showRequest === true) return await showRequest(io, app, prompt, flags);
     const step = flags.dryRun === true ? preview : answer;
     return await step(io, app, prompt, flags);
   });
@@ -61,6 +70,28 @@ async function preview(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Pr
   const text =
     flags.json === true ? JSON.stringify(dryRunOf(route, registry)) : routePreview(route, registry);
   await writeLine(io.stdout, text);
+  return exitCodes.ok;
+}
+
+/** Bodies to the letter for a program, requests with their why for a person. */
+async function showRequest(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Promise<number> {
+  const registry = app.catalogue.registry();
+  const found = await app.router.wouldSend(prompt);
+  if (found.kind === 'refused') {
+    const { failure: why, reason } = found;
+    return await failed(io, { why, reason, registry }, flags);
+  }
+  if (flags.json === true) {
+    const requests = found.requests.map(({ modelId, ifUnsure, url, body }) => ({
+      model: modelId,
+      if_unsure: ifUnsure,
+      url,
+      body,
+    }));
+    await writeLine(io.stdout, JSON.stringify({ ...dryRunOf(found.route, registry), requests }));
+  } else {
+    await writeLine(io.stdout, printable(wouldSendText(found, registry)).trimEnd());
+  }
   return exitCodes.ok;
 }
 

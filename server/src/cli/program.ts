@@ -71,6 +71,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')
+    .option('--show-request', 'with --dry-run: show exactly what would be sent off this machine')
     .action((prompt: string | undefined, flags: AskFlags) =>
       run(async (session) => (await import('./ask.ts')).ask(session, prompt, flags)),
     );

@@ -5,10 +5,12 @@ import { modelById } from './decide.ts';
 import { failure } from './errors.ts';
 import { runsHere } from './estimate.ts';
 import { type CallEvent, type CallOutcome, callLocal, type Watch } from './modelCall.ts';
+import type { GenerationRequest } from './ports.ts';
 import { totalCost } from './record.ts';
 import { generationRequest, scopeOf } from './request.ts';
 import type { Run } from './run.ts';
-import type { Model, NanoUsd } from './types.ts';
+import type { Settings } from './schema.ts';
+import type { Model, NanoUsd, Prompt } from './types.ts';
 
 /** @param watch looks at a growing local answer and may stop it */
 export async function* callModel(
@@ -65,8 +67,7 @@ function open(
   watch: Watch | undefined,
 ): AsyncGenerator<CallEvent, CallOutcome> {
   const { prompt, decided, deps, signal } = run;
-  const cap = outputCap(run, route, model);
-  const request = generationRequest(prompt, model, cap);
+  const request = requestTo(model, prompt, decided.settings, route);
   if (model.provider === 'local') return callLocal(model, request, deps.ports, signal, watch);
   const price = deps.ports.catalogue.price(model.id, deps.ports.clock.now());
   if (price === undefined) {
@@ -94,10 +95,20 @@ function open(
   );
 }
 
-function outputCap(run: Run, route: Route, model: Model): number {
+/** What a model of a route is asked; money that is short when it is sent can only lower its output cap. */
+export function requestTo(
+  model: Model,
+  prompt: Prompt,
+  settings: Settings,
+  route: Route,
+): GenerationRequest {
+  return generationRequest(prompt, model, outputCap(settings, route, model));
+}
+
+function outputCap(settings: Settings, route: Route, model: Model): number {
   const plan = route.trace.candidates.find(
     ({ first, ifUnsure }) => first === route.modelId && ifUnsure === route.ifUnsure,
   );
-  const fallback = Math.min(run.decided.settings.maxOutputTokens, model.maxOutputTokens);
+  const fallback = Math.min(settings.maxOutputTokens, model.maxOutputTokens);
   return plan?.outputCaps[model.id] ?? fallback;
 }

@@ -73,6 +73,12 @@ export type Availability =
   | { readonly kind: 'model_missing' }
   | { readonly kind: 'unavailable'; readonly why: string };
 
+export interface SentBody {
+  readonly url: string;
+  /** JSON. */
+  readonly body: string;
+}
+
 /** All models of one provider family. */
 export interface ModelPort {
   availability(model: Model): Availability;
@@ -85,6 +91,8 @@ export interface ModelPort {
     request: GenerationRequest,
     signal: AbortSignal,
   ): AsyncIterable<ModelEvent>;
+  /** What `generate` would send, to the letter; absent for models of this machine, which send nothing. */
+  body?(model: Model, request: GenerationRequest): SentBody;
   /** Identity of what would answer: the file's sha256 for a local model, provider and name for a cloud one. */
   identity(model: Model): string;
 }

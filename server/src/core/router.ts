@@ -12,12 +12,15 @@ import type { Reason } from './reason.ts';
 import { recordRefusal } from './record.ts';
 import type { AnswerDeps } from './run.ts';
 import type { Prompt } from './types.ts';
+import { type WouldSend, wouldSend } from './wouldSend.ts';
 
 export interface Router {
   /** Decides without generating or spending: the same computation as an answer's. */
   decide(prompt: Prompt, options?: DecideOptions): Promise<Decision>;
   /** Answers. Ends with exactly one `answer-end` or `answer-failed`, soon after `signal` aborts too. */
   answer(prompt: Prompt, signal: AbortSignal): AsyncGenerator<RouterEvent, void>;
+  /** What an answer would send off this machine. Decides and builds it; sends nothing. */
+  wouldSend(prompt: Prompt): Promise<WouldSend>;
   /** This month's money, under the limits of the settings in force. */
   spend(): Promise<SpendReport>;
   /** Resolves when cancelled streams are settled; await it before the process ends. */
@@ -56,6 +59,7 @@ export function createRouter(options: RouterOptions): Router {
         inFlight.delete(prompt.id);
       }
     },
+    wouldSend: (prompt) => wouldSend(prompt, decide, ports),
     spend: () => ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd }),
     async idle() {
       while (running.size > 0) await Promise.allSettled(running);

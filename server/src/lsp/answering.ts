@@ -6,12 +6,14 @@ import { reasonSentence } from '../core/reason.ts';
 import { answerLine, formatUsd, labelOf } from '../core/report.ts';
 import type { Translate } from '../core/translate.ts';
 import type { Constraints, ContextPart, Prompt } from '../core/types.ts';
+import { wouldSendText } from '../core/wouldSendText.ts';
 import type {
   AnswerEvent,
   AnswerResultWire,
   AskParams,
   ContextWire,
   PreviewResult,
+  WouldSendResult,
 } from '../protocol.ts';
 import type { Language } from './language.ts';
 import { answerWire, eventWire, failedWire } from './wire/answer.ts';
@@ -104,6 +106,20 @@ export async function preview(
     route: routeWire(decision.route, names, t),
     context: await contextText(app, params, t),
   };
+}
+
+export async function whatWouldBeSent(
+  app: App,
+  params: AskParams,
+  { t }: Language,
+): Promise<WouldSendResult> {
+  if (params.text.trim() === '') return { kind: 'empty' };
+  const registry = app.catalogue.registry();
+  const found = await app.router.wouldSend(promptOf(params));
+  if (found.kind === 'routed') return { kind: 'text', text: wouldSendText(found, registry, t) };
+  const { trusted } = params;
+  const { message } = failedWire(found, { asks: false, trusted }, registry, t);
+  return { kind: 'refused', message };
 }
 
 function asks(app: App): boolean {

@@ -1,6 +1,6 @@
 /** What the server does for each request of the wire contract. Registering them with a connection is `server.ts`'s. */
 import type { Notifications, Requests } from '../protocol.ts';
-import { answer, preview } from './answering.ts';
+import { answer, preview, whatWouldBeSent } from './answering.ts';
 import { codeTask } from './code/codeTasks.ts';
 import type { PlacedExplanations } from './code/explanations.ts';
 import type { OpenDocuments } from './code/openDocuments.ts';
@@ -71,6 +71,11 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
       const app = await live.get();
       live.meetWorkspace(params.workspaceId);
       return await preview(app, params, language());
+    },
+    async 'costAwareRouter/wouldSend'(params) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      return await whatWouldBeSent(app, params, language());
     },
     'costAwareRouter/status': () => status.now(),
     async 'costAwareRouter/outcome'({ promptId, verdict }) {

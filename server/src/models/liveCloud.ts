@@ -1,6 +1,5 @@
 /** The cloud models under the base URL and the key in force, both of which may change while the program runs. */
-import type { ModelPort } from '../core/ports.ts';
-import { createCloudModels } from './openai.ts';
+import { type CloudPort, createCloudModels } from './openai.ts';
 
 /** A key with the base URL that it was entered for; at any other it is not used. */
 export interface ApiKey {
@@ -12,9 +11,9 @@ export interface ApiKey {
 export function createLiveCloud(
   baseUrl: () => string | undefined,
   apiKey: () => ApiKey | undefined,
-): ModelPort {
-  let made: { readonly url: string | undefined; readonly port: ModelPort } | undefined;
-  function port(): ModelPort {
+): CloudPort {
+  let made: { readonly url: string | undefined; readonly port: CloudPort } | undefined;
+  function port(): CloudPort {
     const url = baseUrl();
     if (made === undefined || made.url !== url) {
       const cloud = createCloudModels({
@@ -31,6 +30,7 @@ export function createLiveCloud(
   }
   return {
     availability: (model) => port().availability(model),
+    body: (model, request) => port().body(model, request),
     identity: (model) => port().identity(model),
     generate: (model, request, signal) => port().generate(model, request, signal),
   };

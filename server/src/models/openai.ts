@@ -31,7 +31,9 @@ export const OPENAI_URL = 'https://api.openai.com/v1';
 /** All that leaves besides the body. The SDK would add the environment's OPENAI_CUSTOM_HEADERS and telemetry. */
 const SENT_HEADERS = ['accept', 'authorization', 'content-type', 'user-agent'];
 
-export function createCloudModels(options: CloudOptions): ModelPort {
+export type CloudPort = ModelPort & Required<Pick<ModelPort, 'body'>>;
+
+export function createCloudModels(options: CloudOptions): CloudPort {
   const baseUrlOf = (model: CloudModel) =>
     (model.provider === 'openai' ? options.openaiBaseUrl : undefined) ??
     model.baseUrl ??
@@ -49,6 +51,17 @@ export function createCloudModels(options: CloudOptions): ModelPort {
     identity(model) {
       const cloud = cloudModel(model);
       return `${cloud.provider}:${new URL(baseUrlOf(cloud)).host}:${cloud.apiModel}`;
+    },
+    body(model, request) {
+      const cloud = cloudModel(model);
+      const [path, body] =
+        cloud.provider === 'openai'
+          ? ['responses', responsesBody(cloud, request)]
+          : ['chat/completions', chatBody(cloud, request)];
+      return {
+        url: `${baseUrlOf(cloud).replace(/\/+$/, '')}/${path}`,
+        body: JSON.stringify(body),
+      };
     },
     generate(model, request, signal) {
       const cloud = cloudModel(model);

@@ -9,11 +9,11 @@ import {
 } from 'vscode-languageserver/node';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { Translate } from '../../core/translate.ts';
+import { inertMarkdown } from '../../inertMarkdown.ts';
 import { COMMANDS, type ExplainTask, type ExplanationWire, type KeptTask } from '../../protocol.ts';
 import type { LensMode } from '../settings.ts';
 import { type CodeUnit, unitAround } from './codeStructure.ts';
 import { rangeIn, taskTitle } from './codeTasks.ts';
-import { inertMarkdown } from './markdown.ts';
 import { isEmpty, rangeOf, spanOf } from './ranges.ts';
 
 const commandOf: Readonly<Record<ExplainTask, string>> = {

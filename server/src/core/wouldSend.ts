@@ -1,0 +1,50 @@
+/** What a prompt would send off this machine, without sending it: the same decision and the same body as an answer's. */
+import type { Route } from './answer.ts';
+import { requestTo } from './callModel.ts';
+import type { Decide } from './decide.ts';
+import { modelById } from './decide.ts';
+import type { Failure } from './errors.ts';
+import { runsHere } from './estimate.ts';
+import type { RouterPorts, SentBody } from './ports.ts';
+import type { Reason } from './reason.ts';
+import type { Prompt } from './types.ts';
+
+export interface WouldSendRequest extends SentBody {
+  readonly modelId: string;
+  /** True where it is sent only if the local answer is unsure. */
+  readonly ifUnsure: boolean;
+}
+
+export type WouldSend =
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly reason: Reason | undefined }
+  /** No requests: nothing leaves, and the route's reason says why it stays. */
+  | {
+      readonly kind: 'routed';
+      readonly route: Route;
+      readonly requests: readonly WouldSendRequest[];
+    };
+
+export async function wouldSend(
+  prompt: Prompt,
+  decide: Decide,
+  ports: RouterPorts,
+): Promise<WouldSend> {
+  const decided = await decide(prompt);
+  const { decision, registry, settings } = decided;
+  if (decision.kind === 'refused') {
+    return { kind: 'refused', failure: decision.failure, reason: decision.reason };
+  }
+  const { route } = decision;
+  const models = [route.modelId, route.ifUnsure]
+    .filter((id) => id !== undefined)
+    .map((id) => modelById(registry, id))
+    .filter((model) => !runsHere(model));
+  const requests = models.map((model) => {
+    const request = requestTo(model, decided.prompt, settings, route);
+    const sent = ports.cloud.body?.(model, request);
+    if (sent === undefined)
+      throw new Error(`expected the body of a request to ${model.id}, got none`);
+    return { ...sent, modelId: model.id, ifUnsure: model.id !== route.modelId };
+  });
+  return { kind: 'routed', route, requests };
+}
