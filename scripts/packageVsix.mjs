@@ -1,6 +1,8 @@
 // Makes build/cost-aware-router-<target>.vsix: the bundles, and node-llama-cpp with the binaries of one platform only.
-// The target is this platform unless named, as in `npm run package -- win32-x64`.
+// The target is this platform unless named, as in `npm run package -- win32-x64`. The same sources make the same bytes;
+// `--check-reproducible` builds twice and fails where they differ.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -12,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { makeReproducible } from './reproducibleZip.ts';
 import { projectNode, root, run, say } from './setup.mjs';
 
 const LIMIT_BYTES = 20_000_000;
@@ -47,56 +50,76 @@ const ignored = [
   `node_modules/${ENGINE}/llama/toolchains/**`,
 ];
 
-const target = process.argv[2] ?? `${process.platform}-${process.arch}`;
+const named = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
+const target = named ?? `${process.platform}-${process.arch}`;
 const platform = binaries[target];
 if (platform === undefined) {
   throw new Error(`expected one of ${Object.keys(binaries).join(', ')}, got ${target}`);
 }
-const stage = join(root, 'build', 'stage', target);
-rmSync(stage, { recursive: true, force: true });
-mkdirSync(stage, { recursive: true });
-
-const dist = `--dist=${join(stage, 'dist')}`;
-run(projectNode(), ['esbuild.mjs', '--production', '--editor', dist]);
-for (const name of readdirSync(root)) {
-  const shipped = /^(models|media|l10n|README\.md|CHANGELOG\.md|LICENSE)$|^package\.nls.*\.json$/;
-  if (shipped.test(name)) cpSync(join(root, name), join(stage, name), { recursive: true });
-}
-for (const file of readdirSync(join(stage, 'models'))) {
-  if (/\.gguf/.test(file)) rmSync(join(stage, 'models', file));
-}
-
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const engineVersion = versionOf(ENGINE);
-for (const field of ['bin', 'files', 'scripts', 'devDependencies', 'overrides']) {
-  delete manifest[field];
-}
-manifest.dependencies = {
-  [ENGINE]: engineVersion,
-  [`@node-llama-cpp/${platform}`]: engineVersion,
-};
-// Everything else is in the bundles.
-copyPackages(ENGINE);
-copyBinaries();
-writeFileSync(join(stage, 'package.json'), JSON.stringify(manifest, null, 2));
-writeFileSync(join(stage, '.vscodeignore'), `${ignored.join('\n')}\n`);
-
+const stage = join(root, 'build', 'stage', target);
 const vsix = join(root, 'build', `cost-aware-router-${target}.vsix`);
-const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
-// Links of the README are made absolute where the manifest names the repository that they would lead to.
-const links = manifest.repository === undefined ? ['--no-rewrite-relative-links'] : [];
-const said = execFileSync(
-  projectNode(),
-  [vsce, 'package', '--target', target, '--out', vsix, '--allow-missing-repository', ...links],
-  { cwd: stage, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] },
-);
-const { size } = statSync(vsix);
-const megabytes = (size / 1e6).toFixed(1);
-if (size > LIMIT_BYTES) {
-  say(said);
-  throw new Error(`expected at most ${LIMIT_BYTES / 1e6} MB, got ${megabytes} MB in ${vsix}`);
+
+build();
+if (process.argv.includes('--check-reproducible')) {
+  const first = hashOf(vsix);
+  build();
+  const second = hashOf(vsix);
+  if (first !== second) {
+    throw new Error(`expected two builds to be the same, got sha256 ${first} and ${second}`);
+  }
+  process.stdout.write(`two builds, one sha256: ${first}\n`);
 }
-process.stdout.write(`${relative(root, vsix)}: ${megabytes} MB\n`);
+
+function hashOf(path) {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+function build() {
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
+
+  const dist = `--dist=${join(stage, 'dist')}`;
+  run(projectNode(), ['esbuild.mjs', '--production', '--editor', dist]);
+  for (const name of readdirSync(root)) {
+    const shipped = /^(models|media|l10n|README\.md|CHANGELOG\.md|LICENSE)$|^package\.nls.*\.json$/;
+    if (shipped.test(name)) cpSync(join(root, name), join(stage, name), { recursive: true });
+  }
+  for (const file of readdirSync(join(stage, 'models'))) {
+    if (/\.gguf/.test(file)) rmSync(join(stage, 'models', file));
+  }
+
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const field of ['bin', 'files', 'scripts', 'devDependencies', 'overrides']) {
+    delete manifest[field];
+  }
+  manifest.dependencies = {
+    [ENGINE]: engineVersion,
+    [`@node-llama-cpp/${platform}`]: engineVersion,
+  };
+  // Everything else is in the bundles.
+  copyPackages(ENGINE);
+  copyBinaries();
+  writeFileSync(join(stage, 'package.json'), JSON.stringify(manifest, null, 2));
+  writeFileSync(join(stage, '.vscodeignore'), `${ignored.join('\n')}\n`);
+
+  const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
+  // Links of the README are made absolute where the manifest names the repository that they would lead to.
+  const links = manifest.repository === undefined ? ['--no-rewrite-relative-links'] : [];
+  const said = execFileSync(
+    projectNode(),
+    [vsce, 'package', '--target', target, '--out', vsix, '--allow-missing-repository', ...links],
+    { cwd: stage, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] },
+  );
+  makeReproducible(vsix);
+  const { size } = statSync(vsix);
+  const megabytes = (size / 1e6).toFixed(1);
+  if (size > LIMIT_BYTES) {
+    say(said);
+    throw new Error(`expected at most ${LIMIT_BYTES / 1e6} MB, got ${megabytes} MB in ${vsix}`);
+  }
+  process.stdout.write(`${relative(root, vsix)}: ${megabytes} MB\n`);
+}
 
 /** Copies a package and what it needs from the installed tree, so that the versions are those of the lock file. */
 function copyPackages(name) {

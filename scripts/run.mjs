@@ -35,6 +35,8 @@ const commands = {
     [node, ['scripts/test.mjs', 'test/clients'], root, { COST_AWARE_ROUTER_CLIENTS: 'full' }],
   ],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
+  fuzz: () => [[node, ['test/fuzz/fuzz.ts', ...args]]],
+  soak: () => [[node, ['test/soak/soak.ts', ...args]]],
   simulate: () => [[node, ['test/simulate/simulate.ts', ...args]]],
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   'compare:routers': () => [[node, ['test/bench/compareRouters.ts', ...args]]],

@@ -10,6 +10,7 @@ import { createExplanations } from './explanations.ts';
 import { exportRoutes } from './exportRoutes.ts';
 import { createKeys } from './keys.ts';
 import { createModels } from './models.ts';
+import { networkEnvironment, onNetworkChanged } from './network.ts';
 import { createNotices } from './notices.ts';
 import { createSelectionLens } from './selectionLens.ts';
 import { createServer, type Server } from './server.ts';
@@ -24,6 +25,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const running = createServer({
     modulePath: context.asAbsolutePath('dist/server.js'),
     log,
+    environment: networkEnvironment,
     initOptions: () => {
       const folder = dataDir();
       return {
@@ -51,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): void {
     onExport: (month, format) => exportRoutes(running, month, format),
   });
   subscriptions.push(
+    onNetworkChanged(() => void running.restart()),
     log,
     status,
     answering,

@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly modulePath: string;
   readonly log: vscode.LogOutputChannel;
   readonly initOptions: () => InitOptions;
+  /** What the server's environment has beside the editor's own. */
+  readonly environment: () => Record<string, string>;
   /** Shown after an unexpected end, with the log one click away. */
   readonly onCrash: (message: string, willRestart: boolean) => void;
 }
@@ -126,7 +128,11 @@ export function createServer(options: ServerOptions): Server {
           }),
       },
     };
-    const program = { module: options.modulePath, transport: lsp.TransportKind.ipc };
+    const program = {
+      module: options.modulePath,
+      transport: lsp.TransportKind.ipc,
+      options: { env: options.environment() },
+    };
     const made = new lsp.LanguageClient(
       'costAwareRouter',
       'Cost-Aware Router',

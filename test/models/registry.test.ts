@@ -453,3 +453,11 @@ test('an ability that the score can not use is a mistake at its own line', () =>
   assert.match(problem?.message ?? '', /models\[0\]\.ability.*/);
   assert.match(problem?.message ?? '', /nobody/);
 });
+
+test('an ability that says nothing is a mistake beside others, and never an error of the program', () => {
+  const text = readFileSync(new URL('../../models/registry.yaml', import.meta.url), 'utf8');
+  const broken = text.replace(/^( *)ability:\n(?:\1 +.*\n)+/m, '$1ability: {}\n');
+  assert.notEqual(broken, text);
+  const parsed = parseRegistry('registry.yaml', broken, () => 'nothing fits');
+  assert.equal(parsed.kind, 'bad');
+});

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { Socket } from 'node:net';
+import { readFromHost } from './hostMessages.ts';
 import type { FromHost, HostSettings, ToHost } from './hostProtocol.ts';
 import { hostLaunch } from './hostWalls.ts';
 
@@ -64,7 +65,12 @@ export function startHostProcess(settings: HostSettings, listener: HostListener)
     });
     child.once('exit', (code, signal) => end(reasonOf(code, signal, lastWords)));
   });
-  child.on('message', (message: FromHost) => listener.onMessage(message));
+  child.on('message', (value) => {
+    const message = readFromHost(value);
+    if (message !== undefined) return listener.onMessage(message);
+    lastWords = 'it said something that no host says';
+    child.kill('SIGKILL');
+  });
   child.unref();
 
   const host: HostProcess = {

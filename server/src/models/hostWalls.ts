@@ -25,11 +25,6 @@ export function hostLaunch(tempDir: string): HostLaunch {
     : { execPath: process.execPath, execArgv: node };
 }
 
-/** Whether native code of the host has no network either. */
-export function hostHasOwnNetwork(): boolean {
-  return ownNetworkWorks();
-}
-
 let works: boolean | undefined;
 
 /** Containers and some distributions forbid it; asking takes some milliseconds, once. */

@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { networkFetch } from './network.ts';
 
 export interface HttpDownloadOptions {
   readonly signal?: AbortSignal;
@@ -61,7 +62,7 @@ async function fetchPart(
     const offset = (await part.stat()).size;
     const etag = offset > 0 ? await readEtag(partPath) : undefined;
     deadline.restart(options.connectTimeoutMs ?? 10_000, 'the server did not answer in time');
-    const response = await fetch(url, {
+    const response = await networkFetch(url, {
       headers: {
         'accept-encoding': 'identity',
         ...(offset > 0 ? { range: `bytes=${offset}-` } : {}),

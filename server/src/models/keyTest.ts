@@ -1,5 +1,6 @@
 /** Proves a key with one request that generates nothing and costs nothing: the provider's list of models. */
 import type { ApiKey } from './liveCloud.ts';
+import { networkFetch } from './network.ts';
 
 export type KeyTest =
   | { readonly kind: 'done'; readonly message: string }
@@ -11,7 +12,7 @@ const TIMEOUT_MS = 10_000;
 export async function testKey(
   { key, baseUrl }: ApiKey,
   signal?: AbortSignal,
-  fetch: typeof globalThis.fetch = globalThis.fetch,
+  fetch: typeof globalThis.fetch = networkFetch,
 ): Promise<KeyTest> {
   const url = `${baseUrl.replace(/\/+$/, '')}/models`;
   const { host } = new URL(url);

@@ -9,7 +9,7 @@ import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.
 import { type GenerationOutcome, generate } from './generation.ts';
 import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
-import { stampOf } from './modelFile.ts';
+import { type HeldFile, holdFile, stampOf } from './modelFile.ts';
 import { makeHostFolder } from './modelHostFolder.ts';
 import { createSequencePool } from './sequencePool.ts';
 
@@ -50,8 +50,33 @@ export async function loadModel(
   settings: HostSettings,
   onProgress: (share: number) => void,
 ): Promise<LoadResult> {
-  if (stampOf(spec.path) !== spec.stamp) return changedFile(spec);
-  const insights = await readInsights(library, llama, spec);
+  const file = holdFile(spec.path);
+  if (file === undefined) return changedFile(spec);
+  try {
+    return file.stamp === spec.stamp
+      ? await loadHeld(library, llama, spec, file, settings, onProgress)
+      : changedFile(spec);
+  } finally {
+    file.close();
+  }
+}
+
+async function loadHeld(
+  library: Library,
+  llama: Llama,
+  spec: HostModel,
+  file: HeldFile,
+  settings: HostSettings,
+  onProgress: (share: number) => void,
+): Promise<LoadResult> {
+  const malformed = file.headerProblem();
+  if (malformed !== undefined) {
+    return refuse(
+      'model_missing',
+      `expected a whole GGUF file for ${spec.id}, but ${malformed}; fetch it again, or choose another model`,
+    );
+  }
+  const insights = await readInsights(library, llama, file.path);
   if (insights === undefined) {
     return refuse(
       'model_missing',
@@ -65,7 +90,7 @@ export async function loadModel(
   }
   let model: LlamaModel | undefined;
   try {
-    model = await llama.loadModel({ modelPath: spec.path, onLoadProgress: onProgress });
+    model = await llama.loadModel({ modelPath: file.path, onLoadProgress: onProgress });
     const context = await model.createContext({
       contextSize,
       sequences: settings.sequences,
@@ -87,7 +112,10 @@ export async function loadModel(
         `expected ${spec.id} to fit into memory, it does not; choose a smaller model or context window`,
       );
     }
-    throw error;
+    return refuse(
+      'model_missing',
+      `expected a GGUF file that llama.cpp can load for ${spec.id}, it refused this one; the file may be damaged: fetch it again, or choose another model`,
+    );
   }
 }
 
@@ -165,10 +193,10 @@ function createLoadedModel(
 async function readInsights(
   library: Library,
   llama: Llama,
-  spec: HostModel,
+  path: string,
 ): Promise<GgufInsights | undefined> {
   try {
-    const info = await library.readGgufFileInfo(spec.path, {
+    const info = await library.readGgufFileInfo(path, {
       sourceType: 'filesystem',
       logWarnings: false,
     });

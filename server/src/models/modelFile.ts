@@ -3,11 +3,12 @@
  * small note beside the models, bound to the file's size, time and inode, so that a large file is hashed once, not at each start.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { type BigIntStats, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { LocalModel } from '../core/types.ts';
+import { ggufHeaderProblem } from './ggufHeader.ts';
 
 export interface ModelFolders {
   /** Where downloaded files and the notes about verified ones live. */
@@ -103,6 +104,33 @@ export function inspect(
     sizeBytes: Number(stats.size),
     stamp,
     sha256: note?.stamp === stamp ? note.sha256 : undefined,
+  };
+}
+
+export interface HeldFile {
+  readonly stamp: string;
+  /** Leads to the opened file itself, whatever its name leads to by now; only Linux has such paths. */
+  readonly path: string;
+  /** What is wrong with its GGUF header, or `undefined`. */
+  headerProblem(): string | undefined;
+  close(): void;
+}
+
+/** Opens a file so that what is checked is what is used, or `undefined` where it can't be opened. */
+export function holdFile(path: string): HeldFile | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  const linux = process.platform === 'linux';
+  const stats = fstatSync(descriptor, { bigint: true });
+  return {
+    stamp: stampFrom(stats),
+    headerProblem: () => ggufHeaderProblem(descriptor, Number(stats.size)),
+    path: linux ? `/proc/self/fd/${descriptor}` : path,
+    close: () => closeSync(descriptor),
   };
 }
 

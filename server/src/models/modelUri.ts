@@ -3,6 +3,7 @@
  * `hf:user/model:QUANT` asks the hub which file has that quantization.
  */
 import { z } from 'zod';
+import { networkFetch } from './network.ts';
 
 export interface ModelUriOptions {
   readonly signal?: AbortSignal;
@@ -77,7 +78,7 @@ async function askHub(
     .join('/');
   const timeout = AbortSignal.timeout(connectTimeoutMs);
   try {
-    const response = await fetch(`${hubOf(endpoints)}/${path}`, {
+    const response = await networkFetch(`${hubOf(endpoints)}/${path}`, {
       // The hub names a GGUF file only to clients that say they are of llama.cpp's family.
       headers: { 'user-agent': 'llama-cpp' },
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),

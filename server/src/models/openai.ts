@@ -7,6 +7,7 @@ import type { OpenAI } from 'openai';
 import { type Billing, type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, ModelEvent, ModelPort } from '../core/ports.ts';
 import type { CloudModel, Model } from '../core/types.ts';
+import { networkFetch } from './network.ts';
 import { chatBody, responsesBody } from './openaiBodies.ts';
 import { openaiFailure, streamedFailure, timedOut } from './openaiErrors.ts';
 import { type AnswerReader, createChatReader, createResponsesReader } from './openaiEvents.ts';
@@ -16,7 +17,7 @@ export interface CloudOptions {
   readonly key: (baseUrl: string) => string | undefined;
   /** Takes the place of OpenAI's own address and of the registry's, for provider `openai` only. */
   readonly openaiBaseUrl?: string;
-  /** @default the global fetch */
+  /** @default the network's way, see network.ts */
   readonly fetch?: typeof globalThis.fetch;
   /** Silence allowed before the answer begins and between two of its events. @default 120_000 */
   readonly timeoutMs?: number;
@@ -67,7 +68,7 @@ export function createCloudModels(options: CloudOptions): CloudPort {
       return generate(
         { model: cloud, request, baseUrl: baseUrlOf(cloud), key: keyOf(cloud) },
         {
-          fetch: options.fetch ?? globalThis.fetch,
+          fetch: options.fetch ?? networkFetch,
           timeoutMs: options.timeoutMs ?? 120_000,
           drainMs: options.drainMs ?? 30_000,
         },

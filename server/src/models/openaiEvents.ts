@@ -36,11 +36,11 @@ export function createResponsesReader(
     read(event) {
       switch (event.type) {
         case 'response.output_text.delta':
-          return event.delta;
+          return textOf(event.delta);
         case 'response.refusal.delta':
           // The provider's words of refusal are all the answer there is, so the reader shall see them.
           refused = true;
-          return event.delta;
+          return textOf(event.delta);
         case 'response.output_item.done':
           if (event.item.type === 'function_call') {
             const { call_id: id, name, arguments: argumentsJson } = event.item;
@@ -96,7 +96,7 @@ export function createChatReader(): AnswerReader<ChatCompletionChunk> {
         });
       }
       if (refusal) refused = true;
-      return `${content ?? ''}${refusal ?? ''}`;
+      return `${textOf(content)}${textOf(refusal)}`;
     },
     ended() {
       if (finish === undefined) return undefined;
@@ -206,6 +206,11 @@ function unpricedRest(total: unknown, input: unknown, output: unknown): readonly
 /** It is kept in the ledger, so it shall be a name and nothing else. */
 function plainName(name: string): string {
   return /^\w{1,40}$/.test(name) ? name : 'unknown';
+}
+
+/** The types promise text, the wire does not. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** The types promise numbers, the wire does not: anything but a count is as good as untold. */

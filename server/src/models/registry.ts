@@ -225,6 +225,9 @@ function checkAbilities(
   context: z.RefinementCtx,
 ): void {
   for (const [index, entry] of value.models.entries()) {
+    // Checks across entries run beside those of an entry, so this one may be bad already and have been told.
+    const { fitted, size_billions: billions } = entry.ability;
+    if (fitted === undefined && billions === undefined) continue;
     const message = abilityProblem(toAbility(entry.ability));
     if (message !== undefined) {
       context.addIssue({ code: 'custom', path: ['models', index, 'ability'], message });
