@@ -4,16 +4,16 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import envPaths from 'env-paths';
-import { z } from 'zod';
 import { type CalibrationDesk, createCalibrationDesk } from './calibrationDesk.ts';
 import { type AdminPolicy, underPolicy } from './core/adminPolicy.ts';
+import { type AppSettings, appSettingsSchema } from './core/appSettings.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
 import type { BudgetLimits, BudgetScope, BudgetState, RouterPorts } from './core/ports.ts';
 import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
-import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings, settingsSchema } from './core/schema.ts';
+import { DEFAULT_MONTHLY_BUDGET_NANO_USD, type Settings } from './core/schema.ts';
 import { createScorer, type Scorer, type Strategy } from './core/score.ts';
 import type { LocalModel, NanoUsd } from './core/types.ts';
 import { type AddedModel, type AddModelOptions, addModel } from './models/addModel.ts';
@@ -70,14 +70,6 @@ export interface AppOptions {
   readonly adminPolicyPath?: string;
   /** Told of what a person should know and the program survives: a bad edit of a file, a closed ledger. Never prompt text. */
   readonly onProblem?: (message: string) => void;
-}
-
-/** Everything that may change while the program runs. */
-export interface AppSettings extends Settings {
-  /** A GGUF of the user's own, chosen as the cheap model while it is set. */
-  readonly ownModelPath?: string;
-  /** Overrides the base URL of provider `openai`. */
-  readonly baseUrl?: string;
 }
 
 export interface App {
@@ -333,11 +325,6 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     },
   };
 }
-
-const appSettingsSchema = settingsSchema.extend({
-  ownModelPath: z.string().optional(),
-  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
-});
 
 function startSettings(options: AppOptions): AppSettings {
   const budget = options.monthlyBudgetNanoUsd;

@@ -13,8 +13,9 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from 'vscode-languageserver/node';
-import type { ApiKey, App, AppOptions, AppSettings } from '../../server/src/compose.ts';
+import type { ApiKey, App, AppOptions } from '../../server/src/compose.ts';
 import { NO_POLICY } from '../../server/src/core/adminPolicy.ts';
+import type { AppSettings } from '../../server/src/core/appSettings.ts';
 import { nanoUsd } from '../../server/src/core/price.ts';
 import type { MonthReport } from '../../server/src/core/routeReports.ts';
 import { type Settings, settingsSchema } from '../../server/src/core/schema.ts';

@@ -3,7 +3,8 @@
  * default and said. A workspace can only tighten: what it asks for beyond the user's budget has no effect and is said too.
  */
 import { z } from 'zod';
-import type { ApiKey, AppSettings } from '../compose.ts';
+import type { ApiKey } from '../compose.ts';
+import type { AppSettings } from '../core/appSettings.ts';
 import { nanoUsd } from '../core/price.ts';
 import { DEFAULT_MONTHLY_BUDGET_NANO_USD, dollarAmount } from '../core/schema.ts';
 import { english, type Translate } from '../core/translate.ts';
