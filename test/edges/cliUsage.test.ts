@@ -51,7 +51,7 @@ const mistakes: readonly (readonly [argv: readonly string[], said: RegExp])[] = 
   [['ask', 'hi', '--file', '.'], /to name a file, got \./],
   [['route'], /required option '--jsonl/],
   [['route', '--jsonl', 'no-such-file'], /readable file, got no-such-file \(ENOENT\)/],
-  [['route', '--jsonl', '-', '--strategy', 'luck'], /fitted, length, keywords, random/],
+  [['route', '--jsonl', '-', '--strategy', 'luck'], /fitted, table, length, keywords, random/],
   [['route', '--jsonl', '-', '--cheap', 'nope'], /--cheap to name a model out of .*; got nope/],
   [['serve', '--port', '70000'], /a port between 0 and 65535/],
   [['serve', '--host', '0.0.0.0'], /--allow-remote/],

@@ -1,7 +1,6 @@
 /** The commands around training, before and after it, and their flags. */
 import { type Command, Option } from 'commander';
 import type { PrepareFlags, TokenizerFlags } from './corpus.ts';
-import type { EvalFlags } from './evaluate.ts';
 import type { ExportModelFlags } from './exportModel.ts';
 import { share, sizeFrom } from './flagValues.ts';
 import type { Session } from './session.ts';
@@ -44,25 +43,6 @@ export function addCorpus(
           command.optsWithGlobals<PrepareFlags>(),
         ),
       ),
-    );
-  program
-    .command('eval')
-    .description(
-      'perplexity of texts by a checkpoint or a GGUF file: the lower, the better foreseen',
-    )
-    .requiredOption('--ckpt <path>', 'a checkpoint, or a GGUF file')
-    .requiredOption('--input <files...>', 'texts in UTF-8')
-    .option('--tok <file>', 'the tokenizer; a GGUF file has its own')
-    .option(
-      '--window <tokens>',
-      'what the model sees at once; its context when left out',
-      sizeFrom(1),
-    )
-    .option('--stride <tokens>', 'how far the window moves; half of it when left out', sizeFrom(1))
-    .option('--per-token', 'the loss of every token, too')
-    .option('--json', 'print one JSON object')
-    .action((flags: EvalFlags) =>
-      run(async (session) => (await import('./evaluate.ts')).evaluateModel(session, flags)),
     );
   program
     .command('export')

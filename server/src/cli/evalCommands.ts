@@ -1,6 +1,8 @@
 /** The commands of `eval` and their flags. */
 import type { Command } from 'commander';
 import type { EvalRouterFlags } from './evalRouter.ts';
+import type { EvalFlags } from './evaluate.ts';
+import { sizeFrom } from './flagValues.ts';
 import type { Session } from './session.ts';
 
 export function addEval(
@@ -9,7 +11,7 @@ export function addEval(
 ): void {
   const evaluation = program
     .command('eval')
-    .description('measure how well prompts are routed, on data with known outcomes');
+    .description('measure a model on texts, or how well prompts are routed');
   evaluation
     .command('router')
     .description('judge the score beside random, length, keywords and the task table')
@@ -21,5 +23,24 @@ export function addEval(
     .option('--json', 'print one JSON object')
     .action((flags: EvalRouterFlags) =>
       run(async (session) => (await import('./evalRouter.ts')).evalRouter(session, flags)),
+    );
+  evaluation
+    .command('text', { isDefault: true })
+    .description(
+      'perplexity of texts by a checkpoint or a GGUF file: the lower, the better foreseen',
+    )
+    .requiredOption('--ckpt <path>', 'a checkpoint, or a GGUF file')
+    .requiredOption('--input <files...>', 'texts in UTF-8')
+    .option('--tok <file>', 'the tokenizer; a GGUF file has its own')
+    .option(
+      '--window <tokens>',
+      'what the model sees at once; its context when left out',
+      sizeFrom(1),
+    )
+    .option('--stride <tokens>', 'how far the window moves; half of it when left out', sizeFrom(1))
+    .option('--per-token', 'the loss of every token, too')
+    .option('--json', 'print one JSON object')
+    .action((flags: EvalFlags) =>
+      run(async (session) => (await import('./evaluate.ts')).evaluateModel(session, flags)),
     );
 }

@@ -179,10 +179,11 @@ export function readMachineClock(): ClockReading {
     const sinceMs = atMs - asked.atMs;
     // The process's own clock stands still in a machine's sleep; the wall clock then tells.
     if (sinceMs < CARRIED_MS && Math.abs(wallMs - asked.wallMs - sinceMs) < APART_MS) {
-      return { wallMs, uptimeMs: asked.uptimeMs + sinceMs, boot: bootId };
+      return { wallMs, uptimeMs: Math.round(asked.uptimeMs + sinceMs), boot: bootId };
     }
   }
-  asked = { wallMs, uptimeMs: uptime() * 1000, atMs };
+  // Whole milliseconds: times of the ledger are integers.
+  asked = { wallMs, uptimeMs: Math.round(uptime() * 1000), atMs };
   return { wallMs, uptimeMs: asked.uptimeMs, boot: bootId };
 }
 
