@@ -451,7 +451,7 @@ test('a file that is no model is refused in words', async () => {
   const path = join(empty, 'text.gguf');
   writeFileSync(path, 'This is not a model.');
   for (const [model, pattern] of [
-    [own(path), /expected a GGUF model/],
+    [own(path), /expected a whole GGUF file/],
     [own(path, { sha256: 'ab'.repeat(32) }), /expected sha256/],
   ] as const) {
     const answer = await collect(elsewhere.generate(model, ask('Hello'), quiet));
