@@ -52,7 +52,10 @@ inEditor('code', {}, async (step) => {
     await page.reload();
     await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
-    await workbench.palette('Cost-Aware Router: Explain');
+    // The lens is there when the server knows the selection; a command from the palette may come before that.
+    const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
+    await lens.waitFor();
+    await lens.click();
     const answer = page.locator('.review-widget .review-comment').first();
     await answer.filter({ hasText: /local · SmolLM2.*stored/s }).waitFor();
     assert.match(await textOf(answer), /empty list/);
