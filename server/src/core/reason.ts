@@ -141,7 +141,8 @@ function wireFact(name: string, value: string | number): string {
   return `${wireName}=${Number.isInteger(value) ? value : value.toFixed(2)}`;
 }
 
-function decimalUsd(nano: number): string {
+/** Dollars with no more decimals than they need, as the wire and headers have them. */
+export function decimalUsd(nano: number): string {
   return (nano / 1e9).toFixed(9).replace(/\.?0+$/, '');
 }
 

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { AnswerResult } from '../../core/answer.ts';
 import { dollars } from '../../core/price.ts';
-import { reasonText } from '../../core/reason.ts';
+import { decimalUsd, reasonText } from '../../core/reason.ts';
 import { sentenceOf } from '../../core/reply.ts';
 import type { Registry } from '../../core/types.ts';
 
@@ -41,19 +41,15 @@ export function routeHeaders(result: AnswerResult): Record<string, string> {
     'x-router-model': result.modelId,
     'x-router-served': result.served,
     'x-router-reason': headerText(reasonText(result.reason)),
-    'x-router-cost-usd': decimal(result.costNanoUsd),
+    'x-router-cost-usd': decimalUsd(result.costNanoUsd),
     'x-router-saved-usd':
-      savings.kind === 'known' ? decimal(savings.savedNanoUsd) : `unknown (${savings.why})`,
+      savings.kind === 'known' ? decimalUsd(savings.savedNanoUsd) : `unknown (${savings.why})`,
   };
 }
 
 /** Of an answer that is still being written: what it cost is told in the last event of the stream. */
 export function earlyHeaders(promptId: string, modelId: string): Record<string, string> {
   return { 'x-request-id': promptId, 'x-router-model': modelId };
-}
-
-function decimal(nanoUsd: number): string {
-  return (nanoUsd / 1e9).toFixed(9).replace(/\.?0+$/, '');
 }
 
 /** Headers are Latin-1 without line ends; a fact may be anything. */
