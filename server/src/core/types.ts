@@ -73,6 +73,8 @@ export interface Prompt extends CallerWishes {
   readonly workspaceId?: string;
   /** False asks again although a cached answer exists. @default true */
   readonly useCache?: boolean;
+  /** What no usable model can read whole may be shortened, and is told so. A program is refused instead. @default false */
+  readonly mayTrim?: boolean;
 }
 
 /** Estimated chance per task that a model's answer is acceptable. See `score.ts` for how each source becomes a table. */
