@@ -10,6 +10,7 @@ import { printable, writeLine } from './io.ts';
 import { localModelNamed, prepareLocal } from './localModel.ts';
 import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
+import { percent } from './shareText.ts';
 import { table } from './table.ts';
 
 export interface CalibrateFlags {
@@ -185,10 +186,6 @@ function targetOf({ keep, escalate = 0.5 }: CalibrateFlags): CalibrationTarget {
   return keep === undefined
     ? { kind: 'escalated', value: escalate }
     : { kind: 'kept', value: keep };
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function fixed(value: number | null): string {

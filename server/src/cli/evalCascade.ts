@@ -6,7 +6,6 @@ import { paidAnswer } from '../core/paidAnswer.ts';
 import { addUsd, dollars, ZERO_USD } from '../core/price.ts';
 import { formatUsd } from '../core/report.ts';
 import { withinSettings } from '../core/request.ts';
-import type { ShareInterval } from '../core/shareInterval.ts';
 import type { LocalModel, Model, NanoUsd, Prompt } from '../core/types.ts';
 import { type CascadeFigures, cascadeFigures } from '../learning/cascadeFigures.ts';
 import { type CascadeDeps, type CascadeRun, evaluateCascade } from '../learning/evaluateCascade.ts';
@@ -14,9 +13,10 @@ import type { KeyedPrompt } from '../learning/keyedPrompts.ts';
 import { exitCodeOf, exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
 import { readKeyedFile } from './keyedFile.ts';
-import { localModelNamed, prepareLocal } from './localModel.ts';
+import { escalationOf, localModelNamed, noKeyFor, prepareLocal } from './localModel.ts';
 import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
+import { interval, intervalJson, money, moneyJson, percent } from './shareText.ts';
 import { table } from './table.ts';
 
 export interface EvalCascadeFlags {
@@ -46,13 +46,11 @@ export async function evalCascade(
     const [problem] = app.configure({ cheap: model.id });
     if (problem !== undefined) return await badInput(io, problem);
     const strong = escalationOf(app);
-    if (flags.maxCostUsd !== undefined) {
-      const { kind } = app.ports.cloud.availability(strong);
-      if (kind === 'no_api_key') {
-        const message = `expected an API key to ask ${strong.id} with; set OPENAI_API_KEY, or leave out --max-cost-usd`;
-        return await fail(io, failure('no_api_key', message));
-      }
-    }
+    const noKey =
+      flags.maxCostUsd === undefined
+        ? undefined
+        : noKeyFor(app, 'set OPENAI_API_KEY, or leave out --max-cost-usd');
+    if (noKey !== undefined) return await fail(io, noKey);
     return await measure(session, app, model, strong, prompts, flags);
   });
 }
@@ -118,14 +116,6 @@ function depsOf(app: App): CascadeDeps {
       return deferralRuleFor({ prompt, settings, registry, ports }, route, needed).needed;
     },
   };
-}
-
-function escalationOf(app: App): Model {
-  const { models, defaults } = app.catalogue.registry();
-  const id = app.settings().escalation ?? defaults.escalation;
-  const found = models.find((model) => model.id === id);
-  if (found === undefined) throw new Error(`expected ${id} in the registry`);
-  return found;
 }
 
 function asker(app: App, strong: Model, cap: NanoUsd) {
@@ -210,26 +200,24 @@ function cascadeText({ model, strong, figures, run, paidNanoUsd, asked }: About)
 }
 
 function cascadeJson({ model, strong, figures, run, paidNanoUsd }: About) {
-  const share = (of: ShareInterval | undefined) =>
-    of === undefined ? null : { value: of.share, low: of.low, high: of.high };
   return {
     prompts: figures.prompts,
     left_out: run.leftOut,
     cancelled: run.cancelled,
-    cheap: { model: model.id, accuracy: share(figures.cheapOnly), cost_usd: 0 },
+    cheap: { model: model.id, accuracy: intervalJson(figures.cheapOnly), cost_usd: 0 },
     cascade: {
-      accuracy: share(figures.cascade),
+      accuracy: intervalJson(figures.cascade),
       accuracy_bounds: figures.cascadeBounds,
-      cost_usd: usd(figures.cascadeNanoUsd),
+      cost_usd: moneyJson(figures.cascadeNanoUsd),
       sent_at_once: figures.atOnceShare,
       deferred: figures.deferredShare,
       accuracy_by_luck: figures.byLuck ?? null,
     },
     strong: {
       model: strong.id,
-      accuracy: share(figures.strong),
+      accuracy: intervalJson(figures.strong),
       known_prompts: figures.strongKnown,
-      cost_usd: usd(figures.strongNanoUsd),
+      cost_usd: moneyJson(figures.strongNanoUsd),
     },
     gate: {
       auroc: figures.gateAuroc ?? null,
@@ -246,22 +234,6 @@ function cascadeJson({ model, strong, figures, run, paidNanoUsd }: About) {
   };
 }
 
-function interval({ share, low, high }: ShareInterval): string {
-  return `${percent(share)} (${percent(low)} to ${percent(high)})`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
-
 function fixed(value: number | undefined): string {
   return value === undefined ? 'unknown' : value.toFixed(3);
-}
-
-function money(nanoUsd: number | undefined): string {
-  return nanoUsd === undefined ? 'unknown' : formatUsd(nanoUsd);
-}
-
-function usd(nanoUsd: number | undefined): number | null {
-  return nanoUsd === undefined ? null : dollars(nanoUsd);
 }

@@ -1,8 +1,8 @@
-/** The local model that a command measures: named, found and made ready. */
+/** The models that a command measures: named, found and made ready. */
 import { isAbsolute, resolve } from 'node:path';
 import type { App } from '../compose.ts';
-import type { Failure } from '../core/errors.ts';
-import type { LocalModel } from '../core/types.ts';
+import { type Failure, failure } from '../core/errors.ts';
+import type { LocalModel, Model } from '../core/types.ts';
 import { type Progress, partOf } from './progress.ts';
 
 /** An id of the registry, a GGUF file, or the cheap model; a sentence where it is none of them. */
@@ -42,4 +42,19 @@ export async function prepareLocal(
   });
   progress.clear();
   return prepared.kind === 'failed' ? prepared.failure : undefined;
+}
+
+export function escalationOf(app: App): Model {
+  const { models, defaults } = app.catalogue.registry();
+  const id = app.settings().escalation ?? defaults.escalation;
+  const found = models.find((model) => model.id === id);
+  if (found === undefined) throw new Error(`expected ${id} in the registry`);
+  return found;
+}
+
+/** What is wrong where the cloud model can't be asked for want of a key. */
+export function noKeyFor(app: App, todo: string): Failure | undefined {
+  const model = escalationOf(app);
+  if (app.ports.cloud.availability(model).kind !== 'no_api_key') return undefined;
+  return failure('no_api_key', `expected an API key to ask ${model.id} with; ${todo}`);
 }

@@ -31,6 +31,7 @@ export async function paidAnswer(
   const { modelId, maxCostNanoUsd, ...rest } = question;
   const prompt = {
     ...rest,
+    isMeasurement: true,
     context: [],
     history: [],
     constraints: {
