@@ -57,7 +57,11 @@ const programs = {
   splitting: true,
   // The engine finds its native parts by itself, so it stays outside. Editors never open a team's ledger, so they get none.
   // A dependency colours its output where `supports-color` happens to be installed, as it is for development alone.
-  external: ['node-llama-cpp', 'supports-color', ...(editorOnly ? ['./server/src/store/ledgerPostgres.ts'] : [])],
+  external: [
+    'node-llama-cpp',
+    'supports-color',
+    ...(editorOnly ? ['./server/src/store/ledgerPostgres.ts'] : []),
+  ],
   // Some bundled packages are CommonJS and ask for Node's modules by require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -12,7 +12,9 @@ const bom = JSON.parse(said);
 const { name } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const isForDevelopment = ({ properties = [] }) =>
-  properties.some(({ name: of, value }) => of === 'cdx:npm:package:development' && value === 'true');
+  properties.some(
+    ({ name: of, value }) => of === 'cdx:npm:package:development' && value === 'true',
+  );
 const shipped = bom.components.filter((component) => !isForDevelopment(component));
 const refs = new Set([...shipped, bom.metadata.component].map((part) => part['bom-ref']));
 bom.components = shipped;
