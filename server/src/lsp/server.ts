@@ -134,7 +134,10 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
   });
 
   for (const [method, handle] of Object.entries(createHandlers(handlerDeps))) {
-    connection.onRequest(method, (sent: unknown, token: CancellationToken) => {
+    connection.onRequest(method, (...received: unknown[]) => {
+      // Of a request without params the library hands over the token alone.
+      const token = received.at(-1) as CancellationToken;
+      const [sent] = received.slice(0, -1);
       const read = readParams(method as keyof Requests, sent);
       if (read.kind === 'bad') throw new ResponseError(ErrorCodes.InvalidParams, read.why);
       return guarded(log, () => (handle as AnyHandler)(read.params, signalOf(token)));
