@@ -1,5 +1,4 @@
 /** `calibrate`: fits the gate and the threshold to a local model on this machine, and takes that back. */
-import { isAbsolute, resolve } from 'node:path';
 import type { App } from '../compose.ts';
 import type { Calibration, CalibrationTarget, CascadeFigures } from '../core/calibration.ts';
 import { failure } from '../core/errors.ts';
@@ -8,8 +7,10 @@ import { formatUsd } from '../core/report.ts';
 import type { LocalModel, NanoUsd } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
-import { createProgress, partOf } from './progress.ts';
+import { localModelNamed, prepareLocal } from './localModel.ts';
+import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
+import { percent } from './shareText.ts';
 import { table } from './table.ts';
 
 export interface CalibrateFlags {
@@ -35,7 +36,7 @@ export async function calibrate(
   const wrong = contradiction(flags);
   if (wrong !== undefined) return await badInput(io, wrong);
   return await withApp(session, async (app) => {
-    const model = localModel(app, which, io.cwd);
+    const model = localModelNamed(app, which, io.cwd);
     if (typeof model === 'string') return await badInput(io, model);
     if (flags.rollback === true) return await rollback(session, app, model);
     if (flags.show === true) return await show(session, app, model, flags);
@@ -50,16 +51,8 @@ async function run(
   flags: CalibrateFlags,
 ): Promise<number> {
   const progress = createProgress(io);
-  const prepared = await app.local.prepare(model, {
-    signal: io.signal,
-    onProgress: (step) =>
-      progress.show(
-        `${step.stage} · ${model.label}`,
-        step.stage === 'loading' ? step.share : partOf(step.receivedBytes, step.totalBytes),
-      ),
-  });
-  progress.clear();
-  if (prepared.kind === 'failed') return await fail(io, prepared.failure);
+  const failed = await prepareLocal(app, model, progress, io.signal);
+  if (failed !== undefined) return await fail(io, failed);
   const result = await app.calibration.run({
     model,
     target: targetOf(flags),
@@ -193,26 +186,6 @@ function targetOf({ keep, escalate = 0.5 }: CalibrateFlags): CalibrationTarget {
   return keep === undefined
     ? { kind: 'escalated', value: escalate }
     : { kind: 'kept', value: keep };
-}
-
-/** An id of the registry, a GGUF file, or the cheap model; a sentence where it is none of them. */
-function localModel(app: App, which: string | undefined, cwd: string): LocalModel | string {
-  if (which !== undefined && /\.gguf$/i.test(which)) {
-    const path = isAbsolute(which) ? which : resolve(cwd, which);
-    const [problem] = app.configure({ ownModelPath: path });
-    if (problem !== undefined) return problem;
-  }
-  const { models, defaults } = app.catalogue.registry();
-  const cheap = app.settings().cheap ?? defaults.cheap;
-  const id = which === undefined || /\.gguf$/i.test(which) ? cheap : which;
-  const model = models.find((entry) => entry.id === id);
-  if (model?.provider === 'local') return model;
-  const known = models.filter(({ provider }) => provider === 'local').map((one) => one.id);
-  return `expected a local model of the registry (${known.join(', ')}) or a .gguf file, got ${id}`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function fixed(value: number | null): string {

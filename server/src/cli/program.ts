@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { AddModelFlags } from './addModel.ts';
 import type { AskFlags } from './ask.ts';
+import { addBench } from './benchCommands.ts';
 import { addCorpus } from './corpusCommands.ts';
 import { addEval } from './evalCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
@@ -138,6 +139,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     );
 
   addEval(program, run);
+  addBench(program, run);
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);

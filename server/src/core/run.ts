@@ -70,6 +70,7 @@ export async function resultOf(
       costNanoUsd,
       complete: answered.finish === 'stop' || answered.finish === 'tool-calls',
       belowWantedQuality: verdict.belowWanted,
+      isMeasurement: run.prompt.isMeasurement,
     }),
     timing: {
       latencyMs: ports.clock.monotonicMs() - run.startedMs,
