@@ -52,6 +52,7 @@ const trace = z.object({
   ),
   wouldFlip: texts,
   findings: texts,
+  leftOut: texts,
   confidence: maybe(z.object({ value: number, needed: number, parts: z.array(part) })),
   attempts: z.array(
     z.object({ model: text, outcome: text, cost: text, priceRow: text, latency: text }),

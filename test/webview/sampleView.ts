@@ -55,6 +55,7 @@ export const trace: TraceWire = {
   ],
   wouldFlip: ['score < 0.55', 'budget left < $0.011'],
   findings: [],
+  leftOut: [],
   confidence: {
     value: 0.41,
     needed: 0.62,

@@ -6,6 +6,7 @@ import type { Decision, RouterEvent } from './answer.ts';
 import { answerRouted } from './answerRouted.ts';
 import { createAnswerMemory } from './conversation.ts';
 import { createDecide, type DecideOptions, type RouterOptions } from './decide.ts';
+import { decideTrimmed } from './decideTrimmed.ts';
 import { type Failure, failure } from './errors.ts';
 import type { SpendReport } from './ports.ts';
 import { ZERO_USD } from './price.ts';
@@ -31,7 +32,7 @@ export interface Router {
 export function createRouter(options: RouterOptions): Router {
   const { ports } = options;
   const memory = createAnswerMemory();
-  const decide = createDecide({ ...options, memory });
+  const decide = decideTrimmed(createDecide({ ...options, memory }));
   const running = new Set<Promise<void>>();
   const inFlight = new Set<string>();
   const deps: AnswerDeps = {
