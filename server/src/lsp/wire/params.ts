@@ -4,88 +4,144 @@
  */
 import { z } from 'zod';
 import { issuePath, issueText } from '../../core/issueText.ts';
-import type { Requests } from '../../protocol.ts';
+import type {
+  AgentToolParams,
+  AskParams,
+  ChatParams,
+  CodeRange,
+  ContextWire,
+  KeepExplanationParams,
+  ReportParams,
+  Requests,
+  RoutesParams,
+} from '../../protocol.ts';
 
-/** Fields that are not known are left out, as LSP does with its own requests, so that a newer client still works. */
 type ParamSchemas = { readonly [M in keyof Requests]: z.ZodType<Requests[M][0]> };
+
+/**
+ * An object with a schema for each field of `T`, also for those that may be absent: one that is forgotten here does not
+ * compile. Further fields are left out, as LSP does with its own requests, so that a newer client still works.
+ */
+function fields<T>(schemas: { readonly [K in keyof T]-?: z.ZodType<T[K]> }): z.ZodType<T> {
+  return z.object(schemas) as unknown as z.ZodType<T>;
+}
 
 /** LSP clients send nothing, `null` or an empty object where there is nothing to say. */
 const nothing = z.unknown().transform(() => null);
-const line = z.number().int().min(0).max(0x7fffffff);
+const text = z.string();
+const maybeText = text.optional();
+const place = z.number().int().min(0).max(0x7fffffff);
 
-const range = z.object({
-  uri: z.string(),
-  startLine: line,
-  startCharacter: line,
-  endLine: line,
-  endCharacter: line,
+const range = fields<CodeRange>({
+  uri: text,
+  startLine: place,
+  startCharacter: place,
+  endLine: place,
+  endCharacter: place,
 });
 const explainTask = z.enum(['explain', 'find_problems', 'write_test', 'document']);
 const keptTask = z.enum([...explainTask.options, 'question']);
 
-const ask = z.object({
-  requestId: z.string(),
-  text: z.string(),
+const ask = fields<AskParams>({
+  requestId: text,
+  text,
   context: z.array(
-    z.object({
+    fields<ContextWire>({
       kind: z.enum(['selection', 'file', 'symbol', 'diff', 'text']),
-      text: z.string(),
-      path: z.string().optional(),
-      language: z.string().optional(),
-      uri: z.string().optional(),
+      text,
+      path: maybeText,
+      language: maybeText,
+      uri: maybeText,
     }),
   ),
-  history: z.array(z.object({ role: z.enum(['user', 'assistant']), text: z.string() })),
+  history: z.array(z.object({ role: z.enum(['user', 'assistant']), text })),
   destination: z.enum(['auto', 'local', 'cloud']),
-  sessionId: z.string(),
-  workspaceId: z.string().optional(),
+  sessionId: text,
+  workspaceId: maybeText,
   trusted: z.boolean(),
   useCache: z.boolean().optional(),
-  retryOf: z.string().optional(),
+  retryOf: maybeText,
+  standing: z.boolean().optional(),
+});
+
+const message = z.discriminatedUnion('role', [
+  z.object({ role: z.enum(['instructions', 'user']), text }),
+  z.object({
+    role: z.literal('assistant'),
+    text,
+    toolCalls: z.array(z.object({ id: text, name: text, argumentsJson: text })).optional(),
+  }),
+  z.object({ role: z.literal('tool'), text, toolCallId: text }),
+]);
+
+const chat = fields<ChatParams>({
+  requestId: text,
+  sessionId: text,
+  workspaceId: maybeText,
+  trusted: z.boolean(),
+  modelId: text,
+  messages: z.array(message),
+  tools: z.array(
+    z.object({
+      name: text,
+      description: maybeText,
+      parameters: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+  mustCall: z.boolean(),
+  maxOutputTokens: z.number().int().positive().optional(),
+  temperature: z.number().optional(),
 });
 
 const schemas: ParamSchemas = {
   'costAwareRouter/answer': ask,
   'costAwareRouter/preview': ask,
+  'costAwareRouter/chat': chat,
+  'costAwareRouter/chatModels': nothing,
+  'costAwareRouter/countTokens': fields<Requests['costAwareRouter/countTokens'][0]>({ text }),
+  'costAwareRouter/agentTool': fields<AgentToolParams>({
+    name: z.enum(['estimate_cost', 'get_budget']),
+    input: z.unknown(),
+    sessionId: text,
+    workspaceId: maybeText,
+    trusted: z.boolean(),
+  }),
   'costAwareRouter/wouldSend': ask,
   'costAwareRouter/status': nothing,
-  'costAwareRouter/report': z.object({ month: z.string().optional() }),
-  'costAwareRouter/routes': z.object({
-    month: z.string().optional(),
+  'costAwareRouter/report': fields<ReportParams>({ month: maybeText }),
+  'costAwareRouter/routes': fields<RoutesParams>({
+    month: maybeText,
     served: z.enum(['local', 'cloud', 'cache', 'none']).optional(),
-    modelId: z.string().optional(),
-    reason: z.string().optional(),
-    search: z.string().optional(),
-    offset: z.number().int().min(0),
-    limit: z.number().int().min(0).max(1000),
+    modelId: maybeText,
+    reason: maybeText,
+    search: maybeText,
+    offset: place,
+    limit: place,
   }),
-  'costAwareRouter/trace': z.object({ promptId: z.string() }),
+  'costAwareRouter/trace': z.object({ promptId: text }),
   'costAwareRouter/models': nothing,
-  'costAwareRouter/download': z.object({ requestId: z.string(), modelId: z.string() }),
-  'costAwareRouter/probe': z.object({ modelId: z.string() }),
-  'costAwareRouter/setKey': z.object({ key: z.string().nullable(), baseUrl: z.string() }),
+  'costAwareRouter/download': z.object({ requestId: text, modelId: text }),
+  'costAwareRouter/probe': z.object({ modelId: text }),
+  'costAwareRouter/setKey': z.object({ key: text.nullable(), baseUrl: text }),
   'costAwareRouter/testKey': nothing,
   'costAwareRouter/outcome': z.object({
-    promptId: z.string(),
+    promptId: text,
     verdict: z.enum(['kept', 'dismissed', 'up', 'down', 'good_enough', 'asked_bigger']),
   }),
   'costAwareRouter/codeTask': z.object({ task: explainTask, range }),
-  'costAwareRouter/explanations': z.object({ uri: z.string() }),
-  'costAwareRouter/keepExplanation': z.object({
-    codeHash: z.string(),
+  'costAwareRouter/explanations': z.object({ uri: text }),
+  'costAwareRouter/keepExplanation': fields<KeepExplanationParams>({
+    codeHash: text,
     task: keptTask,
     range,
-    promptId: z.string(),
-    text: z.string(),
-    line: z.string(),
+    promptId: text,
+    text,
+    line: text,
   }),
-  'costAwareRouter/dropExplanation': z.object({ codeHash: z.string(), task: keptTask }),
-  'costAwareRouter/history': z.object({ workspaceId: z.string() }),
-  'costAwareRouter/clearHistory': z.object({ workspaceId: z.string().nullable() }),
-  'costAwareRouter/export': z.object({
-    month: z.string(),
-    format: z.enum(['csv', 'jsonl']),
-  }),
+  'costAwareRouter/dropExplanation': z.object({ codeHash: text, task: keptTask }),
+  'costAwareRouter/history': z.object({ workspaceId: text }),
+  'costAwareRouter/clearHistory': z.object({ workspaceId: text.nullable() }),
+  'costAwareRouter/export': z.object({ month: text, format: z.enum(['csv', 'jsonl']) }),
   'costAwareRouter/refreshPrices': nothing,
 };
 
