@@ -175,6 +175,7 @@ const report = z.object({
   answers: number,
   shares: z.object({ local: number, cloud: number, cache: number }),
   quality: text,
+  qualityLines: z.array(text),
   days: z.array(
     z.object({
       day: text,

@@ -334,6 +334,8 @@ export interface ReportWire {
   readonly shares: { readonly local: number; readonly cloud: number; readonly cache: number };
   /** Shown as measured or as unknown; never made up. */
   readonly quality: string;
+  /** What the figure stands for, and what else is known of quality; may be empty. */
+  readonly qualityLines: readonly string[];
   readonly days: readonly DayWire[];
   readonly byModel: readonly GroupWire[];
   readonly byTask: readonly GroupWire[];

@@ -126,9 +126,9 @@ test('every setting is documented, and the server understands its default', () =
 
 test('what moves money, keys or paths is the user’s own and restricted without trust', () => {
   const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
-  const userOnly = /^costAwareRouter\.(budget|openai|models|history|dataDir|privacy)/;
+  const userOnly = /^costAwareRouter\.(audit|budget|openai|models|history|dataDir|privacy)/;
   const delicate =
-    /^costAwareRouter\.(budget|workspaceBudget|openai|models|history|dataDir|privacy|workspacePrivacy|quality|latency)/;
+    /^costAwareRouter\.(audit|budget|workspaceBudget|openai|models|history|dataDir|privacy|workspacePrivacy|quality|latency)/;
   for (const [name, { scope }] of Object.entries(settings)) {
     if (userOnly.test(name)) assert.match(scope, /^(application|machine)$/, name);
     assert.equal(restrictedConfigurations.includes(name), delicate.test(name), name);

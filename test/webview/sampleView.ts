@@ -91,7 +91,11 @@ export const report: ReportWire = {
   unknownSavings: 3,
   answers: 1204,
   shares: { local: 0.82, cloud: 0.11, cache: 0.07 },
-  quality: '94 % ± 4 (n=61), measured',
+  quality: '92 % (82 to 97 %), n=62, measured',
+  qualityLines: [
+    'local answers at least as good as gpt-5',
+    'Your verdicts: 94 % ± 4 (n=61), measured',
+  ],
   days: dayAmounts.map((cents, index) => ({
     day: `2026-11-${String(index + 1).padStart(2, '0')}`,
     spentNanoUsd: cents * 1_000_000,
