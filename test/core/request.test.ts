@@ -17,6 +17,33 @@ test('the byte bound counts UTF-8, not characters', () => {
   assert.equal(byteBound(request('👍'.repeat(10))) - byteBound(request('')), 40);
 });
 
+test('the byte bound agrees with the encoder on every kind of character, halves of pairs included', () => {
+  const kinds = [
+    'a',
+    '\u007f',
+    '\u0080',
+    'é',
+    '\u07ff',
+    '\u0800',
+    '漢',
+    '\uffff',
+    '👍',
+    '\ud83d',
+    '\udc4d',
+  ];
+  const encoder = new TextEncoder();
+  for (let seed = 1; seed < 400; seed += 1) {
+    const picks = Array.from({ length: 8 }, (_, at) => kinds[(seed * (at * 7 + 3)) % kinds.length]);
+    const text = picks.join('').repeat(seed % 40 === 0 ? 600 : 1);
+    const request = { system: text, turns: [], maxOutputTokens: 1 };
+    assert.equal(
+      byteBound(request) - 64 - 16,
+      encoder.encode(text).length,
+      JSON.stringify(text.slice(0, 20)),
+    );
+  }
+});
+
 test('only loopback servers count as here', () => {
   const at = (baseUrl: string): CloudModel => ({
     ...(registry.models[1] as CloudModel),
