@@ -46,6 +46,76 @@ export interface AskParams {
   readonly useCache?: boolean;
   /** Set when the same question is asked again of the other tier: the choice between both is an outcome. */
   readonly retryOf?: string;
+  /** For a reader that can't take text back: only text that stands is told, so a local answer comes once it has passed. */
+  readonly standing?: boolean;
+}
+
+export interface ToolCallWire {
+  readonly id: string;
+  readonly name: string;
+  /** As the model wrote them: JSON, or what it took for JSON. */
+  readonly argumentsJson: string;
+}
+
+/** One message of a conversation that a program leads. `instructions` stand in place of the router's own. */
+export type MessageWire =
+  | { readonly role: 'instructions' | 'user'; readonly text: string }
+  | {
+      readonly role: 'assistant';
+      readonly text: string;
+      readonly toolCalls?: readonly ToolCallWire[];
+    }
+  | { readonly role: 'tool'; readonly text: string; readonly toolCallId: string };
+
+/** What a program asks: VS Code's own chat and its agents. Text comes as it stands, as with `AskParams.standing`. */
+export interface ChatParams
+  extends Pick<AskParams, 'requestId' | 'sessionId' | 'workspaceId' | 'trusted'> {
+  /** The id of an enabled model, or that of the first of `chatModels`, to have one chosen. */
+  readonly modelId: string;
+  readonly messages: readonly MessageWire[];
+  readonly tools: readonly {
+    readonly name: string;
+    readonly description?: string;
+    /** A JSON schema. */
+    readonly parameters?: Readonly<Record<string, unknown>>;
+  }[];
+  /** One of the tools has to be called. */
+  readonly mustCall: boolean;
+  /** Tokens that the answer may have at most; absent for all that the model can write. */
+  readonly maxOutputTokens?: number;
+  /** Heeded by cloud models only. */
+  readonly temperature?: number;
+}
+
+export type ChatResultWire =
+  | {
+      readonly kind: 'answered';
+      readonly answer: AnswerWire;
+      readonly toolCalls: readonly ToolCallWire[];
+    }
+  | Extract<AnswerResultWire, { kind: 'failed' }>;
+
+/** A model as a chat's list of models shows it. The first of them is the router's own choice. */
+export interface ChatModelWire {
+  readonly id: string;
+  readonly name: string;
+  readonly family: string;
+  /** Changes with what the model is. */
+  readonly version: string;
+  readonly detail: string;
+  readonly tooltip: string;
+  readonly maxInputTokens: number;
+  readonly maxOutputTokens: number;
+  readonly callsTools: boolean;
+}
+
+/** Tools for agents that plan their spending. Both only read. */
+export type AgentToolName = 'estimate_cost' | 'get_budget';
+
+export interface AgentToolParams extends Pick<AskParams, 'sessionId' | 'workspaceId' | 'trusted'> {
+  readonly name: AgentToolName;
+  /** As the agent wrote it. */
+  readonly input: unknown;
 }
 
 /** One step of a score or a confidence, as a bar can show it. */
@@ -74,6 +144,8 @@ export interface TraceWire {
   readonly candidates: readonly CandidateWire[];
   readonly wouldFlip: readonly string[];
   readonly findings: readonly string[];
+  /** What did not fit and was left out, as sentences. */
+  readonly leftOut: readonly string[];
   readonly confidence: {
     readonly value: number;
     readonly needed: number;
@@ -262,6 +334,8 @@ export interface ReportWire {
   readonly shares: { readonly local: number; readonly cloud: number; readonly cache: number };
   /** Shown as measured or as unknown; never made up. */
   readonly quality: string;
+  /** What the figure stands for, and what else is known of quality; may be empty. */
+  readonly qualityLines: readonly string[];
   readonly days: readonly DayWire[];
   readonly byModel: readonly GroupWire[];
   readonly byTask: readonly GroupWire[];
@@ -337,6 +411,12 @@ export type DoneResult =
   | { readonly kind: 'done'; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
 
+export type AgentToolResult =
+  /** JSON, as the same tool says over MCP. */
+  | { readonly kind: 'done'; readonly json: string }
+  /** The input is not what the tool takes. */
+  | { readonly kind: 'failed'; readonly message: string };
+
 export interface SetKeyParams {
   /** `null` forgets the key. Never stored, logged or echoed by the server. */
   readonly key: string | null;
@@ -409,6 +489,10 @@ export interface HistoryEntry {
 export interface Requests {
   readonly 'costAwareRouter/answer': [AskParams, AnswerResultWire];
   readonly 'costAwareRouter/preview': [AskParams, PreviewResult];
+  readonly 'costAwareRouter/chat': [ChatParams, ChatResultWire];
+  readonly 'costAwareRouter/chatModels': [null, readonly ChatModelWire[]];
+  readonly 'costAwareRouter/countTokens': [{ readonly text: string }, { readonly tokens: number }];
+  readonly 'costAwareRouter/agentTool': [AgentToolParams, AgentToolResult];
   readonly 'costAwareRouter/wouldSend': [AskParams, WouldSendResult];
   readonly 'costAwareRouter/status': [null, StatusWire];
   readonly 'costAwareRouter/report': [ReportParams, ReportWire];

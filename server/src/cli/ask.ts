@@ -85,9 +85,10 @@ async function showRequest(io: CliIo, app: App, prompt: Prompt, flags: AskFlags)
     return await failed(io, { why, reason, registry }, flags);
   }
   if (flags.json === true) {
-    const requests = found.requests.map(({ modelId, ifUnsure, url, body }) => ({
+    const requests = found.requests.map(({ modelId, when, url, body }) => ({
       model: modelId,
-      if_unsure: ifUnsure,
+      if_unsure: when === 'if-unsure',
+      audit: when === 'audit',
       url,
       body,
     }));

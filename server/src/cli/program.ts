@@ -300,6 +300,14 @@ function globalOptions(): readonly GlobalOption[] {
       ).argParser(patterns),
     },
     {
+      variable: twin('AUDIT_SHARE'),
+      option: described(
+        '--audit-share <share>',
+        'the share of local answers, 0 to 1, that the baseline is asked, too, to measure the quality kept; costs money; 0 when left out',
+        twin('AUDIT_SHARE'),
+      ).argParser(share),
+    },
+    {
       variable: twin('THREADS'),
       option: described(
         '--threads <count>',

@@ -138,7 +138,7 @@ export function runsHere(model: Model): boolean {
 const onLoopback = new WeakMap<Model, boolean>();
 
 /** A server that may not know answer formats says so itself, at no cost. */
-function isAble(model: Model, need: Need): boolean {
+export function isAble(model: Model, need: Need): boolean {
   if (model.provider === 'local') return false;
   return need === 'tools' ? model.tools : true;
 }

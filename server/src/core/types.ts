@@ -73,6 +73,8 @@ export interface Prompt extends CallerWishes {
   readonly workspaceId?: string;
   /** False asks again although a cached answer exists. @default true */
   readonly useCache?: boolean;
+  /** What no usable model can read whole may be shortened, and is told so. A program is refused instead. @default false */
+  readonly mayTrim?: boolean;
   /** Asked in order to measure: nobody would have asked the baseline otherwise, so nothing counts as saved. */
   readonly isMeasurement?: boolean;
 }

@@ -1,6 +1,10 @@
 /** What the server does for each request of the wire contract. Registering them with a connection is `server.ts`'s. */
+import type { App } from '../compose.ts';
 import type { Notifications, Requests } from '../protocol.ts';
 import { answer, preview, whatWouldBeSent } from './answering.ts';
+import { agentTool } from './chat/agentTool.ts';
+import { answerChat } from './chat/answerChat.ts';
+import { chatModels } from './chat/chatModels.ts';
 import { codeTask } from './code/codeTasks.ts';
 import type { PlacedExplanations } from './code/explanations.ts';
 import type { OpenDocuments } from './code/openDocuments.ts';
@@ -37,6 +41,7 @@ const failed = (message: string) => ({ kind: 'failed', message }) as const;
 export function createHandlers(deps: HandlerDeps): Handlers {
   return {
     ...askHandlers(deps),
+    ...chatHandlers(deps),
     ...pastHandlers(deps),
     ...modelHandlers(deps),
     ...codeHandlers(deps),
@@ -61,10 +66,7 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
         },
         signal,
       );
-      if (result.kind === 'failed' && result.code === 'cancelled') {
-        // A cancelled cloud answer is read on until its bill is known; only then is the month what it will be.
-        void app.router.idle().then(() => status.changed());
-      }
+      tellAfterCancel(result, app, status);
       return result;
     },
     async 'costAwareRouter/preview'(params) {
@@ -87,6 +89,48 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
       }
     },
   } satisfies Partial<Handlers>;
+}
+
+function chatHandlers({ live, language, status, notify }: HandlerDeps) {
+  return {
+    async 'costAwareRouter/chat'(params, signal) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      status.meet(params);
+      const { requestId } = params;
+      const result = await answerChat(
+        app,
+        params,
+        {
+          language: language(),
+          onEvent: (event) => notify('costAwareRouter/answerEvent', { requestId, event }),
+          watch: status.watch,
+        },
+        signal,
+      );
+      tellAfterCancel(result, app, status);
+      return result;
+    },
+    'costAwareRouter/chatModels': async () => chatModels(await live.get(), language().t),
+    'costAwareRouter/countTokens': async ({ text }) => ({
+      tokens: await (await live.get()).ports.tokens.count(text),
+    }),
+    async 'costAwareRouter/agentTool'(params) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      return await agentTool(app, params);
+    },
+  } satisfies Partial<Handlers>;
+}
+
+/** A cancelled cloud answer is read on until its bill is known; only then is the month what it will be. */
+function tellAfterCancel(
+  result: { readonly kind: string; readonly code?: string },
+  { router }: App,
+  status: StatusFeed,
+): void {
+  if (result.kind !== 'failed' || result.code !== 'cancelled') return;
+  void router.idle().then(() => status.changed());
 }
 
 function pastHandlers({ live, language }: HandlerDeps) {
