@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runsHere } from '../../server/src/core/estimate.ts';
 import { byteBound } from '../../server/src/core/request.ts';
+import { runsHere } from '../../server/src/core/runsHere.ts';
 import type { CloudModel } from '../../server/src/core/types.ts';
 import { registry } from '../support/scriptedPorts.ts';
 

@@ -4,6 +4,7 @@ import type { Need } from './callerWishes.ts';
 import type { Availability, BudgetState } from './ports.ts';
 import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
+import { runsHere } from './runsHere.ts';
 import type {
   Constraints,
   MeasuredSpeed,
@@ -121,21 +122,6 @@ function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPa
     exclusions: [...partExclusions(estimate, context)],
   };
 }
-
-/** A model that runs on this machine, in our own process or behind a loopback address: prompts for it leave nothing. */
-export function runsHere(model: Model): boolean {
-  if (model.provider === 'local') return true;
-  if (model.provider === 'openai' || model.baseUrl === undefined) return false;
-  const known = onLoopback.get(model);
-  if (known !== undefined) return known;
-  const { hostname } = new URL(model.baseUrl);
-  const here =
-    hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-  onLoopback.set(model, here);
-  return here;
-}
-
-const onLoopback = new WeakMap<Model, boolean>();
 
 /** A server that may not know answer formats says so itself, at no cost. */
 export function isAble(model: Model, need: Need): boolean {
