@@ -1,6 +1,6 @@
 /** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
 import { type BudgetLeft, tightest } from './budget.ts';
-import type { Need } from './callerWishes.ts';
+import { isAble, type Need } from './callerWishes.ts';
 import type { Availability, BudgetState } from './ports.ts';
 import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
@@ -121,12 +121,6 @@ function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPa
     latencyMs: expectedLatencyMs(estimate, context.figures.expectedOutputTokens),
     exclusions: [...partExclusions(estimate, context)],
   };
-}
-
-/** A server that may not know answer formats says so itself, at no cost. */
-export function isAble(model: Model, need: Need): boolean {
-  if (model.provider === 'local') return false;
-  return need === 'tools' ? model.tools : true;
 }
 
 function planOf(
