@@ -1,5 +1,5 @@
 // Bundles the programs of the package: command line, language server, editor client and web views.
-// `--production` leaves maps out and minifies, `--editor` leaves the command line out, `--watch` goes on building,
+// `--production` leaves maps out and minifies, `--editor` leaves the ledger of teams out, `--watch` goes on building,
 // `--dist=FOLDER` writes elsewhere.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,13 +39,9 @@ const common = {
 const programs = {
   ...common,
   entryPoints: {
-    ...(editorOnly
-      ? {}
-      : {
-          cli: 'server/src/cli/main.ts',
-          engineWorker: 'server/src/training/engine/engineWorker.ts',
-          ggufHost: 'server/src/training/ggufHost.ts',
-        }),
+    cli: 'server/src/cli/main.ts',
+    engineWorker: 'server/src/training/engine/engineWorker.ts',
+    ggufHost: 'server/src/training/ggufHost.ts',
     server: 'server/src/lsp/main.ts',
     modelHost: 'server/src/models/modelHost.ts',
     tokenWorker: 'server/src/models/tokenWorker.ts',
@@ -118,18 +114,14 @@ const parser = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
 for (const file of grammars) cpSync(join(parser, file), join(dist, 'grammars', file));
 // The guide that the editor opens.
 cpSync(join('docs', 'training.md'), join(dist, 'training.md'));
-if (!editorOnly) {
-  const torch = join('server', 'src', 'training', 'torch');
-  cpSync(torch, join(dist, 'torch'), {
-    recursive: true,
-    filter: (source) => !source.includes('__pycache__'),
-  });
-}
+const torch = join('server', 'src', 'training', 'torch');
+cpSync(torch, join(dist, 'torch'), {
+  recursive: true,
+  filter: (source) => !source.includes('__pycache__'),
+});
 // Its script is CommonJS, which `.js` beside our modules would not be.
 cpSync(join(parser, 'tree-sitter.js'), join(dist, 'grammars', 'tree-sitter.cjs'));
-if (!editorOnly) {
-  for (const form of ['relaxed', 'plain']) await compileKernels(form);
-}
+for (const form of ['relaxed', 'plain']) await compileKernels(form);
 const bundles = [programs, languageClient, client, webviews];
 if (watch) {
   for (const bundle of await Promise.all(toldOf(bundles).map(context))) await bundle.watch();

@@ -30,6 +30,7 @@ export const COMMAND_NAMES = [
   'openSettings',
   'openBudget',
   'openWalkthrough',
+  'trainModel',
   'openTrainingGuide',
   'trySample',
   'stayLocal',

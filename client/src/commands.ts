@@ -16,6 +16,7 @@ import type { Keys } from './keys.ts';
 import type { Models } from './models.ts';
 import { openSample } from './sample.ts';
 import { messageOf, type Server } from './server.ts';
+import type { Training } from './training.ts';
 import { showWouldSend } from './wouldSend.ts';
 
 export interface CommandTargets {
@@ -30,6 +31,7 @@ export interface CommandTargets {
   readonly dashboard: Dashboard;
   readonly keys: Keys;
   readonly models: Models;
+  readonly training: Training;
 }
 
 type Handler = (argument?: unknown) => unknown;
@@ -125,6 +127,7 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
         `${targets.extensionId}#start`,
         false,
       ),
+    trainModel: () => trainModel(targets),
     openTrainingGuide: () => openTrainingGuide(targets.extensionId),
     trySample: async () => askAboutSelection(await openSample()),
     stayLocal: () => say(vscode.l10n.t('Answers stay local. A key can be added at any time.')),
@@ -173,6 +176,11 @@ async function showLastRoute({ server, dashboard }: CommandTargets): Promise<voi
   const [last] = page.rows;
   if (last === undefined) say(vscode.l10n.t('Nothing was asked yet.'));
   else dashboard.openRoute(last.promptId);
+}
+
+/** The loss curve is on the dashboard, which opens beside the terminal. */
+async function trainModel({ training, dashboard }: CommandTargets): Promise<void> {
+  if (await training.start()) dashboard.openTab();
 }
 
 /** The guide is the project's own docs/training.md, which the build puts beside the programs. */

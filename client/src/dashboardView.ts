@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { DownloadProgress, StatusWire } from '../../server/src/protocol.ts';
 import { messageOf, type Server } from './server.ts';
 import type { StatusSource } from './statusBar.ts';
+import type { Training } from './training.ts';
 import { runPageCommand, showPage, tabIcon } from './webviewHost.ts';
 import {
   type DashboardToHost,
@@ -14,6 +15,8 @@ export interface DashboardOptions {
   readonly extensionUri: vscode.Uri;
   readonly server: Server;
   readonly status: StatusSource;
+  /** The window's last training run, and its changes. */
+  readonly training: Pick<Training, 'current' | 'onDidChange'>;
   readonly onExport: (month: string, format: 'csv' | 'jsonl') => Promise<void>;
 }
 
@@ -25,7 +28,7 @@ export interface Dashboard {
 }
 
 export function createDashboard(options: DashboardOptions): Dashboard & vscode.Disposable {
-  const { server, status } = options;
+  const { server, status, training } = options;
   /** Those that listen. */
   const pages = new Set<vscode.Webview>();
   let tab: vscode.WebviewPanel | undefined;
@@ -53,6 +56,8 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
         send(webview, serverMessage(server));
         const current = status.current();
         if (current !== null) send(webview, { type: 'status', status: current });
+        const run = training.current();
+        if (run !== null) send(webview, { type: 'training', run });
         sendWanted();
         return;
       }
@@ -110,6 +115,7 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
     }),
     server.onDidChangeState(() => sendAll(serverMessage(server))),
     status.onDidChange((next: StatusWire) => sendAll({ type: 'status', status: next })),
+    training.onDidChange((run) => sendAll({ type: 'training', run })),
     server.on('costAwareRouter/downloadProgress', (progress: DownloadProgress) =>
       sendAll({ type: 'download', progress }),
     ),

@@ -17,6 +17,7 @@ import { createSelectionLens } from './selectionLens.ts';
 import { createServer, type Server } from './server.ts';
 import { dataDir } from './settings.ts';
 import { createStatusBar } from './statusBar.ts';
+import { createTraining } from './training.ts';
 
 let server: Server | undefined;
 
@@ -47,10 +48,12 @@ export function activate(context: vscode.ExtensionContext): void {
   const explanations = createExplanations(running, answering, icon);
   const keys = createKeys(context.secrets, running, log);
   const models = createModels(running);
+  const training = createTraining(extensionUri);
   const dashboard = createDashboard({
     extensionUri,
     server: running,
     status,
+    training,
     onExport: (month, format) => exportRoutes(running, month, format),
   });
   subscriptions.push(
@@ -62,6 +65,7 @@ export function activate(context: vscode.ExtensionContext): void {
     answers,
     explanations,
     keys,
+    training,
     dashboard,
     createSelectionLens(),
     registerChat({ server: running, answering, status, icon, log }),
@@ -77,6 +81,7 @@ export function activate(context: vscode.ExtensionContext): void {
       dashboard,
       keys,
       models,
+      training,
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       const atStart = ['costAwareRouter.dataDir', 'costAwareRouter.threads'];

@@ -16,6 +16,7 @@ import type {
   TraceWire,
   Verdict,
 } from '../../server/src/protocol.ts';
+import type { TrainingRun } from './trainingCurve.ts';
 
 /** What a page may ask the extension to run; the extension maps each to one of its commands. Nothing else can be run. */
 export const PAGE_COMMANDS = [
@@ -65,6 +66,8 @@ export type HostToDashboard =
       readonly message: string;
     }
   | { readonly type: 'download'; readonly progress: DownloadProgress }
+  /** A training run of this window, pushed at `ready` and whenever it changes. */
+  | { readonly type: 'training'; readonly run: TrainingRun }
   /** Shows that route of the current month with its trace open. */
   | { readonly type: 'open-route'; readonly promptId: string };
 

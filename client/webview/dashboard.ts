@@ -10,6 +10,7 @@ import '@vscode-elements/elements/dist/vscode-single-select/index.js';
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import type { GroupWire, ReportWire, StatusWire } from '../../server/src/protocol.ts';
 import type { DashboardToHost, HostToDashboard } from '../src/webviewMessages.ts';
+import type { ChartView } from './chartFrame.ts';
 import { button, dataTable, el } from './dom.ts';
 import { connect, createQuestions } from './host.ts';
 import { parseHostToDashboard } from './hostMessages.ts';
@@ -19,6 +20,7 @@ import { createRouteList } from './routeList.ts';
 import { createSpendChart } from './spendChart.ts';
 import { t } from './strings.ts';
 import { summaryCards } from './summaryCards.ts';
+import { createTrainingChart } from './trainingChart.ts';
 
 /** Several changes in a row (a hold, its bill, the record) are drawn once. */
 const SETTLE_MS = 300;
@@ -43,6 +45,9 @@ const alerts = el('div', { class: 'notices', attrs: { 'aria-live': 'polite' } })
 const downloads = el('div', { class: 'notices' });
 const summary = el('div');
 const chart = createSpendChart(saved.view, (view) => keep({ ...saved, view }));
+const training = createTrainingChart(saved.trainingView, (trainingView) =>
+  keep({ ...saved, trainingView }),
+);
 const groups = el('div', { class: 'groups' });
 const routes = createRouteList(questions);
 const models = el('div');
@@ -54,7 +59,7 @@ const figures = el('div', { class: 'figures' }, [
   models,
 ]);
 figures.hidden = true;
-page.append(header, alerts, downloads, figures);
+page.append(header, alerts, downloads, training.element, figures);
 
 host.onMessage((message) => {
   switch (message.type) {
@@ -78,6 +83,9 @@ host.onMessage((message) => {
       forgetting = setTimeout(() => downloads.replaceChildren(), FORGET_MS);
       return;
     }
+    case 'training':
+      training.show(message.run);
+      return;
     case 'open-route':
       keep({ ...saved, month: null });
       routes.open(message.promptId);
@@ -225,7 +233,8 @@ function monthName(month: string): string {
 interface SavedState {
   /** `null` follows the current month. */
   readonly month: string | null;
-  readonly view: 'chart' | 'table';
+  readonly view: ChartView;
+  readonly trainingView: ChartView;
 }
 
 function keep(next: SavedState): void {
@@ -234,7 +243,12 @@ function keep(next: SavedState): void {
 }
 
 function readState(state: unknown): SavedState {
-  if (typeof state !== 'object' || state === null) return { month: null, view: 'chart' };
-  const month = 'month' in state && typeof state.month === 'string' ? state.month : null;
-  return { month, view: 'view' in state && state.view === 'table' ? 'table' : 'chart' };
+  const kept: Record<string, unknown> =
+    typeof state === 'object' && state !== null ? { ...state } : {};
+  const view = (name: string): ChartView => (kept[name] === 'table' ? 'table' : 'chart');
+  return {
+    month: typeof kept['month'] === 'string' ? kept['month'] : null,
+    view: view('view'),
+    trainingView: view('trainingView'),
+  };
 }

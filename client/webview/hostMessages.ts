@@ -12,6 +12,7 @@ import type {
   StatusWire,
   TraceWire,
 } from '../../server/src/protocol.ts';
+import type { TrainingRun } from '../src/trainingCurve.ts';
 import type { HostToAnswers, HostToDashboard } from '../src/webviewMessages.ts';
 
 // The policy of the pages forbids code made from text, which zod would otherwise try.
@@ -237,6 +238,15 @@ const progress = z.object({
   message: text,
 }) satisfies z.ZodMiniType<DownloadProgress>;
 
+const losses = z.array(z.tuple([number, number]));
+const trainingRun = z.object({
+  name: text,
+  state: z.enum(['running', 'ended', 'stopped', 'failed']),
+  totalSteps: maybe(number),
+  train: losses,
+  validation: losses,
+}) satisfies z.ZodMiniType<TrainingRun>;
+
 const dashboardMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('report'), id: number, report }),
   z.object({ type: z.literal('routes'), id: number, page: routesPage }),
@@ -249,6 +259,7 @@ const dashboardMessage = z.discriminatedUnion('type', [
     message: text,
   }),
   z.object({ type: z.literal('download'), progress }),
+  z.object({ type: z.literal('training'), run: trainingRun }),
   z.object({ type: z.literal('open-route'), promptId: text }),
 ]) satisfies z.ZodMiniType<HostToDashboard>;
 

@@ -4,7 +4,8 @@
  */
 import uPlot from 'uplot';
 import type { DayWire } from '../../server/src/protocol.ts';
-import { button, dataTable, el } from './dom.ts';
+import { type ChartView, createChartFrame, themeColour } from './chartFrame.ts';
+import { dataTable } from './dom.ts';
 import { t } from './strings.ts';
 
 const HEIGHT = 180;
@@ -16,69 +17,28 @@ export interface SpendChart {
   show(days: readonly DayWire[], baseline: string): void;
 }
 
-export function createSpendChart(
-  view: 'chart' | 'table',
-  onView: (view: 'chart' | 'table') => void,
-): SpendChart {
+export function createSpendChart(view: ChartView, onView: (view: ChartView) => void): SpendChart {
   let days: readonly DayWire[] = [];
   let baselineName = '';
-  let chosen = view;
   let drawn = false;
-  let plot: uPlot | null = null;
-  const holder = el('div', { class: 'chart-holder' });
-  const choice = (name: 'chart' | 'table', text: string): HTMLElement =>
-    button(text, () => {
-      chosen = name;
-      onView(name);
-      draw();
-    });
-  const chartButton = choice('chart', t('Chart'));
-  const tableButton = choice('table', t('Table'));
-  const element = el('section', { class: 'spend', attrs: { 'aria-labelledby': 'spend-title' } }, [
-    el('div', { class: 'section-head' }, [
-      el('h2', { text: t('Spend per day'), attrs: { id: 'spend-title' } }),
-      el('div', { class: 'toggle', attrs: { role: 'group', 'aria-label': t('Show as') } }, [
-        tableButton,
-        chartButton,
-      ]),
-    ]),
-    holder,
-  ]);
-
-  function draw(): void {
-    chartButton.setAttribute('aria-pressed', String(chosen === 'chart'));
-    tableButton.setAttribute('aria-pressed', String(chosen === 'table'));
-    plot?.destroy();
-    plot = null;
-    if (days.length === 0) {
-      holder.replaceChildren(el('p', { class: 'quiet', text: t('Nothing to draw yet.') }));
-      return;
-    }
-    if (chosen === 'table') {
-      holder.replaceChildren(dayTable(days, baselineName));
-      return;
-    }
-    holder.replaceChildren();
-    const box = el('div', {
-      class: 'chart',
-      attrs: { role: 'img', 'aria-label': summary(days, baselineName) },
-    });
-    holder.append(box);
-    plot = drawPlot(box, days, baselineName);
-  }
-
-  new ResizeObserver(() => {
-    const width = holder.clientWidth;
-    if (plot && width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
-  }).observe(holder);
-  // The editor changes the theme by changing the body's class and the root's variables; the canvas must be drawn anew.
-  new MutationObserver(draw).observe(document.body, {
-    attributes: true,
-    attributeFilter: ['class', 'data-vscode-theme-id'],
+  const frame = createChartFrame({
+    name: 'spend',
+    title: t('Spend per day'),
+    heightPx: HEIGHT,
+    view,
+    onView,
+    content: () =>
+      days.length === 0
+        ? null
+        : {
+            summary: summary(days, baselineName),
+            table: () => dayTable(days, baselineName),
+            plot: (box) => drawPlot(box, days, baselineName),
+          },
   });
 
   return {
-    element,
+    element: frame.element,
     show: (next, baseline) => {
       // Drawing the same again would take the focus from the table.
       if (drawn && baseline === baselineName && JSON.stringify(next) === JSON.stringify(days)) {
@@ -87,7 +47,7 @@ export function createSpendChart(
       drawn = true;
       days = next;
       baselineName = baseline;
-      draw();
+      frame.draw();
     },
   };
 }
@@ -114,8 +74,7 @@ function summary(days: readonly DayWire[], baseline: string): string {
 
 function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string): uPlot {
   const theme = getComputedStyle(document.body);
-  const colour = (name: string, fallback: string): string =>
-    theme.getPropertyValue(name).trim() || theme.getPropertyValue(fallback).trim() || theme.color;
+  const colour = themeColour(theme);
   const text = colour('--vscode-descriptionForeground', '--vscode-foreground');
   const bars = colour('--vscode-charts-blue', '--vscode-foreground');
   const line = colour('--vscode-charts-yellow', '--vscode-foreground');
