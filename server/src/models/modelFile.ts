@@ -3,12 +3,20 @@
  * small note beside the models, bound to the file's size, time and inode, so that a large file is hashed once, not at each start.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { type BigIntStats, closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { ggufHeaderProblem } from '../core/ggufHeader.ts';
 import type { LocalModel } from '../core/types.ts';
-import { ggufHeaderProblem } from './ggufHeader.ts';
 
 export interface ModelFolders {
   /** Where downloaded files and the notes about verified ones live. */
@@ -128,7 +136,11 @@ export function holdFile(path: string): HeldFile | undefined {
   const stats = fstatSync(descriptor, { bigint: true });
   return {
     stamp: stampFrom(stats),
-    headerProblem: () => ggufHeaderProblem(descriptor, Number(stats.size)),
+    headerProblem: () =>
+      ggufHeaderProblem({
+        sizeBytes: Number(stats.size),
+        read: (window, at) => readSync(descriptor, window, 0, window.length, at),
+      }),
     path: linux ? `/proc/self/fd/${descriptor}` : path,
     close: () => closeSync(descriptor),
   };
