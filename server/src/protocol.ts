@@ -150,6 +150,8 @@ export interface TraceWire {
     readonly value: number;
     readonly needed: number;
     readonly parts: readonly PartWire[];
+    /** Why another confidence was needed than usual, and how early the verdict was clear. */
+    readonly notes: readonly string[];
   } | null;
   readonly attempts: readonly {
     readonly model: string;
