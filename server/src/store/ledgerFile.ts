@@ -7,13 +7,21 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Balances, balancesAt, stateUnder } from '../core/budgetsInForce.ts';
 import type { LedgerEvent } from '../core/ledgerAudit.ts';
-import { dispatchIn, endHoldsIn, reserveIn, settleIn, unfreezeIn } from '../core/ledgerRules.ts';
+import {
+  dispatchIn,
+  endHoldsIn,
+  reserveDispatchedIn,
+  reserveIn,
+  settleIn,
+  unfreezeIn,
+} from '../core/ledgerRules.ts';
 import type {
   BudgetLimits,
   BudgetScope,
   BudgetState,
   Clock,
   Ledger,
+  ReserveResult,
   Settlement,
 } from '../core/ports.ts';
 import { exportHead, exportLines } from '../core/routeExport.ts';
@@ -21,6 +29,7 @@ import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { openBook } from './ledgerBook.ts';
 import { verifyFile } from './ledgerCheck.ts';
+import { createGroupCommit } from './groupCommit.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
@@ -30,7 +39,7 @@ import { openRoutes } from './ledgerRoutes.ts';
 import { eventsFrom } from './ledgerRows.ts';
 import { createUnsettled } from './ledgerUnsettled.ts';
 import { isOwnerGone, type OwnerLock } from './ownerLock.ts';
-import { faultOf, fileId, inSnapshot, inTransaction, patiently } from './sqliteFile.ts';
+import { faultOf, fileId, inSnapshot, patiently } from './sqliteFile.ts';
 import { integer } from './sqliteRows.ts';
 
 export interface LedgerFile extends Ledger {
@@ -58,6 +67,8 @@ export interface LedgerDeps {
   readonly busyRetryMs: number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly random: () => number;
+  /** Waits for further writes that may be committed with the first. */
+  readonly gather: () => Promise<void>;
 }
 
 const SETTLE_PATIENCE = 6;
@@ -83,14 +94,20 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
 
   const entry = () => ({ owner: ownerId, atMs: clock.now() });
 
-  function write<T>(work: () => T, limitMs = deps.busyRetryMs): Promise<T> {
-    return patiently({ ...patience, limitMs }, () => {
+  const commitTogether = createGroupCommit(db, {
+    patience,
+    gather: deps.gather,
+    assertOpen() {
       if (closedWhy !== undefined) throw new LedgerUnavailableError(closedWhy);
-      const result = inTransaction(db, work);
+    },
+    onCommitted() {
       // SQLite counts only the commits of others in data_version.
       ownWrites += 1;
-      return result;
-    });
+    },
+  });
+
+  function write<T>(work: () => T, limitMs = deps.busyRetryMs): Promise<T> {
+    return commitTogether(work, limitMs);
   }
 
   /** Turns a fault of storage into a sentence, or throws what is no such fault. */
@@ -109,6 +126,16 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
 
   function mirror(): void {
     writeMirror(files.mirror, ownerId, () => mirrorOf(book));
+  }
+
+  let mirroring: Promise<void> | undefined;
+  /** For all that was committed together the mirror is written once. */
+  function mirrorTogether(): Promise<void> {
+    mirroring ??= Promise.resolve().then(() => {
+      mirroring = undefined;
+      mirror();
+    });
+    return mirroring;
   }
 
   let lookedAt: number | undefined;
@@ -188,7 +215,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   ): Promise<NanoUsd> {
     const work = () => settleIn(book, reservationId, settlement, entry());
     const bookedNanoUsd = await writeOrThrow(work, limitMs);
-    mirror();
+    await mirrorTogether();
     return bookedNanoUsd;
   }
 
@@ -246,24 +273,21 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       return { budget: state, ...sumsOf(state.month) };
     },
 
-    async reserve(request, limits) {
-      try {
-        const why = moved() ?? clock.closedWhy?.();
-        if (why !== undefined) return { kind: 'unavailable', why };
-        const result = await write(() => reserveIn(book, request, limits, entry()));
-        unsettled.retry();
-        return result;
-      } catch (error) {
-        return { kind: 'unavailable', why: unavailable(error) };
-      }
+    reserve: (request, limits) => holding(() => reserveIn(book, request, limits, entry())),
+
+    async reserveDispatched(request, limits) {
+      const work = () => reserveDispatchedIn(book, request, limits, entry());
+      const result = await holding(work);
+      // Before the call leaves, so that a ledger lost while it is under way can be rebuilt with its hold.
+      if (result.kind === 'held') await mirrorTogether();
+      return result;
     },
 
     async dispatch(reservationId) {
       const why = moved();
       if (why !== undefined) throw new LedgerUnavailableError(why);
       await writeOrThrow(() => dispatchIn(book, reservationId, entry()));
-      // Before the call leaves, so that a ledger lost while it is under way can be rebuilt with its hold.
-      mirror();
+      await mirrorTogether();
     },
 
     async settle(reservationId, settlement) {
@@ -328,6 +352,18 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       }
     },
   };
+
+  async function holding(work: () => ReserveResult): Promise<ReserveResult> {
+    try {
+      const why = moved() ?? clock.closedWhy?.();
+      if (why !== undefined) return { kind: 'unavailable', why };
+      const result = await write(work);
+      unsettled.retry();
+      return result;
+    } catch (error) {
+      return { kind: 'unavailable', why: unavailable(error) };
+    }
+  }
 
   /** SQLite changes this number with every commit of another connection; `undefined` while the file can't be read. */
   function commitsOfOthers(): number | undefined {
