@@ -12,6 +12,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { endAllPrograms } from '../support/programs.ts';
 import { comparison, ratiosOf } from './baseline.ts';
 import { tablesInto, terminalTable } from './report.ts';
 import { jsonOf, type ToldRow } from './rows.ts';
@@ -37,10 +38,20 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
+const chosen = sections.filter(({ name }) => wanted?.includes(name) ?? true);
+for (const one of chosen) {
+  try {
+    await one.prepare?.();
+  } catch (error) {
+    // Its rows will say that it is not there.
+    console.error(`! ${one.title}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+await endAllPrograms();
+
 const begunMs = performance.now();
 const all = new Map<string, readonly ToldRow[]>();
-for (const one of sections) {
-  if (wanted !== undefined && !wanted.includes(one.name)) continue;
+for (const one of chosen) {
   const sectionMs = performance.now();
   console.error(`· ${one.title}`);
   const told = await runSection(one, flags.quick);

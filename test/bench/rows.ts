@@ -36,6 +36,8 @@ export interface Section {
   /** After which it is ended and its untold rows are failed. */
   readonly limitS: number;
   readonly rows: Readonly<Record<string, RowSpec>>;
+  /** Fetches what it compares with, once; not counted as time of the run. */
+  readonly prepare?: () => void | Promise<void>;
   readonly run: (bench: Bench, tell: (row: string, measured: Measured) => void) => Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export function section<Id extends string>(given: {
   readonly title: string;
   readonly limitS: number;
   readonly rows: Readonly<Record<Id, RowSpec>>;
+  readonly prepare?: () => void | Promise<void>;
   readonly run: (bench: Bench, tell: (row: Id, measured: Measured) => void) => Promise<void>;
 }): Section {
   return { ...given, run: (bench, tell) => given.run(bench, tell) };
@@ -75,7 +78,10 @@ export function rowOf(spec: RowSpec, measured: Measured): ToldRow {
   }
   const value = Number(measured.value.toPrecision(4));
   const reached = isReached(goal, value);
-  return { row: { ...shared, value, against: measured.against, reached }, note: measured.note ?? '' };
+  return {
+    row: { ...shared, value, against: measured.against, reached },
+    note: measured.note ?? '',
+  };
 }
 
 function isReached(goal: Goal, value: number): boolean | null {

@@ -52,7 +52,8 @@ export async function runSection(section: Section, quick: boolean): Promise<read
     delay(section.limitS * 1000, `took longer than its ${section.limitS} s`, late),
   ]);
   late.abort();
-  if (outcome !== undefined) why ??= `${outcome}${said === '' ? '' : `; it said: ${lastLines(said)}`}`;
+  if (outcome !== undefined)
+    why ??= `${outcome}${said === '' ? '' : `; it said: ${lastLines(said)}`}`;
   endGroup(worker, 'SIGTERM');
   await Promise.race([ended, delay(GRACE_MS, undefined, { ref: false })]);
   endGroup(worker, 'SIGKILL');

@@ -8,8 +8,9 @@ const found = sections.find((one) => one.name === name);
 if (found === undefined) throw new Error(`expected a section, got ${name}`);
 process.once('SIGTERM', () => void endAllPrograms().finally(() => process.exit(0)));
 try {
-  await found.run({ quick: size === 'quick', say: (line) => send({ type: 'say', line }) }, (id, measured) =>
-    send({ type: 'row', id, measured }),
+  await found.run(
+    { quick: size === 'quick', say: (line) => send({ type: 'say', line }) },
+    (id, measured) => send({ type: 'row', id, measured }),
   );
 } catch (error) {
   send({ type: 'failed', why: messageOf(error) });

@@ -27,9 +27,9 @@ import type {
 import { exportHead, exportLines } from '../core/routeExport.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import type { NanoUsd } from '../core/types.ts';
+import { createGroupCommit } from './groupCommit.ts';
 import { openBook } from './ledgerBook.ts';
 import { verifyFile } from './ledgerCheck.ts';
-import { createGroupCommit } from './groupCommit.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';

@@ -1,6 +1,6 @@
 /** The one client of all that are compared. */
 import autocannon from 'autocannon';
-import type { Proxy } from './proxies.ts';
+import type { Endpoint } from './proxies.ts';
 
 export interface Load {
   readonly requestsPerSecond: number;
@@ -12,7 +12,7 @@ let sent = 0;
 
 /** Every request asks something new, so that no cache answers. Throws unless every reply was an answer. */
 export async function load(
-  proxy: Proxy,
+  proxy: Endpoint,
   { connections, seconds, stream }: { connections: number; seconds: number; stream: boolean },
 ): Promise<Load> {
   const times: number[] = [];

@@ -2,7 +2,11 @@
 import { createServer } from 'node:http';
 
 const WORDS = Array.from({ length: 20 }, (_, nth) => `word${nth} `);
-const USAGE = { prompt_tokens: 40, completion_tokens: WORDS.length, total_tokens: 40 + WORDS.length };
+const USAGE = {
+  prompt_tokens: 40,
+  completion_tokens: WORDS.length,
+  total_tokens: 40 + WORDS.length,
+};
 const shared = { id: 'chatcmpl-1', created: 1_760_000_000, model: 'compared-model' };
 
 const whole = JSON.stringify({

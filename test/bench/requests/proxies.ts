@@ -12,12 +12,12 @@ import {
   untilSaid,
 } from '../../support/programs.ts';
 import { installPythonPackage } from '../../support/pythonPackage.ts';
+import { LITELLM_VERSION, litellmPackage, PYTHON_3 } from '../peer.ts';
 
-export const LITELLM_VERSION = '1.100.0';
 const MODEL = 'compared-model';
 const MASTER_KEY = 'sk-compared';
 
-export interface Proxy {
+export interface Endpoint {
   readonly name: string;
   readonly url: string;
   readonly key: string;
@@ -25,7 +25,7 @@ export interface Proxy {
   readonly program: Program;
 }
 
-export async function startProvider(): Promise<Proxy> {
+export async function startProvider(): Promise<Endpoint> {
   const script = join(import.meta.dirname, 'plainProvider.ts');
   const program = startProgram('the provider', process.execPath, [script]);
   const [, url = ''] = await untilSaid(program, /Listening on (\S+)/);
@@ -34,9 +34,9 @@ export async function startProvider(): Promise<Proxy> {
 
 /** The built command line, with a ledger that is durable on the disk and a budget that holds. */
 export async function startOurs(
-  provider: Proxy,
+  provider: Endpoint,
   nodeArgs: readonly string[] = [],
-): Promise<Proxy> {
+): Promise<Endpoint> {
   const dataDir = temporaryFolder();
   const baseUrl = provider.url.replace('/chat/completions', '');
   writeFileSync(join(dataDir, 'registry.yaml'), stringify(registryOf(baseUrl)));
@@ -59,11 +59,8 @@ export async function startOurs(
 }
 
 /** One worker, its default, without budgets, callbacks or a database: the least that it can do for a request. */
-export async function startLitellm(provider: Proxy): Promise<Proxy> {
-  const bin = await installPythonPackage(
-    { name: 'LiteLLM', package: 'litellm', extras: '[proxy]', version: LITELLM_VERSION },
-    { oldest: 10, newest: 14 },
-  );
+export async function startLitellm(provider: Endpoint): Promise<Endpoint> {
+  const bin = await installPythonPackage(litellmPackage, PYTHON_3);
   const folder = temporaryFolder();
   const config = join(folder, 'config.yaml');
   const model = {

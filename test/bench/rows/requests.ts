@@ -1,13 +1,9 @@
 /** Whole requests through this project's `serve` beside LiteLLM's proxy, in front of a provider that answers at once. */
+import { installPythonPackage } from '../../support/pythonPackage.ts';
 import { median, ratios, spread } from '../figures.ts';
+import { LITELLM_VERSION, litellmPackage, PYTHON_3 } from '../peer.ts';
 import { type Load, load } from '../requests/load.ts';
-import {
-  LITELLM_VERSION,
-  type Proxy,
-  startLitellm,
-  startOurs,
-  startProvider,
-} from '../requests/proxies.ts';
+import { type Endpoint, startLitellm, startOurs, startProvider } from '../requests/proxies.ts';
 import { type RowSpec, section } from '../rows.ts';
 
 const forms = [
@@ -35,6 +31,9 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
     plain20Rate: rate('plain, 20 connections'),
     stream20Rate: rate('streaming, 20 connections'),
   },
+  async prepare() {
+    await installPythonPackage(litellmPackage, PYTHON_3);
+  },
   async run({ quick, say }, tell) {
     const provider = await startProvider();
     const [ours, litellm] = await Promise.all([startOurs(provider), startLitellm(provider)]);
@@ -45,7 +44,7 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
       for (const { stream } of forms) await load(proxy, { connections: 4, seconds: 1, stream });
     }
     for (const { id, stream, connections } of forms) {
-      const found = new Map<Proxy, Load[]>([
+      const found = new Map<Endpoint, Load[]>([
         [provider, []],
         [ours, []],
         [litellm, []],
@@ -54,7 +53,8 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
         for (const [proxy, loads] of found)
           loads.push(await load(proxy, { connections, seconds, stream }));
       }
-      const of = (proxy: Proxy, key: keyof Load) => (found.get(proxy) ?? []).map((one) => one[key]);
+      const of = (proxy: Endpoint, key: keyof Load) =>
+        (found.get(proxy) ?? []).map((one) => one[key]);
       const direct = median(of(provider, 'medianMs'));
       const [mine, theirs] = [of(ours, 'medianMs'), of(litellm, 'medianMs')].map((times) =>
         times.map((ms) => ms - direct),
@@ -72,7 +72,9 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
         against: `${peer}: ${spread(theirRate, 0)} requests/s`,
         note: `${spread(myRate, 0)} requests/s; ratio ${spread(speed)}`,
       });
-      say(`${id}: ${spread(mine ?? [])} ms and ${spread(myRate, 0)}/s beside ${spread(theirs ?? [])} ms and ${spread(theirRate, 0)}/s`);
+      say(
+        `${id}: ${spread(mine ?? [])} ms and ${spread(myRate, 0)}/s beside ${spread(theirs ?? [])} ms and ${spread(theirRate, 0)}/s`,
+      );
     }
   },
 });
