@@ -8,18 +8,31 @@ export interface Load {
   readonly medianMs: number;
 }
 
+/** Compilers, connections and file pages get warm, however long that takes on this machine. */
+export async function warmUp(endpoint: Endpoint, requests: number): Promise<void> {
+  for (const stream of [false, true]) await load(endpoint, { connections: 4, requests, stream });
+}
+
+interface LoadOptions {
+  readonly connections: number;
+  readonly stream: boolean;
+  /** How long, or how many. */
+  readonly seconds?: number;
+  readonly requests?: number;
+}
+
 let sent = 0;
 
 /** Every request asks something new, so that no cache answers. Throws unless every reply was an answer. */
 export async function load(
   proxy: Endpoint,
-  { connections, seconds, stream }: { connections: number; seconds: number; stream: boolean },
+  { connections, seconds = 1, requests, stream }: LoadOptions,
 ): Promise<Load> {
   const times: number[] = [];
   const options: autocannon.Options = {
     url: proxy.url,
     connections,
-    duration: seconds,
+    ...(requests === undefined ? { duration: seconds } : { amount: requests }),
     timeout: 20,
     requests: [
       {

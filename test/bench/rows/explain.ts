@@ -75,6 +75,10 @@ export const explain = section<'time' | 'block'>({
   },
 });
 
+interface Position {
+  readonly line: number;
+}
+
 type Edit = (nth: number) => Promise<number>;
 
 /** Opens the file here; an edit is told, and then lenses and the prompt of a function in the middle are asked for. */
@@ -93,11 +97,12 @@ async function openHere(
       textDocument: { uri, version: ++version },
       contentChanges: [{ range: rangeAt(EDITED_LINE), text: `// edit ${nth}\n` }],
     });
-    const lenses = await client.sendRequest<unknown[] | null>('textDocument/codeLens', {
-      textDocument: { uri },
-    });
-    const line = LINES / 2;
-    const range = { uri, startLine: line, startCharacter: 0, endLine: line, endCharacter: 0 };
+    const lenses = await client.sendRequest<{ range: { start: Position } }[] | null>(
+      'textDocument/codeLens',
+      { textDocument: { uri } },
+    );
+    const { line = 0 } = lenses?.[Math.floor(lenses.length / 2)]?.range.start ?? {};
+    const range = { uri, startLine: line, startCharacter: 9, endLine: line, endCharacter: 9 };
     const task = await request('costAwareRouter/codeTask', { task: 'explain', range });
     const ms = performance.now() - startedMs;
     if ((lenses ?? []).length < 100 || task === null) {
@@ -146,18 +151,13 @@ async function longestBlocks(text: string, rounds: number): Promise<number[]> {
     const units = await codeUnits('typescript', document.getText(), { onProblem: () => {} });
     if (units === undefined) throw new Error('expected the structure of the file, got none');
     lensesOf('functions', document, units, english);
-    const line = LINES / 2;
-    codeTask(
-      'explain',
-      document,
-      { startLine: line, startCharacter: 0, endLine: line, endCharacter: 0 },
-      units,
-      {
-        sha256: (code) => createHash('sha256').update(code).digest('hex'),
-        pathOf: (uri) => uri,
-        t: english,
-      },
-    );
+    const middle = units[Math.floor(units.length / 2)];
+    if (middle === undefined) throw new Error('expected functions in the file, got none');
+    codeTask('explain', document, middle.span, units, {
+      sha256: (code) => createHash('sha256').update(code).digest('hex'),
+      pathOf: (uri) => uri,
+      t: english,
+    });
     // One turn more, so that a block at the end is noticed.
     await new Promise((resolve) => setTimeout(resolve, 5));
     delay.disable();

@@ -2,7 +2,7 @@
 import { installPythonPackage } from '../../support/pythonPackage.ts';
 import { median, ratios, spread } from '../figures.ts';
 import { LITELLM_VERSION, litellmPackage, PYTHON_3 } from '../peer.ts';
-import { type Load, load } from '../requests/load.ts';
+import { type Load, load, warmUp } from '../requests/load.ts';
 import { type Endpoint, startLitellm, startOurs, startProvider } from '../requests/proxies.ts';
 import { type RowSpec, section } from '../rows.ts';
 
@@ -38,11 +38,8 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
     const provider = await startProvider();
     const [ours, litellm] = await Promise.all([startOurs(provider), startLitellm(provider)]);
     const rounds = quick ? 1 : 3;
-    const seconds = quick ? 1 : 3;
-    for (const proxy of [ours, litellm]) {
-      // Compilers, connections and file pages get warm.
-      for (const { stream } of forms) await load(proxy, { connections: 4, seconds: 1, stream });
-    }
+    const seconds = quick ? 2 : 3;
+    for (const endpoint of [ours, litellm]) await warmUp(endpoint, quick ? 30 : 150);
     for (const { id, stream, connections } of forms) {
       const found = new Map<Endpoint, Load[]>([
         [provider, []],
