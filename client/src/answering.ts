@@ -8,6 +8,8 @@ import type {
   AnswerEvent,
   AnswerResultWire,
   AskParams,
+  ChatParams,
+  ChatResultWire,
   ContextWire,
   Destination,
 } from '../../server/src/protocol.ts';
@@ -20,12 +22,27 @@ export interface Question {
   readonly history?: AskParams['history'];
   readonly destination: Destination;
   readonly retryOf?: string;
+  readonly standing?: boolean;
 }
+
+export type Asker = Pick<AskParams, 'sessionId' | 'workspaceId' | 'trusted'>;
 
 export interface Answering {
   /** The question as the wire has it, with a new id. */
   paramsOf(question: Question): AskParams;
-  run(params: AskParams, onEvent: (event: AnswerEvent) => void): Promise<AnswerResultWire>;
+  run(
+    params: AskParams,
+    onEvent: (event: AnswerEvent) => void,
+    token?: vscode.CancellationToken,
+  ): Promise<AnswerResultWire>;
+  /** What a program of the editor asks, under this window's session and workspace. */
+  runChat(
+    chat: Omit<ChatParams, keyof Asker | 'requestId'>,
+    onEvent: (event: AnswerEvent) => void,
+    token: vscode.CancellationToken,
+  ): Promise<ChatResultWire>;
+  /** Whose budget and trust hold for what this window asks. */
+  asker(): Asker;
   cancel(requestId: string): void;
   cancelAll(): number;
 }
@@ -43,46 +60,75 @@ export function createAnswering(server: Server): Answering & vscode.Disposable {
     running.get(requestId)?.onEvent(event);
   });
 
+  function asker(): Asker {
+    const folder = workspaceId();
+    return {
+      sessionId,
+      trusted: vscode.workspace.isTrusted,
+      ...(folder === null ? {} : { workspaceId: folder }),
+    };
+  }
+
+  /** One request under its id, with its events and every way to cancel it; what goes wrong on the way is its end. */
+  async function ran<T>(
+    requestId: string,
+    onEvent: (event: AnswerEvent) => void,
+    token: vscode.CancellationToken | undefined,
+    ask: (token: vscode.CancellationToken) => Promise<T>,
+  ): Promise<T | Failed> {
+    const source = new vscode.CancellationTokenSource();
+    const outer = token?.onCancellationRequested(() => source.cancel());
+    if (token?.isCancellationRequested) source.cancel();
+    running.set(requestId, { onEvent, source });
+    try {
+      return await ask(source.token);
+    } catch (error) {
+      return source.token.isCancellationRequested
+        ? {
+            kind: 'failed',
+            code: 'cancelled',
+            message: vscode.l10n.t('Cancelled.'),
+            nextStep: null,
+          }
+        : {
+            kind: 'failed',
+            code: 'server',
+            message: connectionLost(error)
+              ? vscode.l10n.t('The router stopped before the answer was complete.')
+              : messageOf(error),
+            nextStep: 'show_log',
+          };
+    } finally {
+      running.delete(requestId);
+      outer?.dispose();
+      source.dispose();
+    }
+  }
+
   return {
+    asker,
     paramsOf(question) {
-      const folder = workspaceId();
+      const { text, context, history = [], destination, retryOf, standing } = question;
       return {
         requestId: randomUUID(),
-        text: question.text,
-        context: question.context,
-        history: question.history ?? [],
-        destination: question.destination,
-        sessionId,
-        trusted: vscode.workspace.isTrusted,
-        ...(folder === null ? {} : { workspaceId: folder }),
-        ...(question.retryOf === undefined ? {} : { retryOf: question.retryOf, useCache: false }),
+        text,
+        context,
+        history,
+        destination,
+        ...asker(),
+        ...(retryOf === undefined ? {} : { retryOf, useCache: false }),
+        ...(standing === undefined ? {} : { standing }),
       };
     },
-    async run(params, onEvent) {
-      const source = new vscode.CancellationTokenSource();
-      running.set(params.requestId, { onEvent, source });
-      try {
-        return await server.request('costAwareRouter/answer', params, source.token);
-      } catch (error) {
-        return source.token.isCancellationRequested
-          ? {
-              kind: 'failed',
-              code: 'cancelled',
-              message: vscode.l10n.t('Cancelled.'),
-              nextStep: null,
-            }
-          : {
-              kind: 'failed',
-              code: 'server',
-              message: connectionLost(error)
-                ? vscode.l10n.t('The router stopped before the answer was complete.')
-                : messageOf(error),
-              nextStep: 'show_log',
-            };
-      } finally {
-        running.delete(params.requestId);
-        source.dispose();
-      }
+    run: (params, onEvent, token) =>
+      ran(params.requestId, onEvent, token, (mine) =>
+        server.request('costAwareRouter/answer', params, mine),
+      ),
+    runChat(chat, onEvent, token) {
+      const params = { ...chat, ...asker(), requestId: randomUUID() };
+      return ran(params.requestId, onEvent, token, (mine) =>
+        server.request('costAwareRouter/chat', params, mine),
+      );
     },
     cancel: (requestId) => running.get(requestId)?.source.cancel(),
     cancelAll() {
@@ -95,6 +141,8 @@ export function createAnswering(server: Server): Answering & vscode.Disposable {
     },
   };
 }
+
+type Failed = Extract<AnswerResultWire, { kind: 'failed' }>;
 
 /** What LSP's own library says of a request whose server has gone: pending requests rejected, or connection inactive. */
 function connectionLost(error: unknown): boolean {

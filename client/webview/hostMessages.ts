@@ -52,6 +52,7 @@ const trace = z.object({
   ),
   wouldFlip: texts,
   findings: texts,
+  leftOut: texts,
   confidence: maybe(z.object({ value: number, needed: number, parts: z.array(part) })),
   attempts: z.array(
     z.object({ model: text, outcome: text, cost: text, priceRow: text, latency: text }),
@@ -174,6 +175,7 @@ const report = z.object({
   answers: number,
   shares: z.object({ local: number, cloud: number, cache: number }),
   quality: text,
+  qualityLines: z.array(text),
   days: z.array(
     z.object({
       day: text,

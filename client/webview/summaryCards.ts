@@ -8,7 +8,7 @@ export function summaryCards(report: ReportWire, status: StatusWire | null): HTM
     spentCard(report, status),
     savedCard(report),
     sharesCard(report),
-    card('quality', t('Quality kept'), report.quality, []),
+    card('quality', t('Quality kept'), report.quality, report.qualityLines),
   ]);
 }
 

@@ -9,6 +9,7 @@ export function traceView(trace: TraceWire): HTMLElement {
     confidenceSection(trace),
     listSection(t('The choice would have been another if'), trace.wouldFlip, 'flip'),
     listSection(t('Found in the prompt'), trace.findings, 'findings'),
+    listSection(t('Left out to fit'), trace.leftOut, 'left-out'),
     candidatesSection(trace),
     attemptsSection(trace),
   ]);

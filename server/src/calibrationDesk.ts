@@ -1,8 +1,8 @@
 /** Calibrating as an app offers it: with the app's models, its ledger for what the cloud costs, and its data folder. */
 import type { Calibration, CalibrationTarget } from './core/calibration.ts';
 import type { FittedConfidence } from './core/confidence.ts';
-import { assertNever } from './core/errors.ts';
 import type { FittedScore } from './core/fittedScore.ts';
+import { paidAnswer } from './core/paidAnswer.ts';
 import type { CheckCode, RouterPorts } from './core/ports.ts';
 import { addUsd, ZERO_USD } from './core/price.ts';
 import type { Router } from './core/router.ts';
@@ -64,9 +64,19 @@ export function createCalibrationDesk(options: DeskOptions): CalibrationDesk {
           ? undefined
           : async (question: string, signal: AbortSignal): Promise<CloudAnswer> => {
               const left = Math.max(0, cloudMaxNanoUsd - spent) as NanoUsd;
-              const answer = await askThrough(options, escalation, question, left, signal);
+              const asked = {
+                id: ports.newId(),
+                text: question,
+                modelId: escalation.id,
+                maxCostNanoUsd: left,
+                sessionId: 'calibration',
+                useCache: true,
+              };
+              const answer = await paidAnswer(options.router, asked, signal);
               spent = addUsd(spent, answer.costNanoUsd);
-              return answer;
+              return answer.kind === 'answered'
+                ? answer
+                : { kind: 'stopped', why: answer.failure.message };
             };
       const result = await calibrate(
         {
@@ -87,32 +97,4 @@ export function createCalibrationDesk(options: DeskOptions): CalibrationDesk {
     of: (model) => tuning.calibrations.current().get(identity(model)),
     rollback: (model) => tuning.calibrations.rollback(identity(model)),
   };
-}
-
-/** A paid answer by the usual way, so that it is held, settled and recorded like any other. */
-async function askThrough(
-  { ports, router }: DeskOptions,
-  model: Model,
-  question: string,
-  maxCostNanoUsd: NanoUsd,
-  signal: AbortSignal,
-): Promise<CloudAnswer & { readonly costNanoUsd: NanoUsd }> {
-  const prompt = {
-    id: ports.newId(),
-    text: question,
-    context: [],
-    history: [],
-    constraints: { forceModel: { id: model.id }, maxCostNanoUsd, maxOutputTokens: 256 },
-    sessionId: 'calibration',
-  };
-  for await (const event of router.answer(prompt, signal)) {
-    if (event.type === 'answer-end') {
-      const { text, costNanoUsd } = event.result;
-      return { kind: 'answered', text, costNanoUsd };
-    }
-    if (event.type === 'answer-failed') {
-      return { kind: 'stopped', why: event.failure.message, costNanoUsd: event.costNanoUsd };
-    }
-  }
-  return assertNever(undefined as never);
 }

@@ -46,6 +46,76 @@ export interface AskParams {
   readonly useCache?: boolean;
   /** Set when the same question is asked again of the other tier: the choice between both is an outcome. */
   readonly retryOf?: string;
+  /** For a reader that can't take text back: only text that stands is told, so a local answer comes once it has passed. */
+  readonly standing?: boolean;
+}
+
+export interface ToolCallWire {
+  readonly id: string;
+  readonly name: string;
+  /** As the model wrote them: JSON, or what it took for JSON. */
+  readonly argumentsJson: string;
+}
+
+/** One message of a conversation that a program leads. `instructions` stand in place of the router's own. */
+export type MessageWire =
+  | { readonly role: 'instructions' | 'user'; readonly text: string }
+  | {
+      readonly role: 'assistant';
+      readonly text: string;
+      readonly toolCalls?: readonly ToolCallWire[];
+    }
+  | { readonly role: 'tool'; readonly text: string; readonly toolCallId: string };
+
+/** What a program asks: VS Code's own chat and its agents. Text comes as it stands, as with `AskParams.standing`. */
+export interface ChatParams
+  extends Pick<AskParams, 'requestId' | 'sessionId' | 'workspaceId' | 'trusted'> {
+  /** The id of an enabled model, or that of the first of `chatModels`, to have one chosen. */
+  readonly modelId: string;
+  readonly messages: readonly MessageWire[];
+  readonly tools: readonly {
+    readonly name: string;
+    readonly description?: string;
+    /** A JSON schema. */
+    readonly parameters?: Readonly<Record<string, unknown>>;
+  }[];
+  /** One of the tools has to be called. */
+  readonly mustCall: boolean;
+  /** Tokens that the answer may have at most; absent for all that the model can write. */
+  readonly maxOutputTokens?: number;
+  /** Heeded by cloud models only. */
+  readonly temperature?: number;
+}
+
+export type ChatResultWire =
+  | {
+      readonly kind: 'answered';
+      readonly answer: AnswerWire;
+      readonly toolCalls: readonly ToolCallWire[];
+    }
+  | Extract<AnswerResultWire, { kind: 'failed' }>;
+
+/** A model as a chat's list of models shows it. The first of them is the router's own choice. */
+export interface ChatModelWire {
+  readonly id: string;
+  readonly name: string;
+  readonly family: string;
+  /** Changes with what the model is. */
+  readonly version: string;
+  readonly detail: string;
+  readonly tooltip: string;
+  readonly maxInputTokens: number;
+  readonly maxOutputTokens: number;
+  readonly callsTools: boolean;
+}
+
+/** Tools for agents that plan their spending. Both only read. */
+export type AgentToolName = 'estimate_cost' | 'get_budget';
+
+export interface AgentToolParams extends Pick<AskParams, 'sessionId' | 'workspaceId' | 'trusted'> {
+  readonly name: AgentToolName;
+  /** As the agent wrote it. */
+  readonly input: unknown;
 }
 
 /** One step of a score or a confidence, as a bar can show it. */
@@ -74,6 +144,8 @@ export interface TraceWire {
   readonly candidates: readonly CandidateWire[];
   readonly wouldFlip: readonly string[];
   readonly findings: readonly string[];
+  /** What did not fit and was left out, as sentences. */
+  readonly leftOut: readonly string[];
   readonly confidence: {
     readonly value: number;
     readonly needed: number;
@@ -262,6 +334,8 @@ export interface ReportWire {
   readonly shares: { readonly local: number; readonly cloud: number; readonly cache: number };
   /** Shown as measured or as unknown; never made up. */
   readonly quality: string;
+  /** What the figure stands for, and what else is known of quality; may be empty. */
+  readonly qualityLines: readonly string[];
   readonly days: readonly DayWire[];
   readonly byModel: readonly GroupWire[];
   readonly byTask: readonly GroupWire[];
@@ -333,8 +407,56 @@ export interface DownloadProgress {
   readonly message: string;
 }
 
+/** What a calibration aims at: a share of the cloud model's quality to keep, or a share of prompts that may escalate. */
+export interface CalibrateTargetWire {
+  readonly kind: 'kept' | 'escalated';
+  /** In [0,1]. */
+  readonly value: number;
+}
+
+export interface CalibrateParams {
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly target: CalibrateTargetWire;
+  /** At least 30; all of them when absent. */
+  readonly questions?: number;
+}
+
+export interface CalibrateProgress {
+  readonly requestId: string;
+  readonly done: number;
+  readonly total: number;
+  readonly message: string;
+}
+
+/** What a calibration found and what it changes. */
+export interface CalibrationWire {
+  readonly modelId: string;
+  /** `SmolLM2: answered in the cloud 84.0 % → 50.0 %, quality kept 92.3 % → 81.9 %` */
+  readonly summary: string;
+  readonly figures: readonly {
+    readonly name: string;
+    readonly before: string;
+    readonly after: string;
+  }[];
+  /** All of it as Markdown. */
+  readonly document: string;
+}
+
+export type CalibrateResult =
+  | { readonly kind: 'calibrated'; readonly calibration: CalibrationWire }
+  /** Answers so far are kept; the same request goes on from there. */
+  | { readonly kind: 'cancelled'; readonly message: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
 export type DoneResult =
   | { readonly kind: 'done'; readonly message: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export type AgentToolResult =
+  /** JSON, as the same tool says over MCP. */
+  | { readonly kind: 'done'; readonly json: string }
+  /** The input is not what the tool takes. */
   | { readonly kind: 'failed'; readonly message: string };
 
 export interface SetKeyParams {
@@ -409,6 +531,10 @@ export interface HistoryEntry {
 export interface Requests {
   readonly 'costAwareRouter/answer': [AskParams, AnswerResultWire];
   readonly 'costAwareRouter/preview': [AskParams, PreviewResult];
+  readonly 'costAwareRouter/chat': [ChatParams, ChatResultWire];
+  readonly 'costAwareRouter/chatModels': [null, readonly ChatModelWire[]];
+  readonly 'costAwareRouter/countTokens': [{ readonly text: string }, { readonly tokens: number }];
+  readonly 'costAwareRouter/agentTool': [AgentToolParams, AgentToolResult];
   readonly 'costAwareRouter/wouldSend': [AskParams, WouldSendResult];
   readonly 'costAwareRouter/status': [null, StatusWire];
   readonly 'costAwareRouter/report': [ReportParams, ReportWire];
@@ -417,6 +543,9 @@ export interface Requests {
   readonly 'costAwareRouter/models': [null, readonly ModelWire[]];
   readonly 'costAwareRouter/download': [DownloadParams, DoneResult];
   readonly 'costAwareRouter/probe': [{ readonly modelId: string }, DoneResult];
+  readonly 'costAwareRouter/calibrate': [CalibrateParams, CalibrateResult];
+  readonly 'costAwareRouter/calibration': [{ readonly modelId: string }, CalibrationWire | null];
+  readonly 'costAwareRouter/rollbackCalibration': [{ readonly modelId: string }, DoneResult];
   readonly 'costAwareRouter/setKey': [SetKeyParams, DoneResult];
   /** One cheap call that proves the key, without generating: the provider's list of models. */
   readonly 'costAwareRouter/testKey': [null, DoneResult];
@@ -449,6 +578,7 @@ export interface Notifications {
   };
   readonly 'costAwareRouter/statusChanged': StatusWire;
   readonly 'costAwareRouter/downloadProgress': DownloadProgress;
+  readonly 'costAwareRouter/calibrateProgress': CalibrateProgress;
   /** Stored explanations of this document changed, so lenses and hovers are to be asked for again. */
   readonly 'costAwareRouter/explanationsChanged': { readonly uri: string };
 }

@@ -23,6 +23,7 @@ const trace = {
   candidates: [],
   wouldFlip: [],
   findings: [],
+  leftOut: [],
   confidence: null,
   attempts: [],
   estimateAgainstBill: '',

@@ -118,7 +118,13 @@ test('the last gate holds whatever a decision says: no finding, wish or missing 
     const run: Run = {
       prompt: decided.prompt,
       decided,
-      deps: { ports: scanning, confidence: () => gateConfidence, decide, background: { run() {} } },
+      deps: {
+        ports: scanning,
+        confidence: () => gateConfidence,
+        decide,
+        background: { run() {} },
+        audit() {},
+      },
       startedMs: 0,
       signal: new AbortController().signal,
       attempts: [],

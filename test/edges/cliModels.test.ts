@@ -186,6 +186,14 @@ const report: SpendReport = {
     { modelId: BIG, served: 'cloud', answers: 1, costNanoUsd: nanoUsd(3.12e9) },
     { modelId: BIG, served: 'cache', answers: 1, costNanoUsd: nanoUsd(0) },
   ],
+  audits: {
+    audits: 12,
+    costNanoUsd: nanoUsd(0.04e9),
+    judged: [
+      { baselineId: BIG, asGood: 57, worse: 5 },
+      { baselineId: 'another', asGood: 0, worse: 99 },
+    ],
+  },
 };
 
 const spending = { ledger: { spend: async () => report } };
@@ -195,6 +203,8 @@ test('spend tells the month for people', async () => {
   assert.deepEqual(run.stdout.split('\n'), [
     '2026-11  spent $3.12 of $20.00: at most $0.01 more is held, $16.87 left, resets on 2026-12-01',
     '         saved $9.40 against cloud-big (3 unknown)',
+    '         quality kept by local answers: 92 % (82 to 97 %), n=62, measured',
+    '         12 local answers audited this month for $0.04',
     '',
     'served  model        answers  cost',
     'local   Small Local  3        free',
@@ -217,6 +227,15 @@ test('spend --json has dollars, and null where there is no limit', async () => {
     baseline: BIG,
     saved_usd: 9.4,
     unknown_savings: 3,
+    quality_kept: {
+      share: 57 / 62,
+      low: 0.8247142855658213,
+      high: 0.9650616532351332,
+      audits: 62,
+      needed: 30,
+    },
+    audits: 12,
+    audits_usd: 0.04,
     rows: [
       { model: LOCAL, served: 'local', answers: 3, cost_usd: 0 },
       { model: BIG, served: 'cloud', answers: 1, cost_usd: 3.12 },

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { csvRows } from '../../server/src/core/csvRows.ts';
-import type { Settlement } from '../../server/src/core/ports.ts';
+import type { ReservationRequest, Settlement } from '../../server/src/core/ports.ts';
 import { nanoUsd } from '../../server/src/core/price.ts';
 import { answer, request, USAGE } from '../store/ledgerFixture.ts';
 import { type Accounted, accountedApp } from '../support/accountedApp.ts';
@@ -20,8 +20,10 @@ async function call(
   modelId: string,
   boundNano: number,
   end: Settlement | undefined,
+  more: Partial<ReservationRequest> = {},
 ): Promise<void> {
-  const held = request(id, 0, { modelId, promptId: id, boundNanoUsd: nanoUsd(boundNano) });
+  const boundNanoUsd = nanoUsd(boundNano);
+  const held = request(id, 0, { modelId, promptId: id, boundNanoUsd, ...more });
   assert.equal((await ledger.reserve(held, NO_LIMIT)).kind, 'held');
   await ledger.dispatch(id);
   if (end !== undefined) await ledger.settle(id, end);
@@ -44,6 +46,7 @@ async function november(t: TestContext): Promise<Accounted> {
   await call(accounted, 'refused', BIG, 5_000, { kind: 'voided', why: 'bad_key' });
   await call(accounted, 'over', MINI, 10, billed(11));
   await call(accounted, 'over midnight', BIG, 5_000, billed(90));
+  await call(accounted, 'audit', BIG, 5_000, billed(50), { promptId: 'local', purpose: 'audit' });
   await call(accounted, 'open', 'left-registry', 777, undefined);
   const of = (promptId: string, more: Parameters<typeof answer>[1] = {}) =>
     ledger.record(answer(promptId, { atMs, modelId: BIG, ...more }));
@@ -90,6 +93,7 @@ test('every call stands on one line, and the lines are the ledger', async (t) =>
     ['answered', BIG, 2, 3, '0.000003093', 'exact', true],
     ['answered', MINI, 1, 1, '0.000000007', 'exact', true],
     ['no_answer', BIG, 0, 1, '0.000000300', 'exact', true],
+    ['audit', BIG, 0, 1, '0.000000050', 'exact', true],
     ['at_bound', BIG, 0, 1, '0.000040000', 'at_most', true],
     ['overrun', MINI, 0, 1, '0.000000011', 'exact', true],
     ['voided', BIG, 0, 1, '0.000000000', 'exact', false],
@@ -99,8 +103,8 @@ test('every call stands on one line, and the lines are the ledger', async (t) =>
   ]);
   assert.partialDeepStrictEqual(told, {
     month: '2026-11',
-    total_usd: '0.000043411',
-    ledger_usd: '0.000043411',
+    total_usd: '0.000043461',
+    ledger_usd: '0.000043461',
     held_usd: '0.000000777',
     ledger_held_usd: '0.000000777',
     reconciles: true,
@@ -144,7 +148,7 @@ test('the text says both figures, the bounds, and that electricity is unknown', 
   assert.match(run.stdout, /voided, not billed +cloud-big +1 +\$0\.00/);
   assert.match(run.stdout, /held, not settled +left-registry +1 +at most \$0\.00000078/);
   assert.match(run.stdout, /total at most \$0\.000043; at most \$0\.00000078 more is held/);
-  assert.match(run.stdout, /reconciles: \$0\.000043411 of lines = \$0\.000043411 of ledger/);
+  assert.match(run.stdout, /reconciles: \$0\.000043461 of lines = \$0\.000043461 of ledger/);
   assert.match(
     run.stdout,
     /cost \$0\.000017 more than cloud-big would have \(6 known, 2 unknown\)/,
@@ -159,7 +163,7 @@ test('electricity is an estimate beside the total, rounded up once', async (t) =
   // 3.50025 s x 65.5 W x 0.31 USD / 3,600,000 J = 19,742.38...e-9 USD.
   assert.partialDeepStrictEqual(jsonOf(run), {
     local_electricity_usd_estimate: '0.000019743',
-    total_usd: '0.000043411',
+    total_usd: '0.000043461',
   });
   const text = await cli(argv, { app });
   assert.match(text.stdout, /electricity of 2 local answers: ≈ \$0\.000020, not part of the total/);
@@ -182,7 +186,7 @@ test('the CSV adds up by its own column', async (t) => {
     .filter((row) => cell(row, 'in_total') === 'yes')
     .reduce((all, row) => all + nano(cell(row, 'amount_usd')), 0n);
   const of = (line: string) => rows.find((row) => cell(row, 'line') === line) ?? assert.fail(line);
-  assert.equal(sum, 43_411n);
+  assert.equal(sum, 43_461n);
   assert.equal(nano(cell(of('total'), 'amount_usd')), sum);
   assert.equal(nano(cell(of('ledger'), 'amount_usd')), sum);
   assert.equal(cell(of('saved'), 'amount_usd'), '-0.000017500');
@@ -209,7 +213,7 @@ test('a counter that was changed by hand is found, and the exit code says so', a
   db.close();
   const run = await cli(['statement', '--month', '2026-11'], { app });
   assert.equal(run.code, 5);
-  assert.match(run.stderr, /does not reconcile: \$0\.000043411 of lines, \$0\.000043410 of ledger/);
+  assert.match(run.stderr, /does not reconcile: \$0\.000043461 of lines, \$0\.000043460 of ledger/);
 });
 
 test('a month without anything is a statement too, and a month that is none is refused', async (t) => {

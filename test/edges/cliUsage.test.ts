@@ -127,6 +127,11 @@ const flagRows: readonly Flags[] = [
     expected: { dataDir: 'flag' },
   },
   { env: { [twin('DATA_DIR')]: '' }, expected: {} },
+  { argv: ['spend', '--audit-share', '0.05'], expected: { settings: { auditShare: 0.05 } } },
+  {
+    env: { [twin('AUDIT_SHARE')]: '1', [twin('EXCLUDE')]: 'a' },
+    expected: { settings: { auditShare: 1, excludedFiles: ['a'] } },
+  },
   { argv: ['spend', '--monthly-budget-usd', 'none'], expected: { monthlyBudgetNanoUsd: null } },
   { env: { [twin('MONTHLY_BUDGET_USD')]: 'none' }, expected: { monthlyBudgetNanoUsd: null } },
   {

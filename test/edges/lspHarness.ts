@@ -23,6 +23,7 @@ import { createServer } from '../../server/src/lsp/server.ts';
 import type { AskParams, Notifications, Requests, StatusWire } from '../../server/src/protocol.ts';
 import { openExplanations } from '../../server/src/store/explanations.ts';
 import { openHistory } from '../../server/src/store/history.ts';
+import { NO_AUDITS } from '../../server/src/store/ledgerAudits.ts';
 import { prices, type Script, scriptedRouter } from '../support/scriptedPorts.ts';
 import { gateConfidence, scorerOf } from '../support/scriptedScores.ts';
 
@@ -303,6 +304,7 @@ async function monthOf(
       tests_passed: 0,
       tests_failed: 0,
     },
+    audits: NO_AUDITS,
   };
 }
 

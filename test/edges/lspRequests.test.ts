@@ -379,3 +379,30 @@ test('an app that can not be composed fails each request with its sentence, and 
   await assert.doesNotReject(lsp.request('costAwareRouter/models', null));
   await lsp.close();
 });
+
+test('params of another shape are refused with the field and what was expected, never with their value', async () => {
+  const lsp = await openLsp();
+  const refused = async (method: string, params: unknown) =>
+    await lsp.client.sendRequest(method, params).then(
+      () => assert.fail(`${method} was answered`),
+      (error: { code: number; message: string }) => {
+        assert.equal(error.code, -32602);
+        return error.message;
+      },
+    );
+  assert.equal(
+    await refused('costAwareRouter/answer', { ...askOf('Why?'), context: [{ kind: 'file' }] }),
+    'costAwareRouter/answer: expected string, got nothing at context[0].text; docs/PROTOCOL.md lists the fields',
+  );
+  assert.match(
+    await refused('costAwareRouter/outcome', { promptId: 'p', verdict: 'fine' }),
+    /expected one of "kept"\|.* at verdict;/,
+  );
+  const secret = await refused('costAwareRouter/setKey', { key: { sk: 'sk-canary' }, baseUrl: 1 });
+  assert.doesNotMatch(secret, /canary/);
+  // A newer client's further fields don't disturb, and no params are as good as none.
+  const further = { month: '2026-11', later: true } as { month: string };
+  assert.equal((await lsp.request('costAwareRouter/report', further)).month, '2026-11');
+  assert.ok(await lsp.client.sendRequest('costAwareRouter/models'));
+  await lsp.close();
+});

@@ -29,6 +29,7 @@ test('every setting has its place, nested or by its dotted name', () => {
   const { app, ...rest } = editorSettings({
     budget: { monthlyUsd: 5, dailyUsd: 1, perRequestUsd: 0.05, perSessionUsd: 0.5, warnAt: 0.5 },
     'budget.atLimit': 'stop',
+    audit: { share: 0.05 },
     models: { cheap: 'a', escalation: 'b', baseline: 'c', ownFile: '/models/own.gguf' },
     openai: { baseUrl: 'http://127.0.0.1:9/v1' },
     quality: { min: 0.7 },
@@ -47,6 +48,7 @@ test('every setting has its place, nested or by its dotted name', () => {
     sessionBudgetNanoUsd: usd(0.5),
     pacingFrom: 0.5,
     atLimit: 'stop',
+    auditShare: 0.05,
     cheap: 'a',
     escalation: 'b',
     baseline: 'c',

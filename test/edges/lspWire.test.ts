@@ -17,6 +17,7 @@ import {
   estimateText,
   latencyText,
 } from '../../server/src/lsp/wire/texts.ts';
+import { NO_AUDITS } from '../../server/src/store/ledgerAudits.ts';
 import { openLsp } from './lspHarness.ts';
 
 const names = (id: string) => `<${id}>`;
@@ -123,6 +124,7 @@ function november(change: Partial<MonthReport>): MonthReport {
     ],
     byReason: [],
     verdicts,
+    audits: NO_AUDITS,
     ...change,
   };
 }

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { readJsonLines } from '../../server/src/cli/jsonLines.ts';
+import { ggufHeaderProblem } from '../../server/src/core/ggufHeader.ts';
 import type { ModelEvent } from '../../server/src/core/ports.ts';
 import type { CloudModel } from '../../server/src/core/types.ts';
 import { parseUsageExport } from '../../server/src/core/usageExport.ts';
@@ -315,6 +316,10 @@ const ledgerRow = {
   held_nano_usd: 0,
 };
 
+/** How JavaScript complains about a value of another kind than its code expected. */
+const DEFECT =
+  /undefined|is not a function|is not iterable|Cannot |must be of type|Unexpected token/;
+
 /** Methods of the wire contract, as protocol.ts lists them, so that a new one is tried as soon as it is there. */
 const methods = [
   ...readFileSync(new URL('../../server/src/protocol.ts', import.meta.url), 'utf8').matchAll(
@@ -398,7 +403,7 @@ async function lspParams(): Promise<Opened> {
       const value = typeof given === 'object' && given !== null ? given : {};
       await client
         .sendRequest(method, value)
-        .catch((error: Error) => assert.equal(typeof error.message, 'string'));
+        .catch((error: Error) => assert.doesNotMatch(error.message, DEFECT));
       assert.equal(typeof (await lsp.request('costAwareRouter/status', null)), 'object');
     }),
     close: () => lsp.close(),
@@ -426,6 +431,60 @@ async function jsonLines(bytes: Uint8Array): Promise<void> {
     if (line.kind === 'object') assert.equal(Object.getPrototypeOf(line.value), Object.prototype);
     else assert.match(line.message, /^expected /);
   }
+}
+
+/** The start of a sound file: one text, one list of texts, one number, one tensor. */
+const ggufHeader: Buffer = (() => {
+  const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
+  const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
+  const text = (value: string) => [u64(value.length), Buffer.from(value)];
+  return Buffer.concat([
+    ...[Buffer.from('GGUF'), u32(3), u64(1), u64(3)],
+    ...[...text('general.architecture'), u32(8), ...text('llama')],
+    ...[...text('tokens'), u32(9), u32(8), u64(2), ...text('a'), ...text('b')],
+    ...[...text('llama.block_count'), u32(4), u32(1)],
+    ...[...text('w'), u32(2), u64(2), u64(2), u32(0), u64(0)],
+    Buffer.alloc(64),
+  ]);
+})();
+
+function ggufHeaders(): Opened {
+  const change = fc.record({
+    at: fc.nat(ggufHeader.length),
+    put: fc.uint8Array({ maxLength: 9 }),
+    cut: fc.nat(3),
+  });
+  const changed = fc
+    .array(change, { maxLength: 4 })
+    .map((changes) =>
+      changes.reduce(
+        (bytes, { at, put, cut }) =>
+          Buffer.concat([
+            bytes.subarray(0, at),
+            put,
+            bytes.subarray(at + (cut === 0 ? put.length : cut)),
+          ]),
+        ggufHeader,
+      ),
+    );
+  return {
+    property: fc.property(fc.oneof(changed, fc.uint8Array({ maxLength: 200 })), (bytes) => {
+      let reads = 0;
+      const problem = ggufHeaderProblem({
+        sizeBytes: bytes.length,
+        read(window, at) {
+          reads += 1;
+          const part = bytes.subarray(at, at + window.length);
+          window.set(part);
+          return part.length;
+        },
+      });
+      // A window holds the whole of it, so whatever its counts say, it is read once.
+      assert.ok(reads <= 1, `${reads} reads`);
+      if (problem === undefined) assert.equal(Buffer.from(bytes).toString('latin1', 0, 4), 'GGUF');
+      else assert.match(problem, /^(it|its|a tensor) /);
+    }),
+  };
 }
 
 /** SQLite hands out numbers, texts, bytes and NULL, whatever its file holds. */
@@ -472,6 +531,7 @@ export const boundaries: readonly Boundary[] = [
   },
   { name: 'HTTP bodies', runs: 200, open: httpBodies },
   { name: 'LSP params', runs: 150, open: lspParams },
+  { name: 'GGUF headers', runs: 2000, open: ggufHeaders },
   {
     name: 'events of the Responses API',
     runs: 150,

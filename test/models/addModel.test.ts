@@ -75,7 +75,7 @@ test('what is no GGUF file is refused and changes nothing', async () => {
     assert.match(added.failure.message, expected);
   };
   writeFileSync(join(folder, 'text.gguf'), 'This is no model, whatever its name says.');
-  await refused(join(folder, 'text.gguf'), /damaged or of another format/);
+  await refused(join(folder, 'text.gguf'), /text\.gguf, but it does not begin as a GGUF file/);
   await refused(join(folder, 'none.gguf'), /which can't be read/);
   await refused(gguf, /expected an id of letters/, 'no id at all');
   assert.equal(readFileSync(registryPath, 'utf8'), before);

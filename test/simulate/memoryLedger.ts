@@ -16,6 +16,7 @@ import {
   unfreezeIn,
 } from '../../server/src/core/ledgerRules.ts';
 import type { Clock } from '../../server/src/core/ports.ts';
+import { NO_AUDITS } from '../../server/src/store/ledgerAudits.ts';
 import { LedgerUnavailableError } from '../../server/src/store/ledgerFaults.ts';
 import { createMemoryStore, LEDGER_ID, sha256 } from './memoryStore.ts';
 import type { Random } from './random.ts';
@@ -74,6 +75,7 @@ export function createMemoryLedger(random: Random, planted: Partial<Rules> = {})
         savedNanoUsd: 0,
         unknownSavings: 0,
         rows: [],
+        audits: NO_AUDITS,
       }),
       async reserve(request, limits) {
         try {
@@ -101,6 +103,7 @@ export function createMemoryLedger(random: Random, planted: Partial<Rules> = {})
       },
       dispatch: (id) => write(() => rules.dispatchIn(tx, id, entry())),
       settle: (id, settlement) => write(() => rules.settleIn(tx, id, settlement, entry())),
+      recordAudit: async () => {},
       record: (answer) => write(() => store.tx.addAnswer(answer)),
       unfreeze: (modelId) => write(() => unfreezeIn(tx, modelId, entry())),
       async close() {

@@ -207,9 +207,10 @@ eachStore('spend sums a month by model and way, with unknown savings apart', asy
     }),
   ];
   for (const each of answers) await ledger.record(each);
-  const { budget, rows, ...sums } = await ledger.spend(ONE_DOLLAR);
+  const { budget, rows, audits, ...sums } = await ledger.spend(ONE_DOLLAR);
   assert.deepEqual(budget, await ledger.budget(ONE_DOLLAR));
   assert.deepEqual(sums, { answers: 5, savedNanoUsd: 800, unknownSavings: 2 });
+  assert.deepEqual(audits, { audits: 0, costNanoUsd: 0, judged: [] });
   assert.deepEqual(rows, [
     { modelId: 'cloud-model', served: 'cloud', answers: 3, costNanoUsd: 2007 },
     { modelId: 'none', served: 'none', answers: 1, costNanoUsd: 1000 },

@@ -1,6 +1,7 @@
 /** A router over scripted models and a ledger in memory that keeps the real rules: for tests of the decision, the gate and the money. */
 import { createHash } from 'node:crypto';
 import type { RouterEvent } from '../../server/src/core/answer.ts';
+import type { AuditRecord } from '../../server/src/core/audit.ts';
 import {
   EMPTY_BALANCE,
   fits,
@@ -36,6 +37,7 @@ import type {
   Registry,
   Usage,
 } from '../../server/src/core/types.ts';
+import { NO_AUDITS } from '../../server/src/store/ledgerAudits.ts';
 import { gateConfidence, scorerOf } from './scriptedScores.ts';
 
 export const LOCAL = 'small-local';
@@ -183,12 +185,14 @@ export interface ScriptedRouter {
   readonly ports: RouterPorts;
   readonly calls: readonly Call[];
   readonly records: readonly AnswerRecord[];
+  readonly audits: readonly AuditRecord[];
   readonly reservations: ReadonlyMap<string, ReservationState>;
 }
 
 export function scriptedRouter(script: Script = {}): ScriptedRouter {
   const calls: Call[] = [];
   const records: AnswerRecord[] = [];
+  const audits: AuditRecord[] = [];
   const reservations = new Map<string, ReservationState>();
   const cached = new Map<string, CachedAnswer>();
   const speeds = new Map(Object.entries(script.speeds ?? {}));
@@ -245,12 +249,16 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
     async record(answer) {
       records.push(answer);
     },
+    async recordAudit(audit) {
+      audits.push(audit);
+    },
     spend: async (limits) => ({
       budget: budget(limits),
       answers: records.length,
       savedNanoUsd: 0,
       unknownSavings: 0,
       rows: [],
+      audits: NO_AUDITS,
     }),
     frozenModels: async () => new Set(),
     answered: async (promptId) => records.some((record) => record.promptId === promptId),
@@ -287,7 +295,7 @@ export function scriptedRouter(script: Script = {}): ScriptedRouter {
     confidence: () => script.confidence ?? gateConfidence,
     settings: () => settings,
   });
-  return { router, ports, calls, records, reservations };
+  return { router, ports, calls, records, audits, reservations };
 }
 
 let prompts = 0;

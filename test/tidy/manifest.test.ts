@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { z } from 'zod';
 import { COMMAND_NAMES, commandId } from '../../client/src/commandIds.ts';
+import { estimateCost, getBudget } from '../../server/src/core/agentTools.ts';
 import { editorSettings } from '../../server/src/lsp/settings.ts';
 import { serverTexts, visibleTexts } from './serverTexts.ts';
 
@@ -36,6 +38,11 @@ interface Manifest {
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
     readonly keybindings: readonly MenuItem[];
     readonly configuration: readonly { readonly properties: Readonly<Record<string, Setting>> }[];
+    readonly languageModelTools: readonly {
+      readonly name: string;
+      readonly modelDescription: string;
+      readonly inputSchema: object;
+    }[];
     readonly walkthroughs: readonly { readonly steps: readonly Step[] }[];
   };
 }
@@ -58,6 +65,21 @@ test('every contributed command has a handler and the reverse', () => {
   assert.deepEqual(
     contributes.commands.map(({ command }) => command).sort(),
     COMMAND_NAMES.map(commandId).sort(),
+  );
+});
+
+test('the tools for agents are those that MCP has, word for word', () => {
+  const tools = [estimateCost, getBudget];
+  assert.deepEqual(
+    contributes.languageModelTools.map(({ name, modelDescription, inputSchema }) => ({
+      name,
+      modelDescription,
+      inputSchema: { ...inputSchema, additionalProperties: false },
+    })),
+    tools.map(({ name, description, input }) => {
+      const { $schema: _, ...inputSchema } = z.toJSONSchema(input.strict(), { io: 'input' });
+      return { name: `cost-aware-router_${name}`, modelDescription: description, inputSchema };
+    }),
   );
 });
 
@@ -104,9 +126,9 @@ test('every setting is documented, and the server understands its default', () =
 
 test('what moves money, keys or paths is the user’s own and restricted without trust', () => {
   const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
-  const userOnly = /^costAwareRouter\.(budget|openai|models|history|dataDir|privacy)/;
+  const userOnly = /^costAwareRouter\.(audit|budget|openai|models|history|dataDir|privacy)/;
   const delicate =
-    /^costAwareRouter\.(budget|workspaceBudget|openai|models|history|dataDir|privacy|workspacePrivacy|quality|latency)/;
+    /^costAwareRouter\.(audit|budget|workspaceBudget|openai|models|history|dataDir|privacy|workspacePrivacy|quality|latency)/;
   for (const [name, { scope }] of Object.entries(settings)) {
     if (userOnly.test(name)) assert.match(scope, /^(application|machine)$/, name);
     assert.equal(restrictedConfigurations.includes(name), delicate.test(name), name);

@@ -148,8 +148,19 @@ test('what can not be exported or judged is refused with the reason', async () =
   await refused([...judge, 'none.gguf'], /expected a GGUF file at .*none\.gguf, found none/);
   const broken = join(folder, 'broken.gguf');
   writeFileSync(broken, 'GGUF but nothing more than this');
-  await refused([...judge, broken], /broken\.gguf to begin as a GGUF file/);
+  await refused(
+    [...judge, broken],
+    /expected a whole GGUF file at .*broken\.gguf, but its version is /,
+  );
   const cut = await exported(checkpoint, 'cut.gguf');
   writeFileSync(cut, readFileSync(cut).subarray(0, 60_000));
-  await refused([...judge, cut], /expected llama\.cpp to work with .*cut\.gguf/);
+  await refused(
+    [...judge, cut],
+    /a whole GGUF file at .*cut\.gguf, but a tensor lies past the end/,
+  );
+  const foreign = await exported(checkpoint, 'foreign.gguf');
+  const bytes = readFileSync(foreign);
+  bytes.write('lloma', bytes.indexOf('llama'));
+  writeFileSync(foreign, bytes);
+  await refused([...judge, foreign], /expected llama\.cpp to work with .*foreign\.gguf/);
 });

@@ -55,6 +55,7 @@ export const trace: TraceWire = {
   ],
   wouldFlip: ['score < 0.55', 'budget left < $0.011'],
   findings: [],
+  leftOut: [],
   confidence: {
     value: 0.41,
     needed: 0.62,
@@ -90,7 +91,11 @@ export const report: ReportWire = {
   unknownSavings: 3,
   answers: 1204,
   shares: { local: 0.82, cloud: 0.11, cache: 0.07 },
-  quality: '94 % ± 4 (n=61), measured',
+  quality: '92 % (82 to 97 %), n=62, measured',
+  qualityLines: [
+    'local answers at least as good as gpt-5',
+    'Your verdicts: 94 % ± 4 (n=61), measured',
+  ],
   days: dayAmounts.map((cents, index) => ({
     day: `2026-11-${String(index + 1).padStart(2, '0')}`,
     spentNanoUsd: cents * 1_000_000,

@@ -1,14 +1,23 @@
 /** `calibrate`: fits the gate and the threshold to a local model on this machine, and takes that back. */
-import { isAbsolute, resolve } from 'node:path';
 import type { App } from '../compose.ts';
-import type { Calibration, CalibrationTarget, CascadeFigures } from '../core/calibration.ts';
+import type { Calibration, CalibrationTarget } from '../core/calibration.ts';
+import {
+  calibrationFigures,
+  calibrationHead,
+  calibrationTarget,
+  calibrationTaskHead,
+  calibrationTasks,
+  calibrationThreshold,
+} from '../core/calibrationText.ts';
 import { failure } from '../core/errors.ts';
 import { dollars } from '../core/price.ts';
 import { formatUsd } from '../core/report.ts';
+import { english } from '../core/translate.ts';
 import type { LocalModel, NanoUsd } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
-import { createProgress, partOf } from './progress.ts';
+import { localModelNamed, prepareLocal } from './localModel.ts';
+import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
 import { table } from './table.ts';
 
@@ -35,7 +44,7 @@ export async function calibrate(
   const wrong = contradiction(flags);
   if (wrong !== undefined) return await badInput(io, wrong);
   return await withApp(session, async (app) => {
-    const model = localModel(app, which, io.cwd);
+    const model = localModelNamed(app, which, io.cwd);
     if (typeof model === 'string') return await badInput(io, model);
     if (flags.rollback === true) return await rollback(session, app, model);
     if (flags.show === true) return await show(session, app, model, flags);
@@ -50,16 +59,8 @@ async function run(
   flags: CalibrateFlags,
 ): Promise<number> {
   const progress = createProgress(io);
-  const prepared = await app.local.prepare(model, {
-    signal: io.signal,
-    onProgress: (step) =>
-      progress.show(
-        `${step.stage} · ${model.label}`,
-        step.stage === 'loading' ? step.share : partOf(step.receivedBytes, step.totalBytes),
-      ),
-  });
-  progress.clear();
-  if (prepared.kind === 'failed') return await fail(io, prepared.failure);
+  const failed = await prepareLocal(app, model, progress, io.signal);
+  if (failed !== undefined) return await fail(io, failed);
   const result = await app.calibration.run({
     model,
     target: targetOf(flags),
@@ -127,52 +128,20 @@ async function show(
   return exitCodes.ok;
 }
 
-export function calibrationText(calibration: Calibration): string {
-  const { before, after, gate, target, kinds } = calibration;
-  const rows = Object.entries(kinds).map(([kind, { answers, right, medianMs }]) => [
-    kind,
-    `${right} of ${answers}`,
-    percent(right / answers),
-    medianMs === null ? 'unknown' : `${medianMs} ms`,
-  ]);
-  const figure = (name: string, of: (figures: CascadeFigures) => string) => [
-    name,
-    of(before),
-    of(after),
-  ];
-  const wanted =
-    target.kind === 'kept'
-      ? `at least ${percent(target.value)} of the cloud model's quality`
-      : `at most ${percent(target.value)} answered in the cloud`;
-  const speed =
-    calibration.tokensPerSecond === null ? '' : `, ${calibration.tokensPerSecond} tokens a second`;
+function calibrationText(calibration: Calibration): string {
+  const figures = calibrationFigures(calibration, english);
   return [
-    `${calibration.modelId} (sha256 ${calibration.identity.slice(0, 12)}…): ${gate.answers} answers${speed}`,
+    calibrationHead(calibration, english),
     '',
-    table(['task', 'right', 'share', 'median time'], rows),
+    table(calibrationTaskHead(english), calibrationTasks(calibration, english)),
     '',
-    `Target: ${wanted}. The cloud model's quality is ${calibration.cloud}.`,
+    calibrationTarget(calibration, english),
     table(
       ['', 'before', 'after'],
-      [
-        figure('answered in the cloud', ({ escalated }) => percent(escalated)),
-        figure('quality kept', ({ kept }) => percent(kept)),
-        figure('gate: AUROC', ({ gateAuroc }) => fixed(gateAuroc)),
-        figure('gate: calibration error', ({ gateCalibrationError }) =>
-          fixed(gateCalibrationError),
-        ),
-        figure('score: AUROC', ({ scoreAuroc }) => fixed(scoreAuroc)),
-        figure('score and gate: AUROC', ({ bothAuroc }) => fixed(bothAuroc)),
-      ],
+      figures.map(({ name, before, after }) => [name, before, after]),
     ),
-    `Threshold: the highest ${percent(calibration.escalateShare)} of scores go to the cloud at once; local answers below confidence ${gate.needed.toFixed(2)} are deferred${earlyText(gate.early)}.`,
+    calibrationThreshold(calibration, english),
   ].join('\n');
-}
-
-function earlyText(early: Calibration['gate']['early']): string {
-  return early === undefined
-    ? ''
-    : `, below ${early.below.toFixed(2)} already after ${early.fromTokens} tokens`;
 }
 
 function contradiction(flags: CalibrateFlags): string | undefined {
@@ -193,28 +162,4 @@ function targetOf({ keep, escalate = 0.5 }: CalibrateFlags): CalibrationTarget {
   return keep === undefined
     ? { kind: 'escalated', value: escalate }
     : { kind: 'kept', value: keep };
-}
-
-/** An id of the registry, a GGUF file, or the cheap model; a sentence where it is none of them. */
-function localModel(app: App, which: string | undefined, cwd: string): LocalModel | string {
-  if (which !== undefined && /\.gguf$/i.test(which)) {
-    const path = isAbsolute(which) ? which : resolve(cwd, which);
-    const [problem] = app.configure({ ownModelPath: path });
-    if (problem !== undefined) return problem;
-  }
-  const { models, defaults } = app.catalogue.registry();
-  const cheap = app.settings().cheap ?? defaults.cheap;
-  const id = which === undefined || /\.gguf$/i.test(which) ? cheap : which;
-  const model = models.find((entry) => entry.id === id);
-  if (model?.provider === 'local') return model;
-  const known = models.filter(({ provider }) => provider === 'local').map((one) => one.id);
-  return `expected a local model of the registry (${known.join(', ')}) or a .gguf file, got ${id}`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
-
-function fixed(value: number | null): string {
-  return value === null ? 'unknown' : value.toFixed(3);
 }

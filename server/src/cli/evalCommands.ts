@@ -1,8 +1,9 @@
 /** The commands of `eval` and their flags. */
 import type { Command } from 'commander';
+import type { EvalCascadeFlags } from './evalCascade.ts';
 import type { EvalRouterFlags } from './evalRouter.ts';
 import type { EvalFlags } from './evaluate.ts';
-import { sizeFrom } from './flagValues.ts';
+import { sizeFrom, usd } from './flagValues.ts';
 import type { Session } from './session.ts';
 
 export function addEval(
@@ -23,6 +24,16 @@ export function addEval(
     .option('--json', 'print one JSON object')
     .action((flags: EvalRouterFlags) =>
       run(async (session) => (await import('./evalRouter.ts')).evalRouter(session, flags)),
+    );
+  evaluation
+    .command('cascade')
+    .description('ask the local model prompts with an answer key, and judge the gate and cascade')
+    .argument('[model]', 'the id of a local model, or a GGUF file; the cheap model when left out')
+    .requiredOption('--data <file>', 'a .jsonl file of prompts with answer keys; - reads stdin')
+    .option('--max-cost-usd <usd>', "pay for the cloud's answers too, up to this much", usd)
+    .option('--json', 'print one JSON object')
+    .action((model: string | undefined, flags: EvalCascadeFlags) =>
+      run(async (session) => (await import('./evalCascade.ts')).evalCascade(session, model, flags)),
     );
   evaluation
     .command('text', { isDefault: true })

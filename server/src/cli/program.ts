@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { AddModelFlags } from './addModel.ts';
 import type { AskFlags } from './ask.ts';
+import { addBench } from './benchCommands.ts';
 import { addCorpus } from './corpusCommands.ts';
 import { addEval } from './evalCommands.ts';
 import { exitCodesHelp } from './exitCodes.ts';
@@ -70,7 +71,13 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     )
     .option('--model <id>', 'the model that answers, whatever the score says')
     .option('--local-only', 'let nothing of this prompt leave this machine')
-    .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
+    .option(
+      '--file <path>',
+      'a file as context, or lines of it (PATH:10-20); may be repeated; - reads stdin',
+      repeated,
+      [],
+    )
+    .option('--diff [commit]', 'the changes since a commit as context; HEAD when left out')
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')
@@ -138,6 +145,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     );
 
   addEval(program, run);
+  addBench(program, run);
   addAccounts(program, run);
   addLedger(program, run);
   addModels(program, run);
@@ -296,6 +304,14 @@ function globalOptions(): readonly GlobalOption[] {
         'files that never leave this machine: patterns as in .gitignore, separated by commas',
         twin('EXCLUDE'),
       ).argParser(patterns),
+    },
+    {
+      variable: twin('AUDIT_SHARE'),
+      option: described(
+        '--audit-share <share>',
+        'the share of local answers, 0 to 1, that the baseline is asked, too, to measure the quality kept; costs money; 0 when left out',
+        twin('AUDIT_SHARE'),
+      ).argParser(share),
     },
     {
       variable: twin('THREADS'),

@@ -17,6 +17,8 @@ export interface GlobalFlags {
   readonly ledger?: string;
   /** Patterns as in `.gitignore`. */
   readonly exclude?: readonly string[];
+  /** Share of local answers that the baseline is asked, too. */
+  readonly auditShare?: number;
 }
 
 /** What a command is given. */
@@ -74,7 +76,12 @@ function appOptions({ io, flags }: Session): AppOptions {
     ...(flags.ledger !== undefined && { ledgerUrl: flags.ledger }),
     ...(OPENAI_API_KEY && { apiKey: OPENAI_API_KEY }),
     ...(OPENAI_BASE_URL && { baseUrl: OPENAI_BASE_URL }),
-    ...(flags.exclude !== undefined && { settings: { excludedFiles: [...flags.exclude] } }),
+    ...((flags.exclude !== undefined || flags.auditShare !== undefined) && {
+      settings: {
+        ...(flags.exclude !== undefined && { excludedFiles: [...flags.exclude] }),
+        ...(flags.auditShare !== undefined && { auditShare: flags.auditShare }),
+      },
+    }),
     onProblem: (message) => {
       io.stderr.write(`${styled('yellow', 'warning:', io.stderr, io)} ${message}\n`);
     },

@@ -1,8 +1,10 @@
 /** `spend`: this month's money, as a table for people or as the REST reply's object. */
 import { remaining, resetDate } from '../core/budget.ts';
 import type { SpendReport } from '../core/ports.ts';
-import { dollars } from '../core/price.ts';
+import { auditsText, qualityKept, qualityKeptText } from '../core/qualityKept.ts';
 import { formatUsd, labelOf } from '../core/report.ts';
+import { spendReplyOf } from '../core/spendReply.ts';
+import { english } from '../core/translate.ts';
 import { exitCodes } from './exitCodes.ts';
 import { writeLine } from './io.ts';
 import { type Session, withApp } from './session.ts';
@@ -21,39 +23,18 @@ export async function spend(session: Session, flags: SpendFlags): Promise<number
     await writeLine(
       io.stdout,
       flags.json === true
-        ? JSON.stringify(spendJson(report, baseline))
-        : spendText(report, baseline, labelOf(registry)),
+        ? JSON.stringify(spendReplyOf(report, baseline))
+        : spendText(report, baseline, labelOf(registry), app.settings().auditShare),
     );
     return exitCodes.ok;
   });
-}
-
-function spendJson({ budget, ...report }: SpendReport, baseline: string): Record<string, unknown> {
-  const left = remaining(budget);
-  return {
-    month: budget.month,
-    resets_on: resetDate(budget.month),
-    budget_usd: budget.limitNanoUsd === undefined ? null : dollars(budget.limitNanoUsd),
-    spent_usd: dollars(budget.spentNanoUsd),
-    held_usd: dollars(budget.heldNanoUsd),
-    remaining_usd: left === undefined ? null : dollars(left),
-    answers: report.answers,
-    baseline,
-    saved_usd: dollars(report.savedNanoUsd),
-    unknown_savings: report.unknownSavings,
-    rows: report.rows.map((row) => ({
-      model: row.modelId,
-      served: row.served,
-      answers: row.answers,
-      cost_usd: dollars(row.costNanoUsd),
-    })),
-  };
 }
 
 function spendText(
   { budget, ...report }: SpendReport,
   baseline: string,
   names: (id: string) => string,
+  auditShare: number,
 ): string {
   const left = remaining(budget);
   const limit = budget.limitNanoUsd === undefined ? '' : ` of ${formatUsd(budget.limitNanoUsd)}`;
@@ -64,6 +45,8 @@ function spendText(
       : [`${formatUsd(left)} left`, `resets on ${resetDate(budget.month)}`]),
   ];
   const unknown = report.unknownSavings > 0 ? ` (${report.unknownSavings} unknown)` : '';
+  const kept = qualityKept(report.audits, baseline);
+  const audited = auditsText(report.audits, english);
   const rows = report.rows.map((row) => [
     row.served,
     row.served === 'none' ? 'no answer' : names(row.modelId),
@@ -73,6 +56,8 @@ function spendText(
   return [
     `${budget.month}  spent ${formatUsd(budget.spentNanoUsd)}${limit}: ${details.join(', ')}`,
     `         saved ${formatUsd(report.savedNanoUsd)} against ${names(baseline)}${unknown}`,
+    `         quality kept by local answers: ${qualityKeptText(kept, auditShare, english)}`,
+    ...(audited === '' ? [] : [`         ${audited}`]),
     '',
     rows.length === 0
       ? 'No answers yet this month.'

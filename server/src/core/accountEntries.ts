@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { ReservationState } from './budget.ts';
+import type { CallPurpose } from './ports.ts';
 import { nanoUsd } from './price.ts';
 import type { NanoUsd, Usage } from './types.ts';
 
@@ -20,6 +21,8 @@ export interface AccountEntry {
   readonly reservationId: string;
   readonly promptId: string | undefined;
   readonly modelId: string;
+  /** `undefined` for a call of an answer. */
+  readonly purpose: CallPurpose | undefined;
   /** The UTC month whose budget it counts against, fixed when it was reserved. */
   readonly month: string;
   readonly state: ReservationState['kind'];
@@ -35,6 +38,8 @@ const reservedDetails = z.object({
   modelId: z.string(),
   month: z.string(),
   promptId: z.string().optional(),
+  // A purpose of a newer program is none that this one could name.
+  purpose: z.literal('audit').optional().catch(undefined),
 });
 
 const tokens = z.number().optional();
@@ -66,12 +71,13 @@ export function createEntryReader(wanted: (month: string) => boolean): EntryRead
       const state = kind === 'rebuilt' ? 'settled_at_bound' : kind;
       const before = entries.get(reservationId);
       if (kind === 'reserved' || (kind === 'rebuilt' && before === undefined)) {
-        const { modelId, month, promptId } = reservedDetails.parse(JSON.parse(details));
+        const { modelId, month, promptId, purpose } = reservedDetails.parse(JSON.parse(details));
         if (!wanted(month)) return;
         entries.set(reservationId, {
           reservationId,
           promptId,
           modelId,
+          purpose,
           month,
           state,
           amountNanoUsd: nanoUsd(amountNanoUsd),

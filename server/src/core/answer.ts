@@ -6,6 +6,7 @@ import type { Failure } from './errors.ts';
 import type { Candidate } from './estimate.ts';
 import type { BudgetState } from './ports.ts';
 import type { Reason } from './reason.ts';
+import type { LeftOut } from './trimToFit.ts';
 import type {
   FinishReason,
   NanoUsd,
@@ -54,6 +55,8 @@ export interface RouteTrace {
   readonly candidates: readonly Candidate[];
   readonly flips: readonly string[];
   readonly findings: readonly PrivacyFinding[];
+  /** What did not fit any usable model; absent where the prompt was read whole. */
+  readonly leftOut?: readonly LeftOut[];
   readonly budget: BudgetState;
   readonly decisionMs: number;
 }

@@ -15,7 +15,7 @@ export function answerFromCache(run: Run, route: Route): AnswerResult | undefine
     const model = modelById(run.decided.registry, modelId);
     const hit = ports.cache.get(cacheKey(run, model));
     if (hit === undefined) continue;
-    const baseline = baselineOf(run);
+    const baseline = baselineOf(run.decided);
     return {
       promptId: run.prompt.id,
       text: hit.text,

@@ -34,6 +34,7 @@ export async function* answerRouted(
       const result = yield* checkAnswer(run, route, outcome, failed.size > 0);
       if (mayBeKept(result)) keepInCache(run, result);
       await recordAnswer(prompt, result, deps.ports);
+      deps.audit(run, result);
       yield { type: 'answer-end', result };
       return;
     }

@@ -22,6 +22,7 @@ import type {
   BudgetLimits,
   BudgetPeriod,
   BudgetScope,
+  CallPurpose,
   GenerationRequest,
   ModelEvent,
   ReservationRequest,
@@ -36,6 +37,8 @@ import type { Model, NanoUsd, PriceRow, Usage } from './types.ts';
 
 export interface CloudCall {
   readonly promptId: string;
+  /** Set where the call is not for the answer itself. */
+  readonly purpose?: CallPurpose;
   readonly model: Model;
   readonly request: GenerationRequest;
   readonly price: PriceRow;
@@ -121,6 +124,7 @@ async function reserve(
       ...call.scope,
       id: ports.newId(),
       promptId: call.promptId,
+      ...(call.purpose === undefined ? {} : { purpose: call.purpose }),
       modelId: model.id,
       priceRowId: price.id,
       boundNanoUsd: costBound(price, inputBound, cap),

@@ -10,9 +10,12 @@ import { type DeferralRule, deferralRule } from './deferral.ts';
 import type { Failure } from './errors.ts';
 import { UNKNOWN_USAGE, type Watch } from './modelCall.ts';
 import { pressureOf } from './pacing.ts';
+import type { RouterPorts } from './ports.ts';
 import { costOf } from './price.ts';
 import type { Reason } from './reason.ts';
 import { type Answered, type Run, resultOf } from './run.ts';
+import type { Settings } from './schema.ts';
+import type { Prompt, Registry } from './types.ts';
 
 /**
  * @param isFallback the answer comes from a model that took over; its reason is then that failure, and stays
@@ -124,12 +127,26 @@ async function judge(run: Run, route: Route, answered: Answered): Promise<Confid
 
 const USUAL_INPUT_TOKENS = 300;
 
-/** What deferring this prompt's answer would cost and bring, against the usual. A quality that was asked for is not traded. */
+/** What deferring is judged by, beside the route. */
+export interface DeferralContext {
+  readonly prompt: Pick<Prompt, 'constraints'>;
+  readonly settings: Settings;
+  readonly registry: Registry;
+  readonly ports: Pick<RouterPorts, 'catalogue' | 'clock'>;
+}
+
 function ruleFor(run: Run, route: Route, needed: number): DeferralRule {
-  const { ports } = run.deps;
-  const { settings, registry } = run.decided;
+  return deferralRuleFor({ ...run.decided, ports: run.deps.ports }, route, needed);
+}
+
+/** What deferring this prompt's answer would cost and bring, against the usual. A quality that was asked for is not traded. */
+export function deferralRuleFor(
+  { prompt, settings, registry, ports }: DeferralContext,
+  route: Route,
+  needed: number,
+): DeferralRule {
   const { ifUnsure, trace } = route;
-  if (ifUnsure === undefined || run.prompt.constraints.minQuality !== undefined) {
+  if (ifUnsure === undefined || prompt.constraints.minQuality !== undefined) {
     return { needed, notes: [] };
   }
   const alone = trace.candidates.find((plan) => plan.first === ifUnsure && !plan.ifUnsure);

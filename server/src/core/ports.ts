@@ -1,6 +1,8 @@
 /** What the core needs from the world, as small interfaces. Adapters in `models/` and `store/` implement them; tests script them. */
+import type { AuditRecord } from './audit.ts';
 import type { ToolCall } from './callerWishes.ts';
 import type { Failure } from './errors.ts';
+import type { AuditSums } from './qualityKept.ts';
 import type {
   CallerWishes,
   ContextPart,
@@ -186,7 +188,12 @@ export interface ReservationRequest extends BudgetScope {
   readonly boundNanoUsd: NanoUsd;
   /** Hash of what is to be sent; the same id with another fingerprint is refused. */
   readonly fingerprint: string;
+  /** Set where the call is not for the answer itself. The account has a line of its own for it. */
+  readonly purpose?: CallPurpose;
 }
+
+/** An `audit` asks the baseline what a local model has answered already. */
+export type CallPurpose = 'audit';
 
 export type ReserveResult =
   | { readonly kind: 'held' }
@@ -237,6 +244,7 @@ export interface SpendReport {
   readonly savedNanoUsd: number;
   readonly unknownSavings: number;
   readonly rows: readonly SpendRow[];
+  readonly audits: AuditSums;
 }
 
 /** Money. Every method is durable when it returns. A ledger that can't be trusted answers `unavailable` and closes the cloud tier. */
@@ -254,6 +262,8 @@ export interface Ledger {
   /** Ends a reservation, once. Returns the amount that was booked, which for an overrun is more than the bound. */
   settle(reservationId: string, settlement: Settlement): Promise<NanoUsd>;
   record(answer: AnswerRecord): Promise<void>;
+  /** One audit per prompt; the same again changes nothing. */
+  recordAudit(audit: AuditRecord): Promise<void>;
   /** Whether a prompt of this id has been recorded; an id is answered once. */
   answered(promptId: string): Promise<boolean>;
   spend(limits: BudgetLimits): Promise<SpendReport>;

@@ -3,6 +3,7 @@ import type { AnswerResult, Attempt, Confidence, Part, Route } from './answer.ts
 import { dollars } from './price.ts';
 import { type Reason, reasonSentence, reasonText } from './reason.ts';
 import { formatUsd, labelOf } from './report.ts';
+import { leftOutSentence } from './trimToFit.ts';
 import type { NanoUsd, Registry } from './types.ts';
 
 export function answerOf(result: AnswerResult, registry: Registry) {
@@ -85,6 +86,7 @@ export function traceOf(route: Route, outcome: Outcome) {
     })),
     would_flip: [...trace.flips],
     findings: trace.findings.map(({ rule, where }) => ({ rule, where })),
+    left_out: (trace.leftOut ?? []).map((one) => leftOutSentence(one)),
     decision_ms: trace.decisionMs,
     confidence: outcome.confidence === undefined ? null : confidenceOf(outcome.confidence),
     attempts: outcome.attempts.map((one) => ({

@@ -2,6 +2,7 @@
 import type { Attempt, Confidence, Route } from './answer.ts';
 import type { Candidate } from './estimate.ts';
 import type { AnswerRecord, BudgetLimits, BudgetState } from './ports.ts';
+import type { AuditSums } from './qualityKept.ts';
 import type { NanoUsd } from './types.ts';
 
 /** What a person made of an answer afterwards. */
@@ -43,6 +44,7 @@ export interface MonthReport {
   readonly byServed: readonly (Sums & { readonly served: AnswerRecord['served'] })[];
   readonly byReason: readonly (Sums & { readonly reasonCode: string })[];
   readonly verdicts: Readonly<Record<Verdict, number>>;
+  readonly audits: AuditSums;
 }
 
 export interface RoutesQuery {

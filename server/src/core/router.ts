@@ -4,8 +4,11 @@
  */
 import type { Decision, RouterEvent } from './answer.ts';
 import { answerRouted } from './answerRouted.ts';
+import { createAudit } from './audit.ts';
+import type { Background } from './cloudCall.ts';
 import { createAnswerMemory } from './conversation.ts';
 import { createDecide, type DecideOptions, type RouterOptions } from './decide.ts';
+import { decideTrimmed } from './decideTrimmed.ts';
 import { type Failure, failure } from './errors.ts';
 import type { SpendReport } from './ports.ts';
 import { ZERO_USD } from './price.ts';
@@ -24,26 +27,28 @@ export interface Router {
   wouldSend(prompt: Prompt): Promise<WouldSend>;
   /** This month's money, under the limits of the settings in force. */
   spend(): Promise<SpendReport>;
-  /** Resolves when cancelled streams are settled; await it before the process ends. */
+  /** Resolves when cancelled streams are settled and audits are over; await it before the process ends. */
   idle(): Promise<void>;
 }
 
 export function createRouter(options: RouterOptions): Router {
   const { ports } = options;
   const memory = createAnswerMemory();
-  const decide = createDecide({ ...options, memory });
+  const decide = decideTrimmed(createDecide({ ...options, memory }));
   const running = new Set<Promise<void>>();
   const inFlight = new Set<string>();
+  const background: Background = {
+    run(work) {
+      const tracked = work.finally(() => running.delete(tracked));
+      running.add(tracked);
+    },
+  };
   const deps: AnswerDeps = {
     ports,
     confidence: options.confidence,
     decide,
-    background: {
-      run(work) {
-        const tracked = work.finally(() => running.delete(tracked));
-        running.add(tracked);
-      },
-    },
+    background,
+    audit: createAudit(ports, background),
   };
 
   return {

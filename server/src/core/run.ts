@@ -17,6 +17,8 @@ export interface AnswerDeps {
   readonly confidence: () => FittedConfidence;
   readonly decide: Decide;
   readonly background: Background;
+  /** Told of every answer before it is handed out; begins an audit of some in the background, and never waits. */
+  readonly audit: (run: Run, result: AnswerResult) => void;
 }
 
 export interface Run {
@@ -50,7 +52,7 @@ export async function resultOf(
   const costNanoUsd = totalCost(run.attempts);
   const firstTokenMs = run.attempts.findLast(({ modelId }) => modelId === model.id)?.timing
     .firstTokenMs;
-  const baseline = baselineOf(run);
+  const baseline = baselineOf(run.decided);
   const baselineUsage = await usageOfBaseline(run, model, answered);
   return {
     promptId: run.prompt.id,
@@ -70,6 +72,7 @@ export async function resultOf(
       costNanoUsd,
       complete: answered.finish === 'stop' || answered.finish === 'tool-calls',
       belowWantedQuality: verdict.belowWanted,
+      isMeasurement: run.prompt.isMeasurement,
     }),
     timing: {
       latencyMs: ports.clock.monotonicMs() - run.startedMs,
@@ -83,8 +86,7 @@ export async function resultOf(
   };
 }
 
-export function baselineOf(run: Run): Model | undefined {
-  const { settings, registry } = run.decided;
+export function baselineOf({ settings, registry }: Decided): Model | undefined {
   const id = settings.baseline ?? registry.defaults.baseline;
   return registry.models.find((model) => model.id === id);
 }

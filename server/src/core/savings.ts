@@ -13,9 +13,12 @@ export interface SavingsInput {
   readonly complete: boolean;
   /** An answer that the router itself would not have chosen displaced nothing that can be counted as saved. */
   readonly belowWantedQuality: boolean;
+  /** Of a prompt that was asked in order to measure. */
+  readonly isMeasurement?: boolean | undefined;
 }
 
 export function savingsOf(input: SavingsInput): Savings {
+  if (input.isMeasurement === true) return { kind: 'unknown', why: 'measurement' };
   if (input.baselineId === undefined) return { kind: 'unknown', why: 'baseline_missing' };
   if (!input.complete) return { kind: 'unknown', why: 'answer_incomplete' };
   if (input.belowWantedQuality) return { kind: 'unknown', why: 'below_wanted_quality' };

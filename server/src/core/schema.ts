@@ -39,6 +39,8 @@ export const settingsSchema = z.strictObject({
   maxLatencyMs: z.number().positive().optional(),
   /** Share of the reference prompts that should escalate; the threshold of each local model follows from it. */
   escalateShare: share.default(0.5),
+  /** Share of local answers that the baseline is asked, too, so that the quality kept is measured; 0 is none. */
+  auditShare: share.default(0),
   /** Share of a budget from which the threshold rises whatever the calendar says; see `pacing.ts`. */
   pacingFrom: share.default(0.8),
   /** Overrides the registry's defaults. */

@@ -14,6 +14,8 @@ export type LineKind =
   | 'answered'
   /** Bills of prompts that got none: cancelled, failed. */
   | 'no_answer'
+  /** Bills of audits: what a local model had answered was asked of the baseline, too. */
+  | 'audit'
   /** The true bill is unknown, so the bound was booked. */
   | 'at_bound'
   /** Bills above their bound. */
@@ -29,6 +31,7 @@ export type LineKind =
 const KINDS: readonly LineKind[] = [
   'answered',
   'no_answer',
+  'audit',
   'at_bound',
   'overrun',
   'voided',
@@ -172,6 +175,7 @@ function kindOf(entry: AccountEntry, answered: ReadonlySet<string>): LineKind {
     case 'voided':
       return entry.state;
     case 'settled':
+      if (entry.purpose === 'audit') return 'audit';
       return entry.promptId !== undefined && answered.has(entry.promptId)
         ? 'answered'
         : 'no_answer';
@@ -191,7 +195,11 @@ function emptyLine(kind: LineKind, modelId: string): StatementLine {
     amountNanoUsd: ZERO_USD,
     certainty: kind === 'at_bound' || kind === 'open_hold' ? 'at_most' : 'exact',
     booked:
-      kind === 'answered' || kind === 'no_answer' || kind === 'at_bound' || kind === 'overrun',
+      kind === 'answered' ||
+      kind === 'no_answer' ||
+      kind === 'audit' ||
+      kind === 'at_bound' ||
+      kind === 'overrun',
   };
 }
 

@@ -128,6 +128,7 @@ export function statementRows(
 const WORDS: Readonly<Record<LineKind, string>> = {
   answered: 'answered',
   no_answer: 'paid without an answer',
+  audit: 'audits of local answers',
   at_bound: 'bill unknown',
   overrun: 'overrun',
   voided: 'voided, not billed',

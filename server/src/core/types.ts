@@ -73,6 +73,10 @@ export interface Prompt extends CallerWishes {
   readonly workspaceId?: string;
   /** False asks again although a cached answer exists. @default true */
   readonly useCache?: boolean;
+  /** What no usable model can read whole may be shortened, and is told so. A program is refused instead. @default false */
+  readonly mayTrim?: boolean;
+  /** Asked in order to measure: nobody would have asked the baseline otherwise, so nothing counts as saved. */
+  readonly isMeasurement?: boolean;
 }
 
 /** Estimated chance per task that a model's answer is acceptable. See `score.ts` for how each source becomes a table. */
@@ -230,4 +234,5 @@ export type UnknownSavings =
   | 'baseline_missing'
   | 'answer_incomplete'
   | 'below_wanted_quality'
-  | 'tokens_unknown';
+  | 'tokens_unknown'
+  | 'measurement';

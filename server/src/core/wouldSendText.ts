@@ -22,16 +22,13 @@ export function wouldSendText(
 }
 
 function requestText(
-  { url, body, ifUnsure }: WouldSendRequest,
+  { url, body, when }: WouldSendRequest,
   model: string,
   because: string,
   t: Translate,
 ): string {
-  const when = ifUnsure
-    ? t('Sent to {model} only if the local answer is unsure:', { model })
-    : t('Sent to {model}:', { model });
   return [
-    `# ${when}`,
+    `# ${whenText(when, model, t)}`,
     `# ${because}`,
     `POST ${url}`,
     'Content-Type: application/json',
@@ -40,4 +37,18 @@ function requestText(
     JSON.stringify(JSON.parse(body), null, 2),
     '',
   ].join('\n');
+}
+
+function whenText(when: WouldSendRequest['when'], model: string, t: Translate): string {
+  switch (when) {
+    case 'always':
+      return t('Sent to {model}:', { model });
+    case 'if-unsure':
+      return t('Sent to {model} only if the local answer is unsure:', { model });
+    case 'audit':
+      return t(
+        'Sent to {model} only if the local answer is drawn for an audit; both answers may follow, to be compared:',
+        { model },
+      );
+  }
 }

@@ -58,6 +58,7 @@ export const answerReply = z
         'answer_incomplete',
         'below_wanted_quality',
         'tokens_unknown',
+        'measurement',
         'dry_run',
       ])
       .optional()

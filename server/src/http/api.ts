@@ -8,6 +8,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { RouterPorts } from '../core/ports.ts';
 import type { Router } from '../core/router.ts';
 import type { Settings } from '../core/schema.ts';
+import { spendReplyOf } from '../core/spendReply.ts';
 import { hostProblem, LOOPBACK_HOSTS, tokenProblem } from './access.ts';
 import { ownEvents } from './answerEvents.ts';
 import { docsPage } from './docsPage.ts';
@@ -24,7 +25,7 @@ import {
   tooBusy,
   tooMany,
 } from './limits.ts';
-import { modelsOf, type Roles, spendOf } from './moneyReplies.ts';
+import { modelsOf, type Roles } from './moneyReplies.ts';
 import { addOpenaiCalls, OPENAI_ANSWERS } from './openai/calls.ts';
 import { openaiProblemResponse } from './openai/problems.ts';
 import { internalProblem, type Problem, problemOfIssues, problemResponse } from './problems.ts';
@@ -143,7 +144,7 @@ export function createApi(deps: ApiDeps): Api {
   const { stalledMs } = limits;
   addOpenaiCalls(app, { router, ports, registry, stalledMs, onDefect });
   app.openapi(routes.spend, async () =>
-    Response.json(spendOf(await router.spend(), roles().baseline)),
+    Response.json(spendReplyOf(await router.spend(), roles().baseline)),
   );
   app.openapi(routes.models, async () => Response.json(await modelsOf(ports, roles())));
   app.openapi(routes.health, () => Response.json({ status: 'ok', version: deps.version }));

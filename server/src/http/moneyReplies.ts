@@ -1,9 +1,6 @@
 /** What money and models look like on the wire: the month's spend, and the registry with prices and speeds. */
 import { z } from '@hono/zod-openapi';
-import { remaining, resetDate } from '../core/budget.ts';
-import type { RouterPorts, SpendReport } from '../core/ports.ts';
-import { dollars } from '../core/price.ts';
-import { usdOf } from '../core/reply.ts';
+import type { RouterPorts } from '../core/ports.ts';
 import type { MeasuredSpeed, Model, PriceRow, Rates, Registry } from '../core/types.ts';
 
 export const spendReply = z
@@ -18,6 +15,25 @@ export const spendReply = z
     baseline: z.string().describe('The model that savings are against.'),
     saved_usd: z.number().describe('Sum of the savings that are known.'),
     unknown_savings: z.number().int().describe('Answers whose savings are unknown.'),
+    quality_kept: z
+      .strictObject({
+        share: z
+          .number()
+          .nullable()
+          .describe(
+            'Share of audited local answers at least as good as the baseline; null until known.',
+          ),
+        low: z.number().nullable().describe('Lower end of its 95 % interval.'),
+        high: z.number().nullable().describe('Upper end of its 95 % interval.'),
+        audits: z
+          .number()
+          .int()
+          .describe('Audits with a verdict, of this month and the two before.'),
+        needed: z.number().int().describe('Audits that it takes until the share is known.'),
+      })
+      .describe('Quality as it was measured by asking the baseline, too.'),
+    audits: z.number().int().describe('Local answers of this month that were audited.'),
+    audits_usd: z.number().describe('What those audits cost; part of what was spent.'),
     rows: z
       .array(
         z.strictObject({
@@ -30,28 +46,6 @@ export const spendReply = z
       .describe('The month by model.'),
   })
   .openapi('Spend');
-
-export function spendOf(report: SpendReport, baseline: string): z.infer<typeof spendReply> {
-  const { budget } = report;
-  return {
-    month: budget.month,
-    resets_on: resetDate(budget.month),
-    budget_usd: usdOf(budget.limitNanoUsd),
-    spent_usd: dollars(budget.spentNanoUsd),
-    held_usd: dollars(budget.heldNanoUsd),
-    remaining_usd: usdOf(remaining(budget)),
-    answers: report.answers,
-    baseline,
-    saved_usd: dollars(report.savedNanoUsd),
-    unknown_savings: report.unknownSavings,
-    rows: report.rows.map(({ modelId, served, answers, costNanoUsd }) => ({
-      model: modelId,
-      served,
-      answers,
-      cost_usd: dollars(costNanoUsd),
-    })),
-  };
-}
 
 const perMillion = z.number().describe('USD per million tokens.');
 

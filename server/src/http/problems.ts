@@ -4,6 +4,7 @@
  */
 import { z } from '@hono/zod-openapi';
 import type { Failure, FailureCode } from '../core/errors.ts';
+import { issuePath, issueText } from '../core/issueText.ts';
 import { dollars } from '../core/price.ts';
 import { type Reason, reasonText } from '../core/reason.ts';
 import { sentenceOf } from '../core/reply.ts';
@@ -154,25 +155,9 @@ export const internalProblem: Problem = {
 export function problemOfIssues(issues: readonly z.core.$ZodIssue[]): Problem {
   const [issue] = issues;
   if (issue === undefined) return { code: 'invalid_request', message: 'expected a valid request' };
-  const path =
-    issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
   return {
     code: 'invalid_request',
-    message: `${expectation(issue)}; GET /docs lists the fields`,
-    // The name of an unknown field is the sender's own text, of any length.
-    path: path.length === 0 ? undefined : z.core.toDotPath(path).slice(0, 200),
+    message: `${issueText(issue)}; GET /docs lists the fields`,
+    path: issuePath(issue),
   };
-}
-
-/** The validator's sentence in the words of all our errors. It names types and limits, never the value that came. */
-function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return 'expected only known fields, got another';
-  return issue.message
-    .replace(/^[A-Z][a-z ]+: (?=expected)/, '')
-    .replace(', received undefined', ', got nothing')
-    .replace(', received ', ', got ')
-    .replace('expected int,', 'expected whole number,')
-    .replace('to be <=', 'of at most ')
-    .replace('to be >=', 'of at least ')
-    .replace('to be >', 'above ');
 }

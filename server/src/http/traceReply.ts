@@ -76,6 +76,7 @@ export const traceReply = z
         }),
       )
       .describe('What looks like a secret. Never the secret itself.'),
+    left_out: z.array(z.string()).describe('What did not fit and was left out, as sentences.'),
     decision_ms: z.number().describe('Time that deciding took.'),
     // In the OpenAPI document `.nullable()` would change the named shape itself, for all who use it; a union does not.
     confidence: z

@@ -7,9 +7,8 @@ import type { Calibration, CalibrationTarget } from '../core/calibration.ts';
 import type { FittedConfidence } from '../core/confidence.ts';
 import type { Failure } from '../core/errors.ts';
 import type { FittedScore } from '../core/fittedScore.ts';
-import type { CheckCode, Clock, ModelPort } from '../core/ports.ts';
-import { generationRequest } from '../core/request.ts';
 import type { LocalModel, Model, NanoUsd } from '../core/types.ts';
+import { type AskLocalDeps, askLocal } from './askLocal.ts';
 import { type CheckableQuestion, isRight, readCheckableQuestions } from './checkableQuestions.ts';
 import { fitCalibration } from './fitCalibration.ts';
 import { type RecordedAnswer, recordedAnswer } from './recordedAnswers.ts';
@@ -27,10 +26,7 @@ export type CloudAnswer =
   | { readonly kind: 'answered'; readonly text: string; readonly costNanoUsd: NanoUsd }
   | { readonly kind: 'stopped'; readonly why: string };
 
-export interface CalibrationDeps {
-  readonly local: ModelPort;
-  readonly clock: Clock;
-  readonly checkCode: CheckCode;
+export interface CalibrationDeps extends AskLocalDeps {
   readonly fitted: FittedScore;
   readonly confidence: FittedConfidence;
   /** The share that escalates without a calibration. */
@@ -62,8 +58,6 @@ export type CalibrationResult =
   | { readonly kind: 'cancelled'; readonly answered: number; readonly total: number }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-const MAX_OUTPUT_TOKENS = 160;
-
 /** @param journal opened for the model's identity, which is known once its file is verified */
 export async function calibrate(
   deps: CalibrationDeps,
@@ -83,7 +77,7 @@ export async function calibrate(
     options.onProgress?.({ done: answers.length, total: questions.length });
     let answer = known.get(question.question);
     if (answer === undefined) {
-      const asked = await ask(deps, model, identity, question, runTests, signal);
+      const asked = await askLocal(deps, model, identity, question, runTests, signal);
       if (asked.kind === 'failed' && asked.failure.code !== 'cancelled') return asked;
       if (signal.aborted || asked.kind === 'failed') {
         return { kind: 'cancelled', answered: answers.length, total: questions.length };
@@ -124,53 +118,6 @@ export async function calibrate(
     calibration,
     ...(cloudStopped === undefined ? {} : { cloudStopped }),
   };
-}
-
-type Asked =
-  | { readonly kind: 'answered'; readonly answer: RecordedAnswer }
-  | { readonly kind: 'unchecked' }
-  | { readonly kind: 'failed'; readonly failure: Failure };
-
-async function ask(
-  { local, checkCode, clock }: CalibrationDeps,
-  model: LocalModel,
-  identity: string,
-  question: CheckableQuestion,
-  runTests: ReturnType<typeof createSandbox>,
-  signal: AbortSignal,
-): Promise<Asked> {
-  const prompt = { text: question.question, context: [], history: [] };
-  const request = generationRequest(prompt, model, MAX_OUTPUT_TOKENS);
-  let startedMs = clock.monotonicMs();
-  let text = '';
-  for await (const event of local.generate(model, request, signal)) {
-    // Loading the file is no part of what an answer takes.
-    if (event.type === 'progress' && text === '') startedMs = clock.monotonicMs();
-    if (event.type === 'text-delta') text += event.text;
-    if (event.type === 'failed') return { kind: 'failed', failure: event.failure };
-    if (event.type !== 'end') continue;
-    const latencyMs = Math.round(clock.monotonicMs() - startedMs);
-    const good = await isRight(text, question, runTests);
-    if (good === undefined) return { kind: 'unchecked' };
-    const code = await checkCode(text);
-    const { finish, logProbs = [] } = event;
-    return {
-      kind: 'answered',
-      answer: {
-        identity,
-        kind: question.kind,
-        question: question.question,
-        text,
-        // Nothing was offered to be called.
-        finish: finish === 'tool-calls' ? 'stop' : finish,
-        logProbs: logProbs.map(({ logProb }) => Number(logProb.toFixed(4))),
-        ...(code === undefined ? {} : { code }),
-        good,
-        latencyMs,
-      },
-    };
-  }
-  throw new Error('expected the answer to end, got an end of the stream');
 }
 
 /** The newest answer to each question; a line that was cut by a crash is asked again. */

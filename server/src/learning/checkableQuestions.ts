@@ -19,7 +19,7 @@ const textRule = z.strictObject({
   maxWords: z.int().positive().optional(),
 });
 
-const questionSchema = z.union([
+export const questionSchema = z.union([
   z.strictObject({
     ...asked,
     /** Any of these; one with a capital letter must match it. */
@@ -27,7 +27,7 @@ const questionSchema = z.union([
     /** Wrong choices that the question names itself: one before the right word makes the answer bad. */
     unlessFirst: z.array(z.string()).optional(),
   }),
-  z.strictObject({ ...asked, choice: z.enum(['A', 'B', 'C', 'D']), option: z.string() }),
+  z.strictObject({ ...asked, choice: z.enum(['A', 'B', 'C', 'D']), option: z.string().optional() }),
   z.strictObject({ ...asked, text: textRule }),
   z.strictObject({
     ...asked,

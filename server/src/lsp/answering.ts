@@ -1,9 +1,12 @@
 /** Answers and previews for a client: its question becomes a prompt, the router's events become the wire's. */
 import { fileURLToPath } from 'node:url';
 import type { App } from '../compose.ts';
+import type { AnswerResult } from '../core/answer.ts';
+import { attachmentsText } from '../core/attachments.ts';
 import { failure } from '../core/errors.ts';
 import { reasonSentence } from '../core/reason.ts';
 import { answerLine, formatUsd, labelOf } from '../core/report.ts';
+import { standingEvents } from '../core/standingAnswer.ts';
 import type { Translate } from '../core/translate.ts';
 import type { Constraints, ContextPart, Prompt } from '../core/types.ts';
 import { wouldSendText } from '../core/wouldSendText.ts';
@@ -57,31 +60,66 @@ export async function answer(
   options: AnswerOptions,
   signal: AbortSignal,
 ): Promise<AnswerResultWire> {
-  const { requestId, trusted } = params;
+  const { trusted, standing = false } = params;
+  const { t } = options.language;
+  const ended = await answerPrompt(
+    app,
+    { prompt: promptOf(params), trusted, standing, asks: asks(app) },
+    options,
+    signal,
+  );
+  if (ended.kind !== 'ended') return ended;
+  const { result } = ended;
+  const registry = app.catalogue.registry();
+  await remember(app, params, options, result.text, answerLine(result, registry, t));
+  return { kind: 'answered', answer: answerWire(result.promptId, result, registry, t) };
+}
+
+/** A prompt, and what of its asker decides how it may end. */
+export interface Asked {
+  readonly prompt: Prompt;
+  readonly trusted: boolean;
+  readonly standing: boolean;
+  /** Whether somebody can be asked where a budget does not cover the model. */
+  readonly asks: boolean;
+}
+
+/** Runs a prompt to its end, telling its events on the way and the status what is running. */
+export async function answerPrompt(
+  app: App,
+  { prompt, trusted, standing, asks: canAsk }: Asked,
+  options: Omit<AnswerOptions, 'keepHistory'>,
+  signal: AbortSignal,
+): Promise<
+  | { readonly kind: 'ended'; readonly result: AnswerResult }
+  | Exclude<AnswerResultWire, { kind: 'answered' }>
+> {
   const { watch } = options;
   const { t } = options.language;
   const worthTelling = createThinning(app.ports.clock.monotonicMs);
   let reason: string | undefined;
-  watch.started(requestId);
+  watch.started(prompt.id);
   try {
-    for await (const event of app.router.answer(promptOf(params), signal)) {
+    const events = standing
+      ? standingEvents(app.router, prompt, signal)
+      : app.router.answer(prompt, signal);
+    for await (const event of events) {
       const registry = app.catalogue.registry();
       const names = labelOf(registry);
       if (event.type === 'answer-end') {
         const { result } = event;
         reason = reasonSentence(result.reason, names, formatUsd, t);
-        await remember(app, params, options, result.text, answerLine(result, registry, t));
-        return { kind: 'answered', answer: answerWire(requestId, result, registry, t) };
+        return { kind: 'ended', result };
       }
       if (event.type === 'answer-failed') {
-        return failedWire(event, { asks: asks(app), trusted }, registry, t);
+        return failedWire(event, { asks: canAsk, trusted }, registry, t);
       }
       const modelId = modelOf(event);
-      if (modelId !== undefined) watch.moved(requestId, tierOf(app, modelId), names(modelId));
+      if (modelId !== undefined) watch.moved(prompt.id, tierOf(app, modelId), names(modelId));
       if (worthTelling(event)) options.onEvent(eventWire(event, registry, t));
     }
   } finally {
-    watch.ended(requestId, reason);
+    watch.ended(prompt.id, reason);
   }
   const { code, message } = failure('internal', t('The answer ended without an end; see the log.'));
   return { kind: 'failed', code, message, nextStep: 'show_log' };
@@ -135,6 +173,7 @@ function promptOf(params: AskParams): Prompt {
     history,
     constraints: constraintsOf(params),
     sessionId,
+    mayTrim: true,
     ...(workspaceId === undefined ? {} : { workspaceId }),
     ...(useCache === undefined ? {} : { useCache }),
   };
@@ -201,30 +240,10 @@ async function remember(
   });
 }
 
-/** `selection (41 lines, ≈ 520 tokens)`, or empty without context. */
 async function contextText(app: App, { context }: AskParams, t: Translate): Promise<string> {
-  const parts = context.map(async ({ kind, text }) => {
-    const lines = text.split('\n').length;
-    const tokens = await app.ports.tokens.count(text);
-    const what = contextWord(kind, t);
-    return lines === 1
-      ? t('{what} (1 line, ≈ {tokens} tokens)', { what, tokens })
-      : t('{what} ({lines} lines, ≈ {tokens} tokens)', { what, lines, tokens });
-  });
-  return (await Promise.all(parts)).join(', ');
-}
-
-function contextWord(kind: ContextWire['kind'], t: Translate): string {
-  switch (kind) {
-    case 'selection':
-      return t('selection');
-    case 'file':
-      return t('file');
-    case 'symbol':
-      return t('symbol');
-    case 'diff':
-      return t('diff');
-    case 'text':
-      return t('text');
-  }
+  const counted = context.map(async (part) => ({
+    part,
+    tokens: await app.ports.tokens.count(part.text),
+  }));
+  return attachmentsText(await Promise.all(counted), t);
 }

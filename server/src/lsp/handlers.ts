@@ -1,11 +1,16 @@
 /** What the server does for each request of the wire contract. Registering them with a connection is `server.ts`'s. */
-import type { Notifications, Requests } from '../protocol.ts';
+import type { App } from '../compose.ts';
+import type { CalibrateProgress, Notifications, Requests } from '../protocol.ts';
 import { answer, preview, whatWouldBeSent } from './answering.ts';
+import { agentTool } from './chat/agentTool.ts';
+import { answerChat } from './chat/answerChat.ts';
+import { chatModels } from './chat/chatModels.ts';
 import { codeTask } from './code/codeTasks.ts';
 import type { PlacedExplanations } from './code/explanations.ts';
 import type { OpenDocuments } from './code/openDocuments.ts';
 import type { Language } from './language.ts';
 import type { LiveApp } from './liveApp.ts';
+import { calibrateModel, calibrationOf, rollbackCalibration } from './models/calibrateLocal.ts';
 import { modelCards } from './models/cards.ts';
 import { downloadModel, probeModel } from './models/localWork.ts';
 import { reportWire, routesPage, routeTrace } from './reports.ts';
@@ -37,6 +42,7 @@ const failed = (message: string) => ({ kind: 'failed', message }) as const;
 export function createHandlers(deps: HandlerDeps): Handlers {
   return {
     ...askHandlers(deps),
+    ...chatHandlers(deps),
     ...pastHandlers(deps),
     ...modelHandlers(deps),
     ...codeHandlers(deps),
@@ -61,10 +67,7 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
         },
         signal,
       );
-      if (result.kind === 'failed' && result.code === 'cancelled') {
-        // A cancelled cloud answer is read on until its bill is known; only then is the month what it will be.
-        void app.router.idle().then(() => status.changed());
-      }
+      tellAfterCancel(result, app, status);
       return result;
     },
     async 'costAwareRouter/preview'(params) {
@@ -87,6 +90,48 @@ function askHandlers({ live, language, status, notify }: HandlerDeps) {
       }
     },
   } satisfies Partial<Handlers>;
+}
+
+function chatHandlers({ live, language, status, notify }: HandlerDeps) {
+  return {
+    async 'costAwareRouter/chat'(params, signal) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      status.meet(params);
+      const { requestId } = params;
+      const result = await answerChat(
+        app,
+        params,
+        {
+          language: language(),
+          onEvent: (event) => notify('costAwareRouter/answerEvent', { requestId, event }),
+          watch: status.watch,
+        },
+        signal,
+      );
+      tellAfterCancel(result, app, status);
+      return result;
+    },
+    'costAwareRouter/chatModels': async () => chatModels(await live.get(), language().t),
+    'costAwareRouter/countTokens': async ({ text }) => ({
+      tokens: await (await live.get()).ports.tokens.count(text),
+    }),
+    async 'costAwareRouter/agentTool'(params) {
+      const app = await live.get();
+      live.meetWorkspace(params.workspaceId);
+      return await agentTool(app, params);
+    },
+  } satisfies Partial<Handlers>;
+}
+
+/** A cancelled cloud answer is read on until its bill is known; only then is the month what it will be. */
+function tellAfterCancel(
+  result: { readonly kind: string; readonly code?: string },
+  { router }: App,
+  status: StatusFeed,
+): void {
+  if (result.kind !== 'failed' || result.code !== 'cancelled') return;
+  void router.idle().then(() => status.changed());
 }
 
 function pastHandlers({ live, language }: HandlerDeps) {
@@ -135,6 +180,16 @@ function modelHandlers({ live, language, status, notify }: HandlerDeps) {
     },
     'costAwareRouter/probe': async ({ modelId }, signal) =>
       refreshed(await probeModel(await live.get(), modelId, language().t, signal)),
+    async 'costAwareRouter/calibrate'(params, signal) {
+      const onProgress = (progress: CalibrateProgress) =>
+        notify('costAwareRouter/calibrateProgress', progress);
+      const { t } = language();
+      return refreshed(await calibrateModel(await live.get(), params, { onProgress, t }, signal));
+    },
+    'costAwareRouter/calibration': async ({ modelId }) =>
+      calibrationOf(await live.get(), modelId, language().t),
+    'costAwareRouter/rollbackCalibration': async ({ modelId }) =>
+      refreshed(rollbackCalibration(await live.get(), modelId, language())),
     'costAwareRouter/setKey'({ key, baseUrl }) {
       const { t } = language();
       const given = keyFor(key, baseUrl);

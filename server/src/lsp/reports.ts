@@ -1,6 +1,7 @@
 /** The past as the dashboard shows it: a month in sums and words, pages of routes, and the trace behind one. */
 import type { App } from '../compose.ts';
 import { resetDate, usedShare } from '../core/budget.ts';
+import { auditsText, qualityKept, qualityKeptText } from '../core/qualityKept.ts';
 import { formatSeconds, formatUsd, labelOf } from '../core/report.ts';
 import type { MonthReport, RouteRow, Sums } from '../core/routeReports.ts';
 import type { Translate } from '../core/translate.ts';
@@ -47,7 +48,7 @@ export async function reportWire(
     unknownSavings: total.unknownSavings,
     answers: total.answers,
     shares: sharesOf(report),
-    quality: qualityText(report, t),
+    ...qualityWire(app, report, t),
     days: report.days.map((day) => dayWire(day, t)),
     byModel: report.byModel.map((row) => groupWire(modelName(row.modelId, names, t), row, t)),
     byTask: report.byTask.map((row) => groupWire(t(row.task), row, t)),
@@ -181,6 +182,36 @@ function projection(report: MonthReport, nowMs: number, { t, tag }: Language): s
   const whole = (spentNanoUsd * (end - start)) / (nowMs - start);
   const lastDay = new Date(end - dayMs).toISOString().slice(0, 10);
   return t('≈ {amount} by {day}', { amount: formatUsd(whole), day: dayText(lastDay, tag) });
+}
+
+/**
+ * The audit's figure where answers are audited, else that of people's verdicts; what the other says, and what the figure
+ * stands for, are its lines.
+ */
+function qualityWire(
+  app: App,
+  report: MonthReport,
+  t: Translate,
+): Pick<ReportWire, 'quality' | 'qualityLines'> {
+  const { auditShare } = app.settings();
+  const { baseline } = rolesOf(app);
+  const kept = qualityKept(report.audits, baseline?.id);
+  const audited = auditsText(report.audits, t);
+  const verdicts = qualityText(report, t);
+  if (auditShare === 0 && kept.n === 0 && audited === '') {
+    return { quality: verdicts, qualityLines: [] };
+  }
+  const against = t('local answers at least as good as {baseline}', {
+    baseline: baseline?.label ?? t('unknown'),
+  });
+  return {
+    quality: qualityKeptText(kept, auditShare, t),
+    qualityLines: [
+      against,
+      ...(audited === '' ? [] : [audited]),
+      t('Your verdicts: {quality}', { quality: verdicts }),
+    ],
+  };
 }
 
 /** Fewer verdicts than this are no measurement. */

@@ -8,6 +8,7 @@ import {
   CodeLensRefreshRequest,
   type Connection,
   DidChangeConfigurationNotification,
+  ErrorCodes,
   type InitializeResult,
   LSPErrorCodes,
   MessageType,
@@ -15,7 +16,7 @@ import {
   ShowMessageNotification,
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
-import { COMMANDS, type Notifications, SETTINGS_SECTION } from '../protocol.ts';
+import { COMMANDS, type Notifications, type Requests, SETTINGS_SECTION } from '../protocol.ts';
 import { type Client, clientOf, pathIn } from './client.ts';
 import { placeExplanations } from './code/explanations.ts';
 import { actionKinds, actionsOn, hoverOf, lensesOf, placeOf } from './code/features.ts';
@@ -26,6 +27,7 @@ import { type Composition, createLiveApp } from './liveApp.ts';
 import { runPlainCommand } from './plainCommands.ts';
 import { pullSettings } from './pullSettings.ts';
 import { createStatusFeed } from './statusFeed.ts';
+import { readParams } from './wire/params.ts';
 
 export interface ServerDeps {
   readonly compose: () => Promise<Composition>;
@@ -132,9 +134,14 @@ export function createServer(connection: Connection, deps: ServerDeps): RunningS
   });
 
   for (const [method, handle] of Object.entries(createHandlers(handlerDeps))) {
-    connection.onRequest(method, (params: unknown, token: CancellationToken) =>
-      guarded(log, () => (handle as AnyHandler)(params, signalOf(token))),
-    );
+    connection.onRequest(method, (...received: unknown[]) => {
+      // Of a request without params the library hands over the token alone.
+      const token = received.at(-1) as CancellationToken;
+      const [sent] = received.slice(0, -1);
+      const read = readParams(method as keyof Requests, sent);
+      if (read.kind === 'bad') throw new ResponseError(ErrorCodes.InvalidParams, read.why);
+      return guarded(log, () => (handle as AnyHandler)(read.params, signalOf(token)));
+    });
   }
 
   connection.onCodeLens(async ({ textDocument }) => {

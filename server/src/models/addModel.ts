@@ -1,11 +1,11 @@
 /** A GGUF file of the user's own, taken into the models folder and written into the user's registry beside the ledger. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { type Failure, failure } from '../core/errors.ts';
-import { GGUF_HEADER_BYTES, isSoundGgufHeader } from '../core/ggufHeader.ts';
+import { holdFile } from './modelFile.ts';
 
 export interface AddModelOptions {
   readonly modelsDir: string;
@@ -30,7 +30,7 @@ export async function addModel(path: string, options: AddModelOptions): Promise<
     kind: 'failed',
     failure: failure('bad_request', message),
   });
-  const wrong = await headerProblem(path);
+  const wrong = headerProblem(path);
   if (wrong !== undefined) return bad(`expected a GGUF file to add, got ${path}, ${wrong}`);
   const { id } = options;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/.test(id)) {
@@ -73,20 +73,15 @@ export async function addModel(path: string, options: AddModelOptions): Promise<
   return { kind: 'added', id, parameters: info.parameters };
 }
 
-async function headerProblem(path: string): Promise<string | undefined> {
-  const header = Buffer.alloc(GGUF_HEADER_BYTES);
+function headerProblem(path: string): string | undefined {
+  const file = holdFile(path);
+  if (file === undefined) return "which can't be read";
   try {
-    const file = await open(path);
-    try {
-      await file.read(header, 0, GGUF_HEADER_BYTES, 0);
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return "which can't be read";
+    const problem = file.headerProblem();
+    return problem === undefined ? undefined : `but ${problem}`;
+  } finally {
+    file.close();
   }
-  const sound = isSoundGgufHeader(header);
-  return sound ? undefined : 'which is damaged or of another format';
 }
 
 async function describe(

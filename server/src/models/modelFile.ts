@@ -3,12 +3,20 @@
  * small note beside the models, bound to the file's size, time and inode, so that a large file is hashed once, not at each start.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { type BigIntStats, closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { ggufHeaderProblem } from '../core/ggufHeader.ts';
 import type { LocalModel } from '../core/types.ts';
-import { ggufHeaderProblem } from './ggufHeader.ts';
 
 export interface ModelFolders {
   /** Where downloaded files and the notes about verified ones live. */
@@ -41,12 +49,25 @@ export function findModelFile(model: LocalModel, folders: ModelFolders): FoundFi
   return undefined;
 }
 
-/** Whether there is such a file, without looking at what is known of its content. */
-export function hasModelFile(model: LocalModel, folders: ModelFolders): boolean {
-  return candidatePaths(model, folders).some((path) => {
-    const stats = statFile(path);
-    return stats !== undefined && isOfStatedSize(model, stats);
-  });
+/** A file that was there a moment ago is taken to be there: to look costs as much as the rest of a decision. */
+const FILE_HOLDS_MS = 250;
+
+/**
+ * Whether there is such a file, without looking at what is known of its content. One that is missing is looked for every
+ * time; one that goes away is missed a quarter of a second later, or by the answer that needs it.
+ */
+export function createFileLook(folders: ModelFolders): (model: LocalModel) => boolean {
+  const seenMs = new WeakMap<LocalModel, number>();
+  return (model) => {
+    const nowMs = performance.now();
+    if (nowMs - (seenMs.get(model) ?? Number.NEGATIVE_INFINITY) < FILE_HOLDS_MS) return true;
+    const isThere = candidatePaths(model, folders).some((path) => {
+      const stats = statFile(path);
+      return stats !== undefined && isOfStatedSize(model, stats);
+    });
+    if (isThere) seenMs.set(model, nowMs);
+    return isThere;
+  };
 }
 
 function isOfStatedSize(model: LocalModel, stats: BigIntStats): boolean {
@@ -128,7 +149,11 @@ export function holdFile(path: string): HeldFile | undefined {
   const stats = fstatSync(descriptor, { bigint: true });
   return {
     stamp: stampFrom(stats),
-    headerProblem: () => ggufHeaderProblem(descriptor, Number(stats.size)),
+    headerProblem: () =>
+      ggufHeaderProblem({
+        sizeBytes: Number(stats.size),
+        read: (window, at) => readSync(descriptor, window, 0, window.length, at),
+      }),
     path: linux ? `/proc/self/fd/${descriptor}` : path,
     close: () => closeSync(descriptor),
   };

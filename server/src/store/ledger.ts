@@ -11,6 +11,7 @@ import { monthOf } from '../core/budget.ts';
 import type { BudgetLimits, BudgetState, Clock, Ledger, NewId } from '../core/ports.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { NanoUsd } from '../core/types.ts';
+import { NO_AUDITS } from './ledgerAudits.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyNotOpened } from './ledgerFaults.ts';
 import { type LedgerDeps, type LedgerFile, startLedger } from './ledgerFile.ts';
@@ -148,7 +149,8 @@ export function closedLedger({ why, clock, spentNanoUsd = {} }: ClosedLedgerFact
       throw new LedgerUnavailableError(why);
     },
     record: async () => {},
-    spend: async (limits) => ({ budget: budget(limits), ...NO_ANSWERS }),
+    recordAudit: async () => {},
+    spend: async (limits) => ({ budget: budget(limits), ...NO_ANSWERS, audits: NO_AUDITS }),
     frozenModels: async () => new Set(),
     answered: async () => false,
   };

@@ -34,8 +34,8 @@ import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
 import { enterOwner } from './ledgerOwners.ts';
-import { openAnswers, type StoredAnswer } from './ledgerReports.ts';
-import { openRoutes } from './ledgerRoutes.ts';
+import { openPast } from './ledgerPast.ts';
+import type { StoredAnswer } from './ledgerReports.ts';
 import { eventsFrom } from './ledgerRows.ts';
 import { createUnsettled } from './ledgerUnsettled.ts';
 import { isOwnerGone, type OwnerLock } from './ownerLock.ts';
@@ -78,12 +78,11 @@ const HOUR_MS = 3_600_000;
 export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<LedgerFile> {
   const { files, clock, ownerId, sha256 } = deps;
   const patience = { limitMs: deps.busyRetryMs, sleep: deps.sleep, random: deps.random };
-  const { book, answers, routes } = await patiently(patience, () =>
+  const { book, answers, routes, audits, sums, report } = await patiently(patience, () =>
     // Preparing a statement reads the schema, for which the file may be busy too.
     inSnapshot(db, () => {
       const isGone = (owner: string) => isOwnerGone(files.owners, owner);
-      const opened = openBook(db, sha256, isGone);
-      return { book: opened, answers: openAnswers(db), routes: openRoutes(db) };
+      return { book: openBook(db, sha256, isGone), ...openPast(db) };
     }),
   );
   const openedFile = fileId(files.ledger)?.id;
@@ -170,8 +169,8 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     balancesAt(book, hour * HOUR_MS, scope),
   );
   const frozenNow = remembered((_: '') => book.frozenModels());
-  const sumsOf = remembered((month: string) => answers.sums(month));
-  const reportOf = remembered((month: string) => routes.month(month));
+  const sumsOf = remembered(sums);
+  const reportOf = remembered(report);
   const monthBalanceOf = remembered((month: string) => book.balance('month', month));
   const pageOf = remembered(routes.routes);
 
@@ -299,9 +298,8 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       }
     },
 
-    async record(answer) {
-      await writeOrThrow(() => answers.add(answer));
-    },
+    record: (answer) => writeOrThrow(() => answers.add(answer)),
+    recordAudit: (audit) => writeOrThrow(() => audits.add(audit)),
 
     verify: () => verifyFile(db, sha256),
     events: () => eventsFrom(db, 1),

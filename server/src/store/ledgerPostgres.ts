@@ -27,7 +27,7 @@ import { closedLedger } from './ledger.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError } from './ledgerFaults.ts';
 import { readMirror } from './ledgerMirror.ts';
-import { addAnswer, addVerdict, newestAnswers } from './ledgerPostgresAnswers.ts';
+import { addAnswer, addAudit, addVerdict, newestAnswers } from './ledgerPostgresAnswers.ts';
 import { checkTeamFully, teamEvents } from './ledgerPostgresCheck.ts';
 import { whyTeamUnavailable } from './ledgerPostgresFaults.ts';
 import { createTeamNews } from './ledgerPostgresNews.ts';
@@ -225,6 +225,9 @@ async function startTeamLedger(
     },
     async record(answer) {
       await keep((session) => addAnswer(session, answer));
+    },
+    async recordAudit(audit) {
+      await keep((session) => addAudit(session, audit));
     },
     async judge(promptId, verdict) {
       await keep((session) => addVerdict(session, promptId, verdict, clock.now()));

@@ -1,7 +1,9 @@
 /** Answers in the team ledger: keeping one, reading them back, and what people made of them. */
+import type { AuditRecord } from '../core/audit.ts';
 import { dayOf, monthOf } from '../core/budget.ts';
 import type { AnswerRecord } from '../core/ports.ts';
 import type { Verdict } from '../core/routeReports.ts';
+import { AUDIT_COLUMNS, auditValues } from './ledgerAudits.ts';
 import type { StoredAnswer } from './ledgerReports.ts';
 import { traceFrom } from './ledgerRoutes.ts';
 import { CHANGED, type PostgresSession, type Statement } from './postgresSession.ts';
@@ -29,6 +31,16 @@ export async function addVerdict(
     {
       text: 'INSERT INTO outcomes (prompt_id, at_ms, verdict) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
       values: [promptId, atMs, verdict],
+    },
+    NOTIFY,
+  ]);
+}
+
+export async function addAudit(session: PostgresSession, audit: AuditRecord): Promise<void> {
+  await session.flight([
+    {
+      text: `INSERT INTO audits (${AUDIT_COLUMNS}, month) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+      values: [...auditValues(audit), monthOf(audit.atMs)],
     },
     NOTIFY,
   ]);

@@ -9,6 +9,7 @@ import { recordOf } from './ledgerPostgresAnswers.ts';
 import type { TeamReadings } from './ledgerPostgresReadings.ts';
 import {
   answerSums,
+  auditSums,
   exportRoutes,
   judgedRecords,
   monthSums,
@@ -58,8 +59,14 @@ export function createTeamPast(deps: {
     const [reply] = await session.flight([{ text: 'SELECT model_id FROM frozen_models' }]);
     return new Set(reply?.rows.map((row) => text(row, 'model_id')));
   });
-  const sumsOf = readings.remembered(answerSums);
-  const reportOf = readings.remembered(monthSums);
+  const sumsOf = readings.remembered(async (session, month: string) => ({
+    ...(await answerSums(session, month)),
+    audits: await auditSums(session, month),
+  }));
+  const reportOf = readings.remembered(async (session, month: string) => ({
+    ...(await monthSums(session, month)),
+    audits: await auditSums(session, month),
+  }));
 
   const budget = async (limits: BudgetLimits, scope: BudgetScope = {}) => {
     const { sessionId, workspaceId } = scope;

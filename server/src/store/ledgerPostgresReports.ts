@@ -1,6 +1,7 @@
 /** The team ledger's readings of the past: the same figures, order and filters as those of the file. */
 import { z } from 'zod';
 import type { AnswerRecord } from '../core/ports.ts';
+import type { AuditSums } from '../core/qualityKept.ts';
 import { exportHead, exportLines } from '../core/routeExport.ts';
 import type {
   ExportFormat,
@@ -9,6 +10,7 @@ import type {
   RoutesQuery,
   StoredRoute,
 } from '../core/routeReports.ts';
+import { auditSumsFrom, auditWindow } from './ledgerAudits.ts';
 import { recordOf } from './ledgerPostgresAnswers.ts';
 import { type AnswerSums, answerSumsFrom } from './ledgerReports.ts';
 import {
@@ -83,6 +85,18 @@ export async function answerSums(session: PostgresSession, month: string): Promi
     },
   ]);
   return answerSumsFrom(reply?.rows ?? []);
+}
+
+export async function auditSums(session: PostgresSession, month: string): Promise<AuditSums> {
+  const { from, to } = auditWindow(month);
+  const [reply] = await session.flight([
+    {
+      text: `SELECT month, baseline_id, verdict, count(*) AS n, sum(cost_nano_usd) AS cost
+        FROM audits WHERE month BETWEEN $1 AND $2 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+      values: [from, to],
+    },
+  ]);
+  return auditSumsFrom(reply?.rows ?? [], month);
 }
 
 export async function routePage(session: PostgresSession, query: RoutesQuery): Promise<RoutePage> {

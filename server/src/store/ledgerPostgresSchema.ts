@@ -182,8 +182,25 @@ const FIRST_VERSION = `
 CREATE TABLE ledger (one smallint PRIMARY KEY CHECK (one = 1), id ${TEXT} NOT NULL, version integer NOT NULL);
 ${MONEY}${ANSWERS}`;
 
+const SECOND_VERSION = `
+CREATE TABLE audits (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  -- An answer is audited once.
+  prompt_id ${TEXT} NOT NULL UNIQUE,
+  at_ms bigint NOT NULL,
+  month ${TEXT} NOT NULL,
+  model_id ${TEXT} NOT NULL,
+  identity ${TEXT} NOT NULL,
+  baseline_id ${TEXT} NOT NULL,
+  verdict ${TEXT} NOT NULL CHECK (verdict IN ('as_good', 'worse', 'unjudged')),
+  method ${TEXT} NOT NULL CHECK (method IN ('checked', 'judged', 'none')),
+  cost_nano_usd bigint NOT NULL CHECK (cost_nano_usd >= 0)
+);
+CREATE INDEX audits_by_month ON audits (month, baseline_id, verdict, cost_nano_usd);
+`;
+
 /** Each entry leads from the version of its index to the next. Published entries never change. */
-const MIGRATIONS: readonly string[] = [FIRST_VERSION];
+const MIGRATIONS: readonly string[] = [FIRST_VERSION, SECOND_VERSION];
 
 export const TEAM_SCHEMA_VERSION = MIGRATIONS.length;
 

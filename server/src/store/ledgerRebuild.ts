@@ -8,6 +8,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { chainFindings } from '../core/ledgerAudit.ts';
 import { NO_TOTALS, type RebuiltMonth, rebuildIn } from '../core/ledgerRebuild.ts';
 import type { NewId } from '../core/ports.ts';
+import { AUDIT_COLUMNS } from './ledgerAudits.ts';
 import { openBook } from './ledgerBook.ts';
 import { checkFully } from './ledgerCheck.ts';
 import { whyUnavailable } from './ledgerFaults.ts';
@@ -60,6 +61,7 @@ const NOTHING_SALVAGED: SalvagedFile = {
   totals: NO_TOTALS,
   answers: [],
   outcomes: [],
+  audits: [],
 };
 
 export function rebuildLedger(options: RebuildOptions): Rebuild {
@@ -196,10 +198,13 @@ function isWhole(
   return events[mirror.last.seq - 1]?.hash === mirror.last.hash;
 }
 
-function addAnswers(db: DatabaseSync, { answers, outcomes }: SalvagedFile): number {
+function addAnswers(db: DatabaseSync, { answers, outcomes, audits }: SalvagedFile): number {
   const insert = db.prepare('INSERT OR IGNORE INTO answers (record) VALUES (?)');
   const judge = db.prepare(
     'INSERT OR IGNORE INTO outcomes (prompt_id, at_ms, verdict) VALUES (?, ?, ?)',
+  );
+  const audit = db.prepare(
+    `INSERT OR IGNORE INTO audits (${AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const kept = answers.filter((record) => {
     try {
@@ -210,5 +215,12 @@ function addAnswers(db: DatabaseSync, { answers, outcomes }: SalvagedFile): numb
     }
   });
   for (const { promptId, atMs, verdict } of outcomes) judge.run(promptId, atMs, verdict);
+  for (const values of audits) {
+    try {
+      audit.run(...values);
+    } catch {
+      // A value that the table refuses; the money is in the events.
+    }
+  }
   return kept.length;
 }

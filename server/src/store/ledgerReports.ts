@@ -5,7 +5,7 @@ import type { AnswerRecord, SpendReport, SpendRow } from '../core/ports.ts';
 import { amount, integer, type Row, text } from './sqliteRows.ts';
 
 /** A month's report without the budget, which depends on the limit of whoever asks. */
-export type AnswerSums = Omit<SpendReport, 'budget'>;
+export type AnswerSums = Omit<SpendReport, 'budget' | 'audits'>;
 
 export interface StoredAnswer {
   /** Position in the ledger; the place to go on from when reading further back. */

@@ -17,10 +17,11 @@ import {
   type Verdict,
   verdicts,
 } from '../core/routeReports.ts';
+import { NO_AUDITS } from './ledgerAudits.ts';
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
 
-/** A month without the budget, which depends on the limits of whoever asks. */
-export type MonthSums = Omit<MonthReport, 'budget'>;
+/** A month without the budget, which depends on the limits of whoever asks, and without its audits. */
+export type MonthSums = Omit<MonthReport, 'budget' | 'audits'>;
 
 export interface RouteShelf {
   month(month: string): MonthSums;
@@ -319,6 +320,7 @@ export function closedReports(budget: () => Promise<BudgetState>): Pick<
         byServed: [],
         byReason: [],
         verdicts: verdictCounts(new Map()),
+        audits: NO_AUDITS,
       };
     },
     routes: async () => ({ total: 0, rows: [] }),

@@ -4,13 +4,14 @@
  */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { eventHash, type LedgerEvent } from '../core/ledgerAudit.ts';
 import type { Salvage } from '../core/ledgerRebuild.ts';
 import type { Reservation } from '../core/ledgerRules.ts';
 import type { BudgetPeriod } from '../core/ports.ts';
 import { nanoUsd } from '../core/price.ts';
 import type { NanoUsd } from '../core/types.ts';
+import { AUDIT_COLUMNS } from './ledgerAudits.ts';
 import { eventsOnPages } from './ledgerPages.ts';
 import { balanceFrom, eventFrom, reservationFrom } from './ledgerRows.ts';
 import { faultOf, fileId } from './sqliteFile.ts';
@@ -22,7 +23,11 @@ export interface SalvagedFile extends Salvage {
   /** Records of answers as JSON, oldest first. */
   readonly answers: readonly string[];
   readonly outcomes: readonly Outcome[];
+  readonly audits: readonly AuditRow[];
 }
+
+/** Values of an audit in the order of `AUDIT_COLUMNS`; the database that takes them checks them. */
+export type AuditRow = readonly SQLInputValue[];
 
 interface Outcome {
   readonly promptId: string;
@@ -79,11 +84,14 @@ function readDatabase(copy: string): SalvagedFile {
       totals,
       answers: byRange(opened, 'answers').flatMap((row) => parsed(() => text(row, 'record'))),
       outcomes: byRange(opened, 'outcomes').flatMap((row) => parsed(() => outcomeFrom(row))),
+      audits: byRange(opened, 'audits').map((row) =>
+        AUDIT_COLUMNS.split(', ').map((column) => row[column] ?? null),
+      ),
     };
   } catch (error) {
     // No database any more; its pages may still hold events.
     if (faultOf(error) === undefined) throw error;
-    const none = { events: [], reservations: [], answers: [], outcomes: [] };
+    const none = { events: [], reservations: [], answers: [], outcomes: [], audits: [] };
     return { ledgerId: undefined, totals, ...none };
   } finally {
     db?.close();

@@ -3,6 +3,7 @@
  * appended, a reservation is reserved, dispatched and ended at most once each, and an ended one never changes.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { FOURTH_VERSION } from './ledgerFourthVersion.ts';
 import { SECOND_VERSION } from './ledgerSecondVersion.ts';
 import { THIRD_VERSION } from './ledgerThirdVersion.ts';
 import { inTransaction } from './sqliteFile.ts';
@@ -99,7 +100,12 @@ CREATE INDEX answers_by_month ON answers (month, model_id, served, cost_nano_usd
 `;
 
 /** Each entry leads from the version of its index to the next. Published entries never change. */
-const MIGRATIONS: readonly string[] = [FIRST_VERSION, SECOND_VERSION, THIRD_VERSION];
+const MIGRATIONS: readonly string[] = [
+  FIRST_VERSION,
+  SECOND_VERSION,
+  THIRD_VERSION,
+  FOURTH_VERSION,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -1,9 +1,9 @@
 /** A GGUF file as a judge of texts, in a process of its own. */
 import { fork } from 'node:child_process';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GGUF_HEADER_BYTES, isSoundGgufHeader } from '../core/ggufHeader.ts';
+import { ggufHeaderProblem } from '../core/ggufHeader.ts';
 import type { FromGgufHost, ToGgufHost } from './ggufProtocol.ts';
 import type { TextScorer } from './perplexity.ts';
 import { TrainingError } from './trainingError.ts';
@@ -96,17 +96,20 @@ export async function openGgufScorer(
 }
 
 function checkHeader(path: string): void {
-  const header = Buffer.alloc(GGUF_HEADER_BYTES);
+  let file: number;
   try {
-    const file = openSync(path, 'r');
-    readSync(file, header, 0, GGUF_HEADER_BYTES, 0);
-    closeSync(file);
+    file = openSync(path, 'r');
   } catch {
     throw new TrainingError(`expected a GGUF file at ${path}, found none`);
   }
-  if (!isSoundGgufHeader(header)) {
-    throw new TrainingError(
-      `expected ${path} to begin as a GGUF file of version 2 or 3, got something else; it is damaged or of another format`,
-    );
+  try {
+    const problem = ggufHeaderProblem({
+      sizeBytes: fstatSync(file).size,
+      read: (window, at) => readSync(file, window, 0, window.length, at),
+    });
+    if (problem === undefined) return;
+    throw new TrainingError(`expected a whole GGUF file at ${path}, but ${problem}`);
+  } finally {
+    closeSync(file);
   }
 }

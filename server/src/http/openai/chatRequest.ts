@@ -1,8 +1,9 @@
 /** The request of `POST /v1/chat/completions`. Fields that would change the answer and can't be honoured are refused; the rest is let by. */
 import { z } from '@hono/zod-openapi';
+import type { CallerConversation } from '../../core/callerConversation.ts';
 import type { AnswerFormat, ToolChoice, ToolUse } from '../../core/callerWishes.ts';
 import type { Turn } from '../../core/types.ts';
-import { type Conversation, conversationOf, type Read, refused, textOf } from './conversation.ts';
+import { conversationOf, type Read, refused, textOf } from './conversation.ts';
 import {
   type Asked,
   jsonObject,
@@ -158,7 +159,7 @@ function unmetWish(request: ChatRequest): Read<never> | undefined {
     : refused(`expected no ${found}, got it; no model here can honour it`, found);
 }
 
-function conversationOfChat(messages: ChatRequest['messages']): Read<Conversation> {
+function conversationOfChat(messages: ChatRequest['messages']): Read<CallerConversation> {
   const instructions: string[] = [];
   const turns: Turn[] = [];
   for (const [index, { role, content, tool_calls, tool_call_id }] of messages.entries()) {

@@ -1,8 +1,7 @@
-/** Messages of either wire format as the core's conversation: what is asked, what was before, what tools have returned since. */
-import type { Prompt, Turn } from '../../core/types.ts';
+/** Messages of either wire format as the core's conversation, or the field of the request that is at fault. */
+import { type CallerConversation, callerConversation } from '../../core/callerConversation.ts';
+import type { Turn } from '../../core/types.ts';
 import type { Problem } from '../problems.ts';
-
-export type Conversation = Pick<Prompt, 'instructions' | 'history' | 'text' | 'toolTurns'>;
 
 export type Read<Value> =
   | { readonly kind: 'read'; readonly value: Value }
@@ -21,42 +20,9 @@ export function conversationOf(
   instructions: readonly string[],
   turns: readonly Turn[],
   path: string,
-): Read<Conversation> {
-  const asked = turns.findLastIndex(({ role }) => role === 'user');
-  const question = turns[asked];
-  if (question === undefined || question.text.trim() === '') {
-    return refused('expected a user message with some text, got none; add what is asked', path);
-  }
-  const problem = strayResult(turns, path);
-  if (problem !== undefined) return { kind: 'refused', problem };
-  const toolTurns = turns.slice(asked + 1);
-  const said = instructions.filter((text) => text.trim() !== '');
-  return {
-    kind: 'read',
-    value: {
-      text: question.text,
-      history: turns.slice(0, asked),
-      ...(said.length === 0 ? {} : { instructions: said.join('\n\n') }),
-      ...(toolTurns.length === 0 ? {} : { toolTurns }),
-    },
-  };
-}
-
-/** A provider refuses a result without its call; it is cheaper to be told here. */
-function strayResult(turns: readonly Turn[], path: string): Problem | undefined {
-  const calls = new Set<string>();
-  for (const turn of turns) {
-    if (turn.role === 'assistant') for (const { id } of turn.toolCalls ?? []) calls.add(id);
-    if (turn.role === 'tool' && !calls.has(turn.toolCallId)) {
-      return {
-        code: 'invalid_request',
-        message:
-          'expected every result of a tool to follow the call of its id, got one without; send the assistant message that called it',
-        path,
-      };
-    }
-  }
-  return undefined;
+): Read<CallerConversation> {
+  const read = callerConversation(instructions, turns);
+  return read.kind === 'read' ? read : refused(read.message, path);
 }
 
 interface ContentPart {

@@ -1,8 +1,9 @@
 /** The request of `POST /v1/responses`, as far as a router without a memory can serve it. */
 import { z } from '@hono/zod-openapi';
+import type { CallerConversation } from '../../core/callerConversation.ts';
 import type { AnswerFormat, Tool, ToolChoice, ToolUse } from '../../core/callerWishes.ts';
 import type { Turn } from '../../core/types.ts';
-import { type Conversation, conversationOf, type Read, refused, textOf } from './conversation.ts';
+import { conversationOf, type Read, refused, textOf } from './conversation.ts';
 import {
   type Asked,
   jsonObject,
@@ -138,7 +139,7 @@ export function askedOfResponses(request: ResponsesRequest): Read<Asked> {
   };
 }
 
-function conversationOfItems({ input, instructions }: ResponsesRequest): Read<Conversation> {
+function conversationOfItems({ input, instructions }: ResponsesRequest): Read<CallerConversation> {
   const said = instructions === null || instructions === undefined ? [] : [instructions];
   if (typeof input === 'string') {
     return conversationOf(said, [{ role: 'user', text: input }], 'input');

@@ -1,11 +1,12 @@
 /** What both calls have in common beside their messages: the model's name, our own limits, and how they become a prompt. */
 import { z } from '@hono/zod-openapi';
+import type { CallerConversation } from '../../core/callerConversation.ts';
 import { type AnswerFormat, needsOf, type Sampling } from '../../core/callerWishes.ts';
 import type { NewId } from '../../core/ports.ts';
 import { dollarAmount, MAX_PROMPT_CHARS } from '../../core/schema.ts';
 import type { CallerWishes, Constraints, Prompt, Registry } from '../../core/types.ts';
 import { forcedModel } from '../generateRequest.ts';
-import { type Conversation, type Read, refused } from './conversation.ts';
+import { type Read, refused } from './conversation.ts';
 
 export const AUTO = 'auto';
 
@@ -96,7 +97,7 @@ export const routerField = z
 
 export interface Asked {
   readonly model: string;
-  readonly conversation: Conversation;
+  readonly conversation: CallerConversation;
   readonly wishes: Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling'>;
   readonly maxOutputTokens: number | undefined;
   readonly router: z.output<typeof routerField>;

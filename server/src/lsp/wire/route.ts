@@ -5,6 +5,7 @@ import { reasonSentence, reasonText } from '../../core/reason.ts';
 import { formatSeconds, formatUsd } from '../../core/report.ts';
 import type { StoredRoute } from '../../core/routeReports.ts';
 import type { Translate } from '../../core/translate.ts';
+import { leftOutSentence } from '../../core/trimToFit.ts';
 import type { CandidateWire, PartWire, RouteWire, TraceWire } from '../../protocol.ts';
 import { retold } from './retold.ts';
 import { boundText, estimateText, latencyText } from './texts.ts';
@@ -54,6 +55,7 @@ export function traceWire(
     candidates: trace.candidates.map((plan) => candidateWire(plan, chosen, names, t)),
     wouldFlip: trace.flips.map((flip) => retold(flip, t, names)),
     findings: trace.findings.map(({ rule, where }) => t('{rule} in {where}', { rule, where })),
+    leftOut: (trace.leftOut ?? []).map((one) => leftOutSentence(one, t)),
     confidence: confidenceWire(outcome.confidence, t),
     attempts: outcome.attempts.map((attempt) => attemptWire(attempt, names, t)),
     estimateAgainstBill: estimateAgainstBill(route, outcome.attempts, t),
@@ -75,6 +77,7 @@ export function storedTraceWire(stored: StoredRoute, names: Names, t: Translate)
     candidates: (trace.candidates ?? []).map((plan) => candidateWire(plan, undefined, names, t)),
     wouldFlip: [],
     findings: [],
+    leftOut: [],
     confidence: confidenceWire(trace.confidence, t),
     attempts: [],
     estimateAgainstBill: '',

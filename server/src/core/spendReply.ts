@@ -1,0 +1,39 @@
+/** A month's money as the REST API and `spend --json` hand it out. */
+import { remaining, resetDate } from './budget.ts';
+import type { SpendReport } from './ports.ts';
+import { dollars } from './price.ts';
+import { LEAST_AUDITS, qualityKept } from './qualityKept.ts';
+import { usdOf } from './reply.ts';
+
+/** @param baseline the model that savings and quality are against */
+export function spendReplyOf({ budget, audits, ...report }: SpendReport, baseline: string) {
+  const kept = qualityKept(audits, baseline);
+  const measured = kept.kind === 'measured' ? kept : undefined;
+  return {
+    month: budget.month,
+    resets_on: resetDate(budget.month),
+    budget_usd: usdOf(budget.limitNanoUsd),
+    spent_usd: dollars(budget.spentNanoUsd),
+    held_usd: dollars(budget.heldNanoUsd),
+    remaining_usd: usdOf(remaining(budget)),
+    answers: report.answers,
+    baseline,
+    saved_usd: dollars(report.savedNanoUsd),
+    unknown_savings: report.unknownSavings,
+    quality_kept: {
+      share: measured?.share ?? null,
+      low: measured?.low ?? null,
+      high: measured?.high ?? null,
+      audits: kept.n,
+      needed: LEAST_AUDITS,
+    },
+    audits: audits.audits,
+    audits_usd: dollars(audits.costNanoUsd),
+    rows: report.rows.map(({ modelId, served, answers, costNanoUsd }) => ({
+      model: modelId,
+      served,
+      answers,
+      cost_usd: dollars(costNanoUsd),
+    })),
+  };
+}
