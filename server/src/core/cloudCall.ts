@@ -28,12 +28,12 @@ import type {
   ReservationRequest,
   ReserveResult,
   RouterPorts,
-  Settlement,
 } from './ports.ts';
-import { costBound, costOf, outputCapWithin } from './price.ts';
+import { costBound, outputCapWithin } from './price.ts';
 import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
-import type { Model, NanoUsd, PriceRow, Usage } from './types.ts';
+import { settlementOf } from './settlement.ts';
+import type { Model, NanoUsd, PriceRow } from './types.ts';
 
 export interface CloudCall {
   readonly promptId: string;
@@ -303,27 +303,6 @@ async function* attempt(
       timing,
     };
   }
-}
-
-/** Void only what is proved unbilled; an answer whose bill can't be worked out is booked at its bound, never at zero. */
-function settlementOf(last: FinalEvent, price: PriceRow): Settlement {
-  if (last.type === 'failed') {
-    return last.failure.billing === 'nothing'
-      ? { kind: 'voided', why: last.failure.code }
-      : { kind: 'settled_at_bound', why: last.failure.code };
-  }
-  const costNanoUsd = costOf(price, last.usage);
-  return costNanoUsd === undefined
-    ? { kind: 'settled_at_bound', why: whyUnknown(last.usage) }
-    : { kind: 'settled', costNanoUsd, usage: last.usage };
-}
-
-function whyUnknown({ inputTokens, outputTokens, unpriced }: Usage): string {
-  if (unpriced !== undefined) return `unpriced_${unpriced}`;
-  // Told, and still without a bill: its parts don't add up, or the cache was written and has no price.
-  return inputTokens === undefined || outputTokens === undefined
-    ? 'usage_untold'
-    : 'usage_not_priceable';
 }
 
 /** A stream that throws while its reader is busy must not end the program as an unhandled rejection; it is awaited later. */

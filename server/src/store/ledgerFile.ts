@@ -35,12 +35,12 @@ import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
 import { enterOwner } from './ledgerOwners.ts';
 import { openPast } from './ledgerPast.ts';
+import { createReadings } from './ledgerReadings.ts';
 import type { StoredAnswer } from './ledgerReports.ts';
 import { eventsFrom } from './ledgerRows.ts';
 import { createUnsettled } from './ledgerUnsettled.ts';
 import { isOwnerGone, type OwnerLock } from './ownerLock.ts';
 import { faultOf, fileId, inSnapshot, patiently } from './sqliteFile.ts';
-import { integer } from './sqliteRows.ts';
 
 export interface LedgerFile extends Ledger {
   /** Walks the whole hash chain and recomputes every state and counter. An empty list means sound. */
@@ -86,7 +86,6 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     }),
   );
   const openedFile = fileId(files.ledger)?.id;
-  const dataVersion = db.prepare('PRAGMA data_version');
   const stops = new Set<() => void>();
   let ownWrites = 0;
   let closedWhy: string | undefined;
@@ -137,34 +136,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     return mirroring;
   }
 
-  let lookedAt: number | undefined;
-  /** Looking costs more than the rest of a decision, so readings without a wait between them share one look. */
-  function versionThisTurn(): number {
-    if (lookedAt === undefined) {
-      lookedAt = integer(dataVersion.get(), 'data_version');
-      queueMicrotask(() => {
-        lookedAt = undefined;
-      });
-    }
-    return lookedAt;
-  }
-
-  /** Keeps what was read until this or another process commits. A file that is busy or broken answers with the last reading. */
-  function remembered<K, T>(read: (key: K) => T): (key: K) => T {
-    let last: { readonly key: string; readonly version: string; readonly value: T } | undefined;
-    return (key) => {
-      try {
-        const keyText = JSON.stringify(key) ?? '';
-        const version = `${versionThisTurn()}.${ownWrites}`;
-        if (last?.key !== keyText || last.version !== version)
-          last = { key: keyText, version, value: read(key) };
-      } catch (error) {
-        if (last === undefined || (db.isOpen && faultOf(error) === undefined)) throw error;
-      }
-      return last.value;
-    };
-  }
-
+  const { remembered, version: commitsOfOthers } = createReadings(db, () => ownWrites);
   const balancesNow = remembered(({ hour, scope }: { hour: number; scope: BudgetScope }) =>
     balancesAt(book, hour * HOUR_MS, scope),
   );
@@ -360,16 +332,6 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       return result;
     } catch (error) {
       return { kind: 'unavailable', why: unavailable(error) };
-    }
-  }
-
-  /** SQLite changes this number with every commit of another connection; `undefined` while the file can't be read. */
-  function commitsOfOthers(): number | undefined {
-    try {
-      return integer(dataVersion.get(), 'data_version');
-    } catch (error) {
-      if (faultOf(error) === undefined) throw error;
-      return undefined;
     }
   }
 
