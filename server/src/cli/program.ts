@@ -112,6 +112,11 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       repeated,
       [],
     )
+    .option('--metrics', 'count for Prometheus: GET /metrics, behind the token')
+    .option(
+      '--traces',
+      'send OpenTelemetry spans, without any text of prompts, to OTEL_EXPORTER_OTLP_ENDPOINT',
+    )
     .action((flags: ServeFlags) =>
       run(async (session) => (await import('./serve.ts')).serve(session, flags)),
     );

@@ -273,6 +273,7 @@ async function* attempt(
       costIsBound,
       priceRowId: call.price.id,
       timing,
+      endedAtMs: ports.clock.now(),
     };
   }
 }
