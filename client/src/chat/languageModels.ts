@@ -7,7 +7,7 @@ import type { ChatModelWire } from '../../../server/src/protocol.ts';
 import type { Answering } from '../answering.ts';
 import type { Server } from '../server.ts';
 import type { StatusSource } from '../statusBar.ts';
-import { chatFailure } from './chatFailure.ts';
+import { chatError, chatFailure } from './chatFailure.ts';
 import { countedText, messagesOf } from './chatMessages.ts';
 
 const VENDOR = 'cost-aware-router';
@@ -49,7 +49,7 @@ export function registerLanguageModels(
     async provideLanguageModelChatResponse(model, messages, options, progress, token) {
       const read = messagesOf(messages);
       if (read.kind === 'unreadable') {
-        throw new Error(
+        throw chatError(
           vscode.l10n.t('No model here reads attachments of kind {0}. Send text.', read.mimeType),
         );
       }
@@ -110,7 +110,7 @@ function inputOf(argumentsJson: string): object {
   } catch {
     // Told below, as anything else that is no object.
   }
-  throw new Error(
+  throw chatError(
     vscode.l10n.t('The model called a tool with arguments that are no JSON object. Ask again.'),
   );
 }

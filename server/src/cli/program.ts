@@ -71,7 +71,13 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     )
     .option('--model <id>', 'the model that answers, whatever the score says')
     .option('--local-only', 'let nothing of this prompt leave this machine')
-    .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
+    .option(
+      '--file <path>',
+      'a file as context, or lines of it (PATH:10-20); may be repeated; - reads stdin',
+      repeated,
+      [],
+    )
+    .option('--diff [commit]', 'the changes since a commit as context; HEAD when left out')
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')

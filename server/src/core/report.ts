@@ -3,6 +3,7 @@
 import type { AnswerResult } from './answer.ts';
 import { reasonSentence } from './reason.ts';
 import { english, type Translate } from './translate.ts';
+import { leftOutSentence } from './trimToFit.ts';
 import type { Registry, Savings } from './types.ts';
 
 /** `$3.12` from a cent up, two significant digits below (`$0.0042`); zero is `$0.00`, a negative amount keeps its sign. */
@@ -58,6 +59,7 @@ export function answerLine(
     formatSeconds(result.timing.latencyMs),
     formatSavings(result.savings, t),
     reasonSentence(result.reason, names, formatUsd, t),
+    ...(result.route.trace.leftOut ?? []).map((one) => leftOutSentence(one, t)),
   ].join(' · ');
 }
 

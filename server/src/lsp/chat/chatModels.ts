@@ -1,6 +1,6 @@
 /** The models as the editor's chat offers them: the router's own choice first, then every enabled model by itself. */
 import type { App } from '../../compose.ts';
-import { isAble } from '../../core/estimate.ts';
+import { isAble } from '../../core/callerWishes.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
 import type { ChatModelWire, ModelWire } from '../../protocol.ts';

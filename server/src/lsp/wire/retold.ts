@@ -66,7 +66,6 @@ export const knownForms: readonly string[] = [
   'cut by the output cap',
   'brackets left open',
   // Refusals.
-  'expected an enabled model of the registry, got another name; choose one of the list',
   'expected a user message with some text, got none; add what is asked',
   'expected every result of a tool to follow the call of its id, got one without; send the assistant message that called it',
   'the answer broke off after its first words; ask again',
