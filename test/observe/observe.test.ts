@@ -104,6 +104,11 @@ async function serving(t: TestContext, flags: readonly string[], env: NodeJS.Pro
   };
 }
 
+interface Answered {
+  readonly cost_usd: number;
+  readonly chosen_model: string;
+}
+
 interface Sample {
   readonly name: string;
   readonly type: string;
@@ -123,9 +128,7 @@ test('metrics are off unless asked for, and behind the token', async (t) => {
 
 test("Prometheus' own parser reads what was asked, spent and saved", { skip }, async (t) => {
   const { ask, get } = await serving(t, ['--metrics']);
-  const answered: { cost_usd: number; chosen_model: string } = await (
-    await ask(`Explain ${SECRET}.`)
-  ).json();
+  const answered = (await (await ask(`Explain ${SECRET}.`)).json()) as Answered;
   assert.ok(answered.cost_usd > 0);
   assert.notEqual((await ask(`Now fail, ${SECRET}.`)).status, 200);
   const reply = await get('/metrics');
@@ -198,7 +201,7 @@ test('spans by the conventions reach a collector, without a word of the prompt',
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     OTEL_BSP_SCHEDULE_DELAY: '100',
   });
-  const answered: { chosen_model: string } = await (await ask(`Explain ${SECRET}.`)).json();
+  const answered = (await (await ask(`Explain ${SECRET}.`)).json()) as Answered;
   assert.notEqual((await ask(`Now fail, ${SECRET}.`)).status, 200);
   const spanCount = () => {
     const read = decoded(
