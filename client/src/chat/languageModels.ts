@@ -30,8 +30,9 @@ export function registerLanguageModels(
 
   async function look(): Promise<void> {
     looking = undefined;
+    if (known === null) return;
     const now = JSON.stringify(await models().catch(() => []));
-    if (known === null || now === known) return;
+    if (now === known) return;
     known = now;
     changed.fire();
   }

@@ -24,6 +24,13 @@ inEditor('attachments and chat', { settings: { 'git.enabled': true } }, async (s
     const both = /2 attachments, ≈ \d+ tokens: file retry\.ts .*, diff inventory\.py \(/;
     await preview.filter({ hasText: both }).waitFor();
     await workbench.shot('ask-attachments-dark');
+    await attach(workbench, 'Symbols of This File', async () => {
+      await workbench.picks.filter({ hasText: 'retry' }).first().click();
+      await workbench.page.locator('.quick-input-action .monaco-button', { hasText: 'OK' }).click();
+    });
+    await preview.filter({ hasText: /3 attachments, .*symbol retry\.ts/ }).waitFor();
+    await attach(workbench, 'Remove src/retry.ts');
+    await preview.filter({ hasText: /2 attachments, / }).waitFor();
     await attach(workbench, 'Remove src/retry.ts');
     await preview.filter({ hasText: /context: diff inventory\.py \(/ }).waitFor();
     assert.equal(await workbench.input.inputValue(), 'What is the capital of France?');
@@ -42,7 +49,9 @@ inEditor('attachments and chat', { settings: { 'git.enabled': true } }, async (s
 
   await step('/spend and /why tell money and reason', async ({ workbench }) => {
     await say(workbench, '@router /spend');
-    await lastReply(workbench).filter({ hasText: /spent, .* saved against/ }).waitFor();
+    await lastReply(workbench)
+      .filter({ hasText: /spent, .* saved against/ })
+      .waitFor();
     await say(workbench, '@router /why');
     const reply = lastReply(workbench);
     await reply.filter({ hasText: /Score \d\.\d\d, threshold \d\.\d\d/ }).waitFor();
@@ -72,12 +81,17 @@ function commitAndChange({ server }: EditorSession, name: string): void {
 }
 
 /** The box gives way to a list, and stands there again with its question. */
-async function attach(workbench: Workbench, what: string): Promise<void> {
+async function attach(
+  workbench: Workbench,
+  what: string,
+  choose: () => Promise<void> = async () => {},
+): Promise<void> {
   const title = workbench.page.locator('.quick-input-title');
   await title.filter({ hasText: 'goes:' }).waitFor();
   await workbench.page.locator('.quick-input-widget .codicon-attach').click();
   await title.filter({ hasText: 'Add Context' }).waitFor();
   await workbench.picks.filter({ hasText: what }).first().click();
+  await choose();
   await title.filter({ hasText: 'goes:' }).waitFor();
 }
 
