@@ -93,9 +93,15 @@ export function registerLanguageModels(
     },
   };
 
+  const registered = vscode.lm.registerLanguageModelChatProvider(VENDOR, provider);
+  // VS Code asks for a list when it is opened; a chat that is written to before has no model and says so, `@router` too.
+  vscode.lm.selectChatModels({ vendor: VENDOR }).then(
+    () => {},
+    () => {},
+  );
   return vscode.Disposable.from(
     changed,
-    vscode.lm.registerLanguageModelChatProvider(VENDOR, provider),
+    registered,
     status.onDidChange(() => {
       looking ??= setTimeout(() => void look(), LOOK_AGAIN_MS);
     }),

@@ -48,11 +48,12 @@ inEditor('attachments and chat', { settings: { 'git.enabled': true } }, async (s
   });
 
   await step('/spend and /why tell money and reason', async ({ workbench }) => {
-    await say(workbench, '@router /spend');
+    // The chat stays with whom it spoke to.
+    await say(workbench, '/spend');
     await lastReply(workbench)
       .filter({ hasText: /spent, .* saved against/ })
       .waitFor();
-    await say(workbench, '@router /why');
+    await say(workbench, '/why');
     const reply = lastReply(workbench);
     await reply.filter({ hasText: /Score \d\.\d\d, threshold \d\.\d\d/ }).waitFor();
     assert.match(await textOf(reply), /part of the score/);
@@ -60,7 +61,7 @@ inEditor('attachments and chat', { settings: { 'git.enabled': true } }, async (s
   });
 
   await step('/compare has an answer of each tier', async ({ workbench }) => {
-    await say(workbench, '@router /compare What is the capital of Italy?');
+    await say(workbench, '/compare What is the capital of Italy?');
     const reply = lastReply(workbench);
     await reply.filter({ hasText: /Cloud.*The cloud says/s }).waitFor();
     assert.match(await textOf(reply), /Local/);
@@ -97,7 +98,10 @@ async function attach(
 
 async function say(workbench: Workbench, text: string): Promise<void> {
   await workbench.palette('Chat: Open Chat');
-  const editor = workbench.page.locator('.interactive-input-part .monaco-editor').first();
+  const input = workbench.page.locator('.interactive-input-part').first();
+  // No question can be sent before the chat has a model.
+  await input.filter({ hasText: 'Router: ' }).waitFor();
+  const editor = input.locator('.monaco-editor').first();
   await editor.click();
   await workbench.page.keyboard.type(text, { delay: 15 });
   await workbench.page.keyboard.press('Escape');
