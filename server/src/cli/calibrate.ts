@@ -48,11 +48,12 @@ export async function calibrate(
     if (typeof model === 'string') return await badInput(io, model);
     if (flags.rollback === true) return await rollback(session, app, model);
     if (flags.show === true) return await show(session, app, model, flags);
-    return await run(session, app, model, flags);
+    return await runCalibration(session, app, model, flags);
   });
 }
 
-async function run(
+/** Shows its progress, what it found and the way back; returns the exit code. */
+export async function runCalibration(
   { io }: Session,
   app: App,
   model: LocalModel,

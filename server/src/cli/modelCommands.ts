@@ -21,9 +21,11 @@ export function addModels(
     );
   models
     .command('add')
-    .description('take a GGUF file of your own into the registry and measure it')
+    .description('take a GGUF file of your own into the registry, measure and calibrate it')
     .argument('<file>', 'the GGUF file; it is copied')
     .option('--id <id>', "what to call it; the file's name when left out")
+    .option('--calibrate', 'calibrate it even where it is too small to be useful')
+    .option('--no-calibrate', 'leave the calibration out')
     .action((file: string, flags: AddModelFlags) =>
       run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
     );
