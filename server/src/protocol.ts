@@ -556,6 +556,11 @@ export interface Requests {
     { readonly task: ExplainTask; readonly range: CodeRange },
     CodeTaskResult | null,
   ];
+  /** Functions and classes of an open document, outer ones before inner; empty where its language has no grammar here. */
+  readonly 'costAwareRouter/symbols': [
+    { readonly uri: string },
+    readonly { readonly name: string; readonly range: CodeRange }[],
+  ];
   readonly 'costAwareRouter/explanations': [{ readonly uri: string }, readonly ExplanationWire[]];
   readonly 'costAwareRouter/keepExplanation': [KeepExplanationParams, DoneResult];
   readonly 'costAwareRouter/dropExplanation': [
