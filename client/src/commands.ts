@@ -5,6 +5,7 @@ import type { Answering } from './answering.ts';
 import type { Answers } from './answers.ts';
 import type { AskBox } from './ask.ts';
 import { contextLine } from './askPreview.ts';
+import type { Calibration } from './calibration.ts';
 import type { CodeActions } from './codeActions.ts';
 import { type CodeContext, codeContext, targetRange } from './codeContext.ts';
 import { COMMAND_NAMES, type CommandName, commandId } from './commandIds.ts';
@@ -32,6 +33,7 @@ export interface CommandTargets {
   readonly keys: Keys;
   readonly models: Models;
   readonly training: Training;
+  readonly calibration: Calibration;
 }
 
 type Handler = (argument?: unknown) => unknown;
@@ -56,7 +58,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
 }
 
 function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Handler>> {
-  const { server, askBox, answers, explanations, dashboard, keys, models } = targets;
+  const { server, askBox, answers, explanations, dashboard, keys, models, calibration } = targets;
 
   async function ask(context: CodeContext | null, text?: unknown): Promise<void> {
     const given = context === null ? [] : [context.part];
@@ -118,6 +120,8 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
     chooseModel: () => models.choose(),
     downloadModel: (modelId) => models.download(modelId),
     useOwnModel: () => models.useOwnFile(),
+    calibrateModel: (modelId) => calibration.run(modelId),
+    rollbackCalibration: (modelId) => calibration.rollback(modelId),
     export: () => chooseExport(server),
     openSettings: () => openSettings(`@ext:${targets.extensionId}`),
     openBudget: () => openSettings('costAwareRouter.budget'),

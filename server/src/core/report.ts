@@ -17,6 +17,11 @@ export function formatUsd(nanoUsd: number): string {
   return `${sign}$${usd.toFixed(Math.min(decimals, 9))}`;
 }
 
+/** `84.0 %` */
+export function formatShare(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
 /** `0.8 s`; whole seconds from ten up. */
 export function formatSeconds(ms: number): string {
   const seconds = ms / 1000;

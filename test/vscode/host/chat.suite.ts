@@ -45,7 +45,7 @@ describe('VS Code’s own chat', () => {
     const auto = await modelCalled('router-auto');
     assert.equal(auto.name, 'Router: Auto');
     assert.ok(auto.maxInputTokens > 1000);
-    assert.equal((await modelCalled('scripted')).name, 'Scripted');
+    assert.equal((await modelCalled('scripted')).name, 'Router: Scripted');
   });
 
   it('answers through the router, and the ledger has it', async () => {

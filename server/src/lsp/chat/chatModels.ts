@@ -35,7 +35,8 @@ export async function chatModels(app: App, t: Translate): Promise<ChatModelWire[
     },
     ...enabled.map(({ model, card }) => ({
       id: model.id,
-      name: model.label,
+      // Beside Auto, which VS Code then lists first and takes where nobody has chosen; and told from another maker's GPT.
+      name: t('Router: {model}', { model: model.label }),
       family: model.id,
       version: versionOf(model),
       detail: card.state === 'ready' ? card.price : card.detail,
