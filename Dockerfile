@@ -12,8 +12,9 @@ RUN npm install --omit=dev --no-save
 COPY --from=build /app/dist dist
 COPY models models
 COPY l10n l10n
-RUN mkdir /data && chown node:node /data
-USER node
+# 1000 is the image's own user `node`; by number, so that a cluster can see that it is not root.
+RUN mkdir /data && chown 1000:1000 /data
+USER 1000:1000
 VOLUME /data
 ENV COST_AWARE_ROUTER_DATA_DIR=/data
 EXPOSE 5000

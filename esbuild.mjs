@@ -1,9 +1,10 @@
 // Bundles the programs of the package: command line, language server, editor client and web views.
 // `--production` leaves maps out and minifies, `--editor` leaves the command line out, `--watch` goes on building,
 // `--dist=FOLDER` writes elsewhere.
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, context } from 'esbuild';
+import { noticesText, packagesOf } from './scripts/thirdPartyNotices.ts';
 
 const production = process.argv.includes('--production');
 const editorOnly = process.argv.includes('--editor');
@@ -31,6 +32,7 @@ const common = {
   sourcemap: production ? false : 'linked',
   minify: production,
   legalComments: 'linked',
+  metafile: true,
   logLevel: 'warning',
 };
 
@@ -54,7 +56,12 @@ const programs = {
   target: 'node24',
   splitting: true,
   // The engine finds its native parts by itself, so it stays outside. Editors never open a team's ledger, so they get none.
-  external: ['node-llama-cpp', ...(editorOnly ? ['./server/src/store/ledgerPostgres.ts'] : [])],
+  // A dependency colours its output where `supports-color` happens to be installed, as it is for development alone.
+  external: [
+    'node-llama-cpp',
+    'supports-color',
+    ...(editorOnly ? ['./server/src/store/ledgerPostgres.ts'] : []),
+  ],
   // Some bundled packages are CommonJS and ask for Node's modules by require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -127,7 +134,11 @@ const bundles = [programs, languageClient, client, webviews];
 if (watch) {
   for (const bundle of await Promise.all(toldOf(bundles).map(context))) await bundle.watch();
 } else {
-  await Promise.all(bundles.map((bundle) => build(bundle)));
+  const built = await Promise.all(bundles.map((bundle) => build(bundle)));
+  const inputs = built.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  // The grammars are copied, not bundled.
+  const notices = noticesText(packagesOf([...inputs, join(parser, 'x')], process.cwd()));
+  writeFileSync(join(dist, 'ThirdPartyNotices.txt'), notices);
 }
 
 /** The kernels of the training engine, from AssemblyScript. They import their memory, which threads share. */

@@ -37,6 +37,7 @@ const ignored = [
   'node_modules/**/*.{mts,cts}',
   '**/*.tsbuildinfo',
   'node_modules/**/*.md',
+  '!node_modules/**/LICEN[CS]E*.md',
   'node_modules/**/test/**',
   'node_modules/**/.github/**',
   'node_modules/.bin/**',

@@ -34,6 +34,9 @@ const commands = {
   'test:clients': () => [
     [node, ['scripts/test.mjs', 'test/clients'], root, { COST_AWARE_ROUTER_CLIENTS: 'full' }],
   ],
+  // Fails when a part fails; what could not be found out here is told as left out.
+  'release:check': () => [[node, ['scripts/releaseCheck.ts', ...args]]],
+  sbom: () => [[node, ['scripts/sbom.mjs']]],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   fuzz: () => [[node, ['test/fuzz/fuzz.ts', ...args]]],
   soak: () => [[node, ['test/soak/soak.ts', ...args]]],

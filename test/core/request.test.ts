@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runsHere } from '../../server/src/core/estimate.ts';
 import { byteBound } from '../../server/src/core/request.ts';
+import { runsHere } from '../../server/src/core/runsHere.ts';
 import type { CloudModel } from '../../server/src/core/types.ts';
 import { registry } from '../support/scriptedPorts.ts';
 
@@ -15,6 +15,33 @@ test('the byte bound counts UTF-8, not characters', () => {
   });
   assert.equal(byteBound(request('é'.repeat(100))) - byteBound(request('')), 200);
   assert.equal(byteBound(request('👍'.repeat(10))) - byteBound(request('')), 40);
+});
+
+test('the byte bound agrees with the encoder on every kind of character, halves of pairs included', () => {
+  const kinds = [
+    'a',
+    '\u007f',
+    '\u0080',
+    'é',
+    '\u07ff',
+    '\u0800',
+    '漢',
+    '\uffff',
+    '👍',
+    '\ud83d',
+    '\udc4d',
+  ];
+  const encoder = new TextEncoder();
+  for (let seed = 1; seed < 400; seed += 1) {
+    const picks = Array.from({ length: 8 }, (_, at) => kinds[(seed * (at * 7 + 3)) % kinds.length]);
+    const text = picks.join('').repeat(seed % 40 === 0 ? 600 : 1);
+    const request = { system: text, turns: [], maxOutputTokens: 1 };
+    assert.equal(
+      byteBound(request) - 64 - 16,
+      encoder.encode(text).length,
+      JSON.stringify(text.slice(0, 20)),
+    );
+  }
 });
 
 test('only loopback servers count as here', () => {

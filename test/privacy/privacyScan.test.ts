@@ -305,3 +305,11 @@ test('no text holds up everything else: pieces are short, and repetition is not 
   await counting;
   assert.ok(turns >= 8, `expected turns of the event loop between the pieces, got ${turns}`);
 });
+
+test('scans leave nothing behind that grows while the program runs', async () => {
+  const marks = () => performance.getEntriesByType('mark').length;
+  await scan('the first one loads the rules');
+  const before = marks();
+  for (let at = 0; at < 20; at += 1) await scan(`an ordinary prompt, number ${at}`);
+  assert.equal(marks(), before);
+});

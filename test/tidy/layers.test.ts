@@ -99,7 +99,7 @@ test('the rule bites: core may not reach for Node, an adapter, or a package', ()
 
 test('no source passes 350 lines; the wire contract is one file by rule', () => {
   const long = files.filter((file) => {
-    const most = file.endsWith('protocol.ts') ? 600 : 350;
+    const most = file.endsWith('protocol.ts') ? 700 : 350;
     return readFileSync(file, 'utf8').split('\n').length > most + 1;
   });
   assert.deepEqual(

@@ -38,7 +38,7 @@ test('a watch build tells its start, its mistakes and its end, and builds again'
   const mistake = new RegExp(problemMatcher.pattern.regexp);
   const folder = mkdtempSync(join(tmpdir(), 'watch-'));
   for (const name of ['package.json', 'esbuild.mjs']) copyFileSync(at(name), join(folder, name));
-  for (const name of ['server', 'docs', 'node_modules'])
+  for (const name of ['server', 'docs', 'scripts', 'node_modules'])
     symlinkSync(at(name), join(folder, name), 'dir');
   cpSync(at('client'), join(folder, 'client'), { recursive: true });
   const source = join(folder, 'client', 'src', 'extension.ts');

@@ -71,7 +71,13 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     )
     .option('--model <id>', 'the model that answers, whatever the score says')
     .option('--local-only', 'let nothing of this prompt leave this machine')
-    .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
+    .option(
+      '--file <path>',
+      'a file as context, or lines of it (PATH:10-20); may be repeated; - reads stdin',
+      repeated,
+      [],
+    )
+    .option('--diff [commit]', 'the changes since a commit as context; HEAD when left out')
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')
@@ -208,9 +214,11 @@ function addModels(
     );
   models
     .command('add')
-    .description('take a GGUF file of your own into the registry and measure it')
+    .description('take a GGUF file of your own into the registry, measure and calibrate it')
     .argument('<file>', 'the GGUF file; it is copied')
     .option('--id <id>', "what to call it; the file's name when left out")
+    .option('--calibrate', 'calibrate it even where it is too small to be useful')
+    .option('--no-calibrate', 'leave the calibration out')
     .action((file: string, flags: AddModelFlags) =>
       run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
     );

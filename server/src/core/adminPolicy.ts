@@ -22,6 +22,7 @@ export const NO_POLICY: AdminPolicy = { localOnly: false };
 /** The settings as far as the policy allows them. */
 export function underPolicy(settings: Settings, policy: AdminPolicy): Settings {
   const { maxMonthlyNanoUsd } = policy;
+  if (maxMonthlyNanoUsd === undefined && !policy.localOnly) return settings;
   const { monthlyBudgetNanoUsd } = settings;
   const tighter =
     maxMonthlyNanoUsd !== undefined &&

@@ -3,12 +3,12 @@ import type { Route, RouterEvent } from './answer.ts';
 import { callCloud } from './cloudCall.ts';
 import { modelById } from './decide.ts';
 import { failure } from './errors.ts';
-import { runsHere } from './estimate.ts';
 import { type CallEvent, type CallOutcome, callLocal, type Watch } from './modelCall.ts';
 import type { GenerationRequest } from './ports.ts';
 import { totalCost } from './record.ts';
 import { generationRequest, scopeOf } from './request.ts';
 import type { Run } from './run.ts';
+import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
 import type { Model, NanoUsd, Prompt } from './types.ts';
 

@@ -3,6 +3,8 @@
  * The router runs no tool: it hands a model's calls to the caller, who decides.
  */
 
+import type { Model } from './types.ts';
+
 /** A function that the caller can run. */
 export interface Tool {
   readonly name: string;
@@ -68,4 +70,10 @@ export function needsOf(wishes: {
     ...(calls || called ? (['tools'] as const) : []),
     ...(answerFormat === undefined ? [] : (['answer-format'] as const)),
   ];
+}
+
+/** A server that may not know answer formats says so itself, at no cost. */
+export function isAble(model: Model, need: Need): boolean {
+  if (model.provider === 'local') return false;
+  return need === 'tools' ? model.tools : true;
 }

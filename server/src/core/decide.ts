@@ -5,12 +5,12 @@ import { needsOf } from './callerWishes.ts';
 import { type FittedConfidence, gateOf } from './confidence.ts';
 import { type AnswerMemory, conversationOf, createAnswerMemory } from './conversation.ts';
 import type { Gate, ModelEstimate } from './estimate.ts';
-import { runsHere } from './estimate.ts';
 import { featuresOf } from './features.ts';
 import { pacedShare, pressureOf } from './pacing.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
 import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
+import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
 import type { Score, Scorer } from './score.ts';
 import type { Model, PrivacyFinding, Prompt, Registry } from './types.ts';
@@ -167,9 +167,11 @@ export function createDecide(options: DecideDeps): Decide {
       scanning ??= scanned(prompt, pair.first, ports);
       return scanning;
     };
+    const byPromptAlone = result;
     /** A plan that stays here is not held up by a scan; one that might leave is not chosen without. */
     const choose = async (failed?: ReadonlyMap<string, string>): Promise<PolicyResult> => {
-      const chosen = choosePlan(inputFor(bound, findings, failed));
+      const chosen =
+        failed === undefined ? byPromptAlone : choosePlan(inputFor(bound, findings, failed));
       if (!scan || !mayLeave(chosen, registry)) return chosen;
       findings = await scanOnce();
       return findings.length === 0 ? chosen : choosePlan(inputFor(bound, findings, failed));
@@ -203,7 +205,10 @@ export function createDecide(options: DecideDeps): Decide {
         trace: {
           task: rank.task,
           ...(conversation !== undefined && { conversation }),
-          parts: (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts,
+          // Texts for people, written when somebody asks.
+          get parts() {
+            return (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts;
+          },
           candidates,
           flips: choice.flips,
           findings,

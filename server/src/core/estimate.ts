@@ -1,9 +1,10 @@
 /** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
-import { remaining, tightest } from './budget.ts';
-import type { Need } from './callerWishes.ts';
+import { type BudgetLeft, tightest } from './budget.ts';
+import { isAble, type Need } from './callerWishes.ts';
 import type { Availability, BudgetState } from './ports.ts';
 import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
+import { runsHere } from './runsHere.ts';
 import type {
   Constraints,
   MeasuredSpeed,
@@ -84,60 +85,82 @@ export interface EstimateInput {
 }
 
 export function listCandidates(input: EstimateInput): Candidate[] {
-  const { cheap, escalations } = input;
-  const clouds = escalations.map((estimate) => estimatePlan(estimate, undefined, input));
+  const context: PlanningContext = { ...input, tightest: tightest(input.budget) };
+  const cheap = input.cheap && estimatePart(input.cheap, context);
+  const escalations = input.escalations.map((estimate) => estimatePart(estimate, context));
+  const clouds = escalations.map((part) => planOf(part, undefined, context));
   if (cheap === undefined) return clouds;
   return [
-    estimatePlan(cheap, undefined, input),
-    ...escalations.map((estimate) => estimatePlan(cheap, estimate, input)),
+    planOf(cheap, undefined, context),
+    ...escalations.map((part) => planOf(cheap, part, context)),
     ...clouds,
   ];
 }
 
-/** A model that runs on this machine, in our own process or behind a loopback address: prompts for it leave nothing. */
-export function runsHere(model: Model): boolean {
-  if (model.provider === 'local') return true;
-  if (model.provider === 'openai' || model.baseUrl === undefined) return false;
-  const { hostname } = new URL(model.baseUrl);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+interface PlanningContext extends EstimateInput {
+  readonly tightest: BudgetLeft | undefined;
 }
 
-/** A server that may not know answer formats says so itself, at no cost. */
-export function isAble(model: Model, need: Need): boolean {
-  if (model.provider === 'local') return false;
-  return need === 'tools' ? model.tools : true;
+/** One model's share of any plan that it is in. */
+interface PlanPart {
+  readonly estimate: ModelEstimate;
+  readonly cap: number;
+  readonly costNanoUsd: NanoUsd | undefined;
+  readonly boundNanoUsd: NanoUsd | undefined;
+  readonly latencyMs: number | undefined;
+  readonly exclusions: readonly (readonly [Layer, Reason])[];
 }
 
-function estimatePlan(
-  first: ModelEstimate,
-  second: ModelEstimate | undefined,
-  input: EstimateInput,
-): Candidate {
-  const parts = second === undefined ? [first] : [first, second];
-  const deferralShare =
-    second === undefined
-      ? 0
-      : first.score * input.gate.catchRate + (1 - first.score) * input.gate.falseRejectRate;
-  const caps = parts.map((part) => capFor(part, input));
-  const expected = parts.map((part, index) => expectedCost(part, caps[index] ?? 0, input.figures));
-  const [firstCost, secondCost = ZERO_USD] = expected;
-  const bounds = parts.map((part, index) => boundOf(part, caps[index] ?? 0));
-  const latencies = parts.map((part) =>
-    expectedLatencyMs(part, input.figures.expectedOutputTokens),
-  );
+function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPart {
+  const cap = capFor(estimate, context);
   return {
-    first: first.model.id,
-    ifUnsure: second?.model.id,
-    quality: second === undefined ? 1 - first.score : checkedQuality(first, second, input.gate),
+    estimate,
+    cap,
+    costNanoUsd: expectedCost(estimate, cap, context.figures),
+    boundNanoUsd: boundOf(estimate, cap),
+    latencyMs: expectedLatencyMs(estimate, context.figures.expectedOutputTokens),
+    exclusions: [...partExclusions(estimate, context)],
+  };
+}
+
+function planOf(
+  first: PlanPart,
+  second: PlanPart | undefined,
+  context: PlanningContext,
+): Candidate {
+  const { gate } = context;
+  const { score } = first.estimate;
+  const firstId = first.estimate.model.id;
+  if (second === undefined) {
+    return {
+      first: firstId,
+      ifUnsure: undefined,
+      quality: 1 - score,
+      deferralShare: 0,
+      expectedCostNanoUsd: first.costNanoUsd,
+      boundNanoUsd: first.boundNanoUsd,
+      expectedLatencyMs: first.latencyMs,
+      outputCaps: { [firstId]: first.cap },
+      exclusions: exclusionsOf(first, undefined, context),
+    };
+  }
+  const deferralShare = score * gate.catchRate + (1 - score) * gate.falseRejectRate;
+  return {
+    first: firstId,
+    ifUnsure: second.estimate.model.id,
+    quality: checkedQuality(first.estimate, second.estimate, gate),
     deferralShare,
     expectedCostNanoUsd:
-      firstCost === undefined || secondCost === undefined
+      first.costNanoUsd === undefined || second.costNanoUsd === undefined
         ? undefined
-        : addUsd(firstCost, Math.round(secondCost * deferralShare) as NanoUsd),
-    boundNanoUsd: sumOrUnknown(bounds) as NanoUsd | undefined,
-    expectedLatencyMs: planLatencyMs(latencies, deferralShare),
-    outputCaps: Object.fromEntries(parts.map((part, index) => [part.model.id, caps[index] ?? 0])),
-    exclusions: exclusionsOf(parts, latencies, input),
+        : addUsd(first.costNanoUsd, Math.round(second.costNanoUsd * deferralShare) as NanoUsd),
+    boundNanoUsd:
+      first.boundNanoUsd === undefined || second.boundNanoUsd === undefined
+        ? undefined
+        : addUsd(first.boundNanoUsd, second.boundNanoUsd),
+    expectedLatencyMs: checkedLatencyMs(first.latencyMs, second.latencyMs, deferralShare),
+    outputCaps: { [firstId]: first.cap, [second.estimate.model.id]: second.cap },
+    exclusions: exclusionsOf(first, second, context),
   };
 }
 
@@ -147,36 +170,28 @@ function checkedQuality(first: ModelEstimate, second: ModelEstimate, gate: Gate)
   return good + first.score * gate.catchRate * (1 - second.score);
 }
 
-function planLatencyMs(
-  [first, second]: readonly (number | undefined)[],
+function checkedLatencyMs(
+  first: number | undefined,
+  second: number | undefined,
   deferralShare: number,
 ): number | undefined {
-  if (first === undefined) return undefined;
-  if (deferralShare === 0) return first;
+  if (first === undefined || deferralShare === 0) return first;
   return second === undefined ? undefined : first + deferralShare * second;
 }
 
-function sumOrUnknown(values: readonly (number | undefined)[]): number | undefined {
-  return values.reduce<number | undefined>(
-    (sum, value) => (sum === undefined || value === undefined ? undefined : sum + value),
-    0,
-  );
-}
-
 function exclusionsOf(
-  parts: readonly ModelEstimate[],
-  latencies: readonly (number | undefined)[],
-  input: EstimateInput,
+  first: PlanPart,
+  second: PlanPart | undefined,
+  { constraints }: PlanningContext,
 ): Partial<Record<Layer, Reason>> {
   const exclusions: Partial<Record<Layer, Reason>> = {};
-  for (const part of parts) {
-    for (const [layer, reason] of partExclusions(part, input)) exclusions[layer] ??= reason;
-  }
-  const limitMs = input.constraints.maxLatencyMs;
+  for (const [layer, reason] of first.exclusions) exclusions[layer] ??= reason;
+  for (const [layer, reason] of second?.exclusions ?? []) exclusions[layer] ??= reason;
+  const limitMs = constraints.maxLatencyMs;
   // What is known of the plan must fit; an unmeasured part has nothing known against it.
-  const needsMs = latencies.reduce<number>((sum, latencyMs) => sum + (latencyMs ?? 0), 0);
+  const needsMs = (first.latencyMs ?? 0) + (second?.latencyMs ?? 0);
   if (limitMs !== undefined && needsMs > limitMs) {
-    const wanted = parts[0]?.model.id ?? '';
+    const wanted = first.estimate.model.id;
     exclusions.latency = { code: 'latency_limit', facts: { wanted, needsMs, limitMs } };
   }
   return exclusions;
@@ -184,7 +199,7 @@ function exclusionsOf(
 
 function* partExclusions(
   part: ModelEstimate,
-  input: EstimateInput,
+  input: PlanningContext,
 ): Generator<readonly [Layer, Reason]> {
   const { model } = part;
   const wanted = model.id;
@@ -218,7 +233,7 @@ function* partExclusions(
 function* moneyExclusions(
   part: ModelEstimate,
   price: PriceRow,
-  input: EstimateInput,
+  input: PlanningContext,
 ): Generator<readonly [Layer, Reason]> {
   const wanted = part.model.id;
   const cap = Math.min(input.figures.minUsefulOutputTokens, requestedCap(part, input));
@@ -230,7 +245,7 @@ function* moneyExclusions(
       { code: 'cost_limit', facts: { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd } },
     ];
   }
-  const budget = tightest(input.budget);
+  const budget = input.tightest;
   if (budget !== undefined && needsNanoUsd > budget.leftNanoUsd) {
     const { leftNanoUsd: limitNanoUsd, period } = budget;
     yield [
@@ -242,7 +257,7 @@ function* moneyExclusions(
 
 function* availabilityExclusion(
   part: ModelEstimate,
-  input: EstimateInput,
+  input: PlanningContext,
 ): Generator<readonly ['availability', Reason]> {
   const wanted = part.model.id;
   switch (part.availability.kind) {
@@ -281,23 +296,24 @@ function requestedCap(part: ModelEstimate, input: EstimateInput): number {
 }
 
 /** The output cap of a part: what was asked for, lowered to what the context, the money and the time allow. */
-function capFor(part: ModelEstimate, input: EstimateInput): number {
-  const caps = [
+function capFor(part: ModelEstimate, input: PlanningContext): number {
+  let cap = Math.min(
     requestedCap(part, input),
     Math.max(1, part.model.contextWindow - part.inputTokens),
-  ];
+  );
   if (part.price !== undefined) {
-    const { maxCostNanoUsd } = input.constraints;
-    const limits = [maxCostNanoUsd, remaining(input.budget)].filter((limit) => limit !== undefined);
-    for (const limit of limits) caps.push(outputCapWithin(part.price, part.inputBound, limit));
+    for (const limit of [input.constraints.maxCostNanoUsd, input.tightest?.leftNanoUsd]) {
+      if (limit !== undefined)
+        cap = Math.min(cap, outputCapWithin(part.price, part.inputBound, limit));
+    }
   }
   const { maxLatencyMs } = input.constraints;
   if (maxLatencyMs !== undefined && part.speed !== undefined) {
     const left = maxLatencyMs - (expectedLatencyMs(part, 0) ?? 0);
     const tokens = Math.floor((left / 1000) * part.speed.outputTokensPerSecond);
-    if (tokens >= input.figures.minUsefulOutputTokens) caps.push(tokens);
+    if (tokens >= input.figures.minUsefulOutputTokens) cap = Math.min(cap, tokens);
   }
-  return Math.max(0, Math.min(...caps));
+  return Math.max(0, cap);
 }
 
 function expectedCost(

@@ -43,12 +43,23 @@ function elapsedShare(period: BudgetInForce['period'], month: string, nowMs: num
     case 'day':
       return (nowMs % DAY_MS) / DAY_MS;
     default: {
-      const begin = Date.parse(`${month}-01T00:00:00Z`);
-      const next = new Date(begin);
-      next.setUTCMonth(next.getUTCMonth() + 1);
-      return Math.min(1, Math.max(0, (nowMs - begin) / (next.getTime() - begin)));
+      const { begin, end } = monthNamed(month);
+      return Math.min(1, Math.max(0, (nowMs - begin) / (end - begin)));
     }
   }
+}
+
+/** Reading a date is dear beside the rest of a decision, and the month changes seldom. */
+let lastMonth = { name: '', begin: 0, end: 1 };
+
+function monthNamed(name: string): { readonly begin: number; readonly end: number } {
+  if (lastMonth.name !== name) {
+    const begin = Date.parse(`${name}-01T00:00:00Z`);
+    const next = new Date(begin);
+    next.setUTCMonth(next.getUTCMonth() + 1);
+    lastMonth = { name, begin, end: next.getTime() };
+  }
+  return lastMonth;
 }
 
 const DAY_MS = 86_400_000;

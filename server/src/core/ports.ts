@@ -252,6 +252,11 @@ export interface Ledger {
   budget(limits: BudgetLimits, scope?: BudgetScope): Promise<BudgetState>;
   /** Checks every limit and holds the bound in one transaction. */
   reserve(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
+  /**
+   * As `reserve`, and where it holds, as `dispatch` in the same transaction, so that a call waits for the disk once. Throws
+   * for an id that was dispatched before. Absent where the two can't be one transaction.
+   */
+  reserveDispatched?(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
   /** Marks that the call is about to leave; must be durable before the first byte does. */
   dispatch(reservationId: string): Promise<void>;
   /** Ends a reservation, once. Returns the amount that was booked, which for an overrun is more than the bound. */

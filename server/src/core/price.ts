@@ -89,14 +89,14 @@ export function outputCapWithin(row: PriceRow, inputBound: number, limit: NanoUs
 
 /** Tiers are not always dearer in every rate, so a bound takes the dearest of all that the input might reach. */
 function dearestRates(row: PriceRow, inputBound: number): Rates {
-  const reachable = [
-    row.base,
-    ...row.tiers.filter((tier) => inputBound > tier.aboveInputTokens).map((tier) => tier.rates),
-  ];
-  return {
-    inputPicoUsd: Math.max(...reachable.map(dearestInputPicoUsd)),
-    outputPicoUsd: Math.max(...reachable.map((rates) => rates.outputPicoUsd)),
-  };
+  let inputPicoUsd = dearestInputPicoUsd(row.base);
+  let { outputPicoUsd } = row.base;
+  for (const { aboveInputTokens, rates } of row.tiers) {
+    if (inputBound <= aboveInputTokens) continue;
+    inputPicoUsd = Math.max(inputPicoUsd, dearestInputPicoUsd(rates));
+    outputPicoUsd = Math.max(outputPicoUsd, rates.outputPicoUsd);
+  }
+  return { inputPicoUsd, outputPicoUsd };
 }
 
 function dearestInputPicoUsd(rates: Rates): number {

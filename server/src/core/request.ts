@@ -98,11 +98,32 @@ function fnv1a(text: string, seed = 0x811c9dc5): number {
 
 /** Tokens never outnumber UTF-8 bytes in a byte-level encoding; the rest covers what a chat format adds per message. */
 export function byteBound(request: GenerationRequest): number {
-  const encoder = new TextEncoder();
   return [...textsOf(request), ...formsOf(request)].reduce(
-    (sum, text) => sum + encoder.encode(text).length + 16,
+    (sum, text) => sum + utf8Length(text) + 16,
     64,
   );
+}
+
+const encoder = new TextEncoder();
+/** Up to here, counting takes less time than making the bytes. */
+const COUNTED_CHARS = 4_000;
+
+function utf8Length(text: string): number {
+  if (text.length > COUNTED_CHARS) return encoder.encode(text).length;
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80) continue;
+    bytes += 1;
+    // Both halves of a pair add one byte each to their own; a half alone is written as U+FFFD, three bytes.
+    if (code >= 0x800 && !isPaired(text, at, code)) bytes += 1;
+  }
+  return bytes;
+}
+
+function isPaired(text: string, at: number, code: number): boolean {
+  if (code >= 0xd800 && code < 0xdc00) return (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+  return code >= 0xdc00 && code < 0xe000 && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800;
 }
 
 /** What a model reads as plain text. */

@@ -97,7 +97,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     return [table.base, task, length, shifted(length, shifts.context)];
   }
 
-  function judged(features: Features, base: string, stepsFor: StepsFor): Score {
+  /** @param base says where the first part comes from; texts are written when they are asked for, as most never are */
+  function judged(features: Features, base: () => string, stepsFor: StepsFor): Score {
     const mix = classify(features);
     const { label = 'nothing known', name = '' } = fitted.tasks[mix.top] ?? {};
     const recognised = { task: name, taskProbability: mix.topProbability };
@@ -109,30 +110,41 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
     const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
     const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
-    const timesUsual = Math.exp(Math.log(1 + features.textTokens) - mix.usualLength);
-    const parts: ScorePart[] = [
-      { name: 'base', added: steps[0], detail: base },
-      {
-        name: 'task',
-        added: steps[1] - steps[0],
-        detail: `looks like ${label} (${percent(mix.topProbability)})`,
-      },
-      {
-        name: 'length',
-        added: steps[2] - steps[1],
-        detail: `≈ ${features.textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
-      },
-    ];
-    if (contextTokens > 0 || codeLanguage !== undefined) {
+    const hasContext = contextTokens > 0 || codeLanguage !== undefined;
+    const [first, task, length, context] = steps;
+    const added = [first, task - first, length - task, ...(hasContext ? [context - length] : [])];
+    const partsOf = (): ScorePart[] => {
+      const timesUsual = Math.exp(Math.log(1 + textTokens) - mix.usualLength);
       const what = codeLanguage ?? 'text';
-      const detail =
-        contextTokens > 0
-          ? `≈ ${contextTokens} tokens of ${what} attached`
-          : `≈ ${codeTokens} tokens of ${what} in the text`;
-      parts.push({ name: 'context', added: steps[3] - steps[2], detail });
-    }
-    const value = clamp(parts.reduce((sum, part) => sum + part.added, 0));
-    return { value, ...recognised, parts };
+      const details: readonly Pick<ScorePart, 'name' | 'detail'>[] = [
+        { name: 'base', detail: base() },
+        { name: 'task', detail: `looks like ${label} (${percent(mix.topProbability)})` },
+        {
+          name: 'length',
+          detail: `≈ ${textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
+        },
+        {
+          name: 'context',
+          detail:
+            contextTokens > 0
+              ? `≈ ${contextTokens} tokens of ${what} attached`
+              : `≈ ${codeTokens} tokens of ${what} in the text`,
+        },
+      ];
+      return details.flatMap(({ name: part, detail }, at) => {
+        const by = added[at];
+        return by === undefined ? [] : [{ name: part, added: by, detail }];
+      });
+    };
+    let parts: readonly ScorePart[] | undefined;
+    return {
+      value: clamp(added.reduce((sum, by) => sum + by, 0)),
+      ...recognised,
+      get parts() {
+        parts ??= partsOf();
+        return parts;
+      },
+    };
   }
 
   /** Keeps the likeliest `1 - share` of the reference prompts at or below the returned value. */
@@ -206,12 +218,16 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   return {
     strategy,
     score(features, model) {
-      const base = `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
+      const base = () =>
+        `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
       return judged(features, base, forOne(model));
     },
     gain(features, cheap, escalation) {
-      const base = 'what escalating is worth on the reference prompts';
-      return judged(features, base, forPair(cheap, escalation));
+      return judged(
+        features,
+        () => 'what escalating is worth on the reference prompts',
+        forPair(cheap, escalation),
+      );
     },
     threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare),
     gainThreshold: (cheap, escalation, escalateShare) =>

@@ -53,13 +53,14 @@ function taskMix(fitted: FittedScore, features: Features): TaskMix {
   const { buckets, weights, scales, bias, temperature } = fitted.classifier;
   const labels = fitted.tasks.length;
   const sums = new Int32Array(labels);
-  for (const gram of features.grams) {
-    const from = bucketOf(gram, buckets) * labels;
+  const { grams } = features;
+  for (let at = 0; at < grams.length; at += 1) {
+    const from = bucketOf(grams[at] ?? 0, buckets) * labels;
     for (let label = 0; label < labels; label += 1) {
       sums[label] = (sums[label] ?? 0) + (weights[from + label] ?? 0);
     }
   }
-  const scale = 1 / Math.sqrt(Math.max(1, features.grams.length));
+  const scale = 1 / Math.sqrt(Math.max(1, grams.length));
   const probabilities = new Float64Array(labels);
   let top = 0;
   for (let label = 0; label < labels; label += 1) {

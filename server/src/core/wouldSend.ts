@@ -5,9 +5,9 @@ import { requestTo } from './callModel.ts';
 import type { Decide } from './decide.ts';
 import { modelById } from './decide.ts';
 import type { Failure } from './errors.ts';
-import { runsHere } from './estimate.ts';
 import type { GenerationRequest, RouterPorts, SentBody } from './ports.ts';
 import type { Reason } from './reason.ts';
+import { runsHere } from './runsHere.ts';
 import type { Model, Prompt } from './types.ts';
 
 export interface WouldSendRequest extends SentBody {

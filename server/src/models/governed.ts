@@ -1,8 +1,8 @@
 /** Models under the policy of an administrator: one that is not allowed is not available, and is not called whatever was decided. */
 import { type AdminPolicy, allows, NOT_ALLOWED } from '../core/adminPolicy.ts';
 import { failure } from '../core/errors.ts';
-import { runsHere } from '../core/estimate.ts';
 import type { ModelPort } from '../core/ports.ts';
+import { runsHere } from '../core/runsHere.ts';
 import type { Model } from '../core/types.ts';
 
 export function governed<Port extends ModelPort>(port: Port, policy: () => AdminPolicy): Port {

@@ -37,5 +37,5 @@ export function createLiveCloud(
 }
 
 function sameUrl(a: string, b: string): boolean {
-  return a.replace(/\/+$/, '') === b.replace(/\/+$/, '');
+  return a === b || a.replace(/\/+$/, '') === b.replace(/\/+$/, '');
 }

@@ -14,7 +14,7 @@ import {
 } from './download.ts';
 import type { GenerationStats, HostModel, HostSettings } from './hostProtocol.ts';
 import { createHostSupervisor, type HostEvent } from './hostSupervisor.ts';
-import { findModelFile, hasModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
+import { createFileLook, findModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
 import { removeFoldersOfDeadHosts } from './modelHostFolder.ts';
 import { PROBE_OUTPUT_TOKENS, probeRequest, speedFrom } from './probe.ts';
 
@@ -73,6 +73,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     tempDir: options.tempDir ?? tmpdir(),
   };
   const supervisor = createHostSupervisor(settings, options.onUnloaded);
+  const isThere = createFileLook(options);
   const memory = new Map<string, number>();
 
   async function* generate(
@@ -119,7 +120,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
       const local = localOnly(model);
       const why = supervisor.blockedBecause(local.id);
       if (why !== undefined) return { kind: 'unavailable', why };
-      return hasModelFile(local, options) ? { kind: 'ready' } : { kind: 'model_missing' };
+      return isThere(local) ? { kind: 'ready' } : { kind: 'model_missing' };
     },
     identity(model) {
       const { id, file } = localOnly(model);

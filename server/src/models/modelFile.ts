@@ -49,12 +49,25 @@ export function findModelFile(model: LocalModel, folders: ModelFolders): FoundFi
   return undefined;
 }
 
-/** Whether there is such a file, without looking at what is known of its content. */
-export function hasModelFile(model: LocalModel, folders: ModelFolders): boolean {
-  return candidatePaths(model, folders).some((path) => {
-    const stats = statFile(path);
-    return stats !== undefined && isOfStatedSize(model, stats);
-  });
+/** A file that was there a moment ago is taken to be there: to look costs as much as the rest of a decision. */
+const FILE_HOLDS_MS = 250;
+
+/**
+ * Whether there is such a file, without looking at what is known of its content. One that is missing is looked for every
+ * time; one that goes away is missed a quarter of a second later, or by the answer that needs it.
+ */
+export function createFileLook(folders: ModelFolders): (model: LocalModel) => boolean {
+  const seenMs = new WeakMap<LocalModel, number>();
+  return (model) => {
+    const nowMs = performance.now();
+    if (nowMs - (seenMs.get(model) ?? Number.NEGATIVE_INFINITY) < FILE_HOLDS_MS) return true;
+    const isThere = candidatePaths(model, folders).some((path) => {
+      const stats = statFile(path);
+      return stats !== undefined && isOfStatedSize(model, stats);
+    });
+    if (isThere) seenMs.set(model, nowMs);
+    return isThere;
+  };
 }
 
 function isOfStatedSize(model: LocalModel, stats: BigIntStats): boolean {

@@ -40,6 +40,8 @@ export function createCloudModels(options: CloudOptions): CloudPort {
     OPENAI_URL;
   const keyOf = (model: CloudModel) =>
     model.key === 'none' ? undefined : options.key(baseUrlOf(model)) || undefined;
+  /** Asked for at every decision, and neither the model nor the address of this port changes. */
+  const identities = new WeakMap<Model, string>();
 
   return {
     availability(model) {
@@ -49,8 +51,12 @@ export function createCloudModels(options: CloudOptions): CloudPort {
         : { kind: 'ready' };
     },
     identity(model) {
+      const known = identities.get(model);
+      if (known !== undefined) return known;
       const cloud = cloudModel(model);
-      return `${cloud.provider}:${new URL(baseUrlOf(cloud)).host}:${cloud.apiModel}`;
+      const identity = `${cloud.provider}:${new URL(baseUrlOf(cloud)).host}:${cloud.apiModel}`;
+      identities.set(model, identity);
+      return identity;
     },
     body(model, request) {
       const cloud = cloudModel(model);

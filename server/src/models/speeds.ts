@@ -29,7 +29,8 @@ const fileSchema = z.record(z.string(), z.array(sampleSchema));
 
 export function createSpeeds(path: string): SpeedsFile {
   const samples = new Map(Object.entries(readSamples(path)));
-  const medians = new Map<string, MeasuredSpeed>();
+  /** A model that was not measured is remembered too: it is asked for at every decision. */
+  const medians = new Map<string, MeasuredSpeed | undefined>();
   let pending: NodeJS.Timeout | undefined;
 
   function flush(): void {
@@ -41,10 +42,9 @@ export function createSpeeds(path: string): SpeedsFile {
 
   return {
     get(identity) {
-      const known = medians.get(identity);
-      if (known !== undefined) return known;
+      if (medians.has(identity)) return medians.get(identity);
       const measured = mediansOf(samples.get(identity) ?? []);
-      if (measured !== undefined) medians.set(identity, measured);
+      medians.set(identity, measured);
       return measured;
     },
     record(identity, sample) {

@@ -1,6 +1,6 @@
 /** The models as the editor's chat offers them: the router's own choice first, then every enabled model by itself. */
 import type { App } from '../../compose.ts';
-import { isAble } from '../../core/estimate.ts';
+import { isAble } from '../../core/callerWishes.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
 import type { ChatModelWire, ModelWire } from '../../protocol.ts';
@@ -35,7 +35,8 @@ export async function chatModels(app: App, t: Translate): Promise<ChatModelWire[
     },
     ...enabled.map(({ model, card }) => ({
       id: model.id,
-      name: model.label,
+      // Beside Auto, which VS Code then lists first and takes where nobody has chosen; and told from another maker's GPT.
+      name: t('Router: {model}', { model: model.label }),
       family: model.id,
       version: versionOf(model),
       detail: card.state === 'ready' ? card.price : card.detail,
