@@ -1,6 +1,5 @@
 /** The code lens on a selection. Drawn by the client: plain LSP does not tell a server what is selected. */
 import * as vscode from 'vscode';
-import { codeRange } from './codeContext.ts';
 import { commandId } from './commandIds.ts';
 import { lensSetting } from './settings.ts';
 
@@ -24,8 +23,8 @@ export function createSelectionLens(): vscode.Disposable {
           tooltip: vscode.l10n.t(
             'Explain this code here, with the cheapest model that is good enough',
           ),
+          // Without a range: what is selected when it is pressed counts, and a lens may be a moment older than that.
           command: commandId('explain'),
-          arguments: [codeRange(document.uri, selection)],
         }),
       ];
     },

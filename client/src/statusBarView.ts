@@ -99,14 +99,15 @@ function levelWord(level: StatusWire['level'], t: Translate): string {
 
 function tooltipOf(status: StatusWire, t: Translate): string {
   const served = { local: t('local'), cloud: t('cloud'), cache: t('cached') };
-  const rows = status.rows.map(
-    (row) =>
-      `| ${served[row.served]} | ${row.answers} | ${escaped(row.spent)} | ${escaped(row.saved)} |`,
+  // VS Code draws tables without room between their columns, so each cell after the first brings its own.
+  const line = (...cells: readonly (string | number)[]) => `| ${cells.join(' | \u2003')} |`;
+  const rows = status.rows.map((row) =>
+    line(served[row.served], row.answers, escaped(row.spent), escaped(row.saved)),
   );
   return [
     `**${escaped(status.text)}**`,
     [
-      `| | ${t('answers')} | ${t('spent')} | ${t('saved')} |`,
+      line('', t('answers'), t('spent'), t('saved')),
       '| :-- | --: | --: | --: |',
       ...rows,
     ].join('\n'),

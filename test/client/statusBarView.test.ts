@@ -70,7 +70,7 @@ test('the tooltip breaks the month down and offers the next step of what is miss
   const { tooltip } = view({
     missing: [{ what: 'key', message: 'Without a key all stays local.', nextStep: 'set_key' }],
   });
-  assert.match(tooltip, /\| cloud \| 11 \| \\\$3\.12 \| \\\$0\.90 \|/);
+  assert.match(tooltip, /\| cloud \| \u200311 \| \u2003\\\$3\.12 \| \u2003\\\$0\.90 \|/);
   assert.match(
     tooltip,
     /\\\$0\.40 of \\\$1 spent in this workspace this month; .+\n\\\$3\.12 of \\\$20 spent/,
