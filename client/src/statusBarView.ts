@@ -106,11 +106,9 @@ function tooltipOf(status: StatusWire, t: Translate): string {
   );
   return [
     `**${escaped(status.text)}**`,
-    [
-      line('', t('answers'), t('spent'), t('saved')),
-      '| :-- | --: | --: | --: |',
-      ...rows,
-    ].join('\n'),
+    [line('', t('answers'), t('spent'), t('saved')), '| :-- | --: | --: | --: |', ...rows].join(
+      '\n',
+    ),
     status.budgets.length === 0 ? t('No budget is set.') : status.budgets.map(escaped).join('  \n'),
     t('Prices as of {0}.', escaped(status.pricesAsOf)),
     status.lastReason === '' ? '' : t('Last answer: {0}', escaped(status.lastReason)),
