@@ -2,6 +2,7 @@
 import type { AuditRecord } from './audit.ts';
 import type { ToolCall } from './callerWishes.ts';
 import type { Failure } from './errors.ts';
+import type { Observer } from './observer.ts';
 import type { AuditSums } from './qualityKept.ts';
 import type {
   CallerWishes,
@@ -316,6 +317,7 @@ export interface RouterPorts {
   readonly cache: AnswerCache;
   /** Absent where no grammars are at hand; brackets are counted then. */
   readonly checkCode?: CheckCode;
+  readonly observer?: Observer;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
 }
