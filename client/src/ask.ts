@@ -1,10 +1,15 @@
 /** The question box: a quick pick with a live preview below. Enter sends, Esc closes, Tab changes where it goes. */
 import * as vscode from 'vscode';
-import type { AskParams, Destination, PreviewResult } from '../../server/src/protocol.ts';
+import type {
+  AskParams,
+  ContextWire,
+  Destination,
+  PreviewResult,
+} from '../../server/src/protocol.ts';
 import type { Answering } from './answering.ts';
-import { destinationLabel, nextDestination, previewItems } from './askPreview.ts';
+import { contextLine, destinationLabel, nextDestination, previewItems } from './askPreview.ts';
+import { changeAttachments } from './attachPicker.ts';
 import type { CodeActions } from './codeActions.ts';
-import type { CodeContext } from './codeContext.ts';
 import { messageOf, type Server } from './server.ts';
 import { showWouldSend } from './wouldSend.ts';
 
@@ -18,11 +23,12 @@ const ICONS: Readonly<Record<Destination, string>> = {
 export interface Asked {
   readonly text: string;
   readonly destination: Destination;
+  readonly context: readonly ContextWire[];
 }
 
 export interface AskBox {
   /** Resolves when a question is sent, with `null` when the box is closed. */
-  open(context: CodeContext | null, text?: string): Promise<Asked | null>;
+  open(context: readonly ContextWire[], text?: string): Promise<Asked | null>;
   /** Changes where the question in the open box goes. */
   nextDestination(): void;
 }
@@ -34,7 +40,7 @@ export function createAskBox(
 ): AskBox {
   let turn: (() => void) | undefined;
 
-  async function open(context: CodeContext | null, text = ''): Promise<Asked | null> {
+  async function open(given: readonly ContextWire[], text = ''): Promise<Asked | null> {
     const pick = vscode.window.createQuickPick();
     let destination: Destination = 'auto';
     let timer: NodeJS.Timeout | undefined;
@@ -43,16 +49,20 @@ export function createAskBox(
       iconPath: new vscode.ThemeIcon('eye'),
       tooltip: vscode.l10n.t('Preview What Would Be Sent'),
     };
-    const contextLine = context?.label ?? '';
+    const attaches: vscode.QuickInputButton = {
+      iconPath: new vscode.ThemeIcon('attach'),
+      tooltip: vscode.l10n.t('Add Context'),
+    };
+    let context = given;
+    let attaching = false;
 
     function show(preview: PreviewResult): void {
-      const items = previewItems(preview, contextLine, vscode.l10n.t);
+      const items = previewItems(preview, contextLine(context, vscode.l10n.t), vscode.l10n.t);
       pick.items = items.map((item) => ({ ...item, alwaysShow: true }));
     }
 
     function asked(): AskParams {
-      const parts = context === null ? [] : [context.part];
-      return answering.paramsOf({ text: pick.value, context: parts, destination });
+      return answering.paramsOf({ text: pick.value, context, destination });
     }
 
     async function refresh(): Promise<void> {
@@ -91,8 +101,20 @@ export function createAskBox(
             destinationLabel(destination, vscode.l10n.t),
           ),
         },
+        attaches,
         showsRequest,
       ];
+    }
+
+    /** Another list takes the place of the box for a while; the question stands there again afterwards. */
+    async function attach(): Promise<void> {
+      attaching = true;
+      pick.hide();
+      context = await changeAttachments(server, context);
+      attaching = false;
+      setAsking(true);
+      pick.show();
+      await refresh();
     }
 
     turn = () => {
@@ -111,16 +133,21 @@ export function createAskBox(
       return await new Promise<Asked | null>((resolve) => {
         pick.onDidChangeValue(schedule);
         pick.onDidTriggerButton((pressed) => {
-          if (pressed !== showsRequest) turn?.();
-          else void showWouldSend(server, codeActions, asked()).catch(showFailure);
+          if (pressed === attaches) void attach();
+          else if (pressed === showsRequest) {
+            void showWouldSend(server, codeActions, asked()).catch(showFailure);
+          } else turn?.();
         });
         pick.onDidAccept(() => {
           const question = pick.value.trim();
           if (question === '') return;
-          resolve({ text: question, destination });
+          resolve({ text: question, destination, context });
           pick.hide();
         });
-        pick.onDidHide(() => resolve(null));
+        pick.onDidHide(() => {
+          if (attaching) setAsking(false);
+          else resolve(null);
+        });
         pick.show();
         if (text !== '') schedule();
       });

@@ -1,5 +1,10 @@
 /** The lines under the question while it is typed: where it would go, for how much at most, and why. Pure. */
-import type { Destination, PreviewResult, RouteWire } from '../../server/src/protocol.ts';
+import type {
+  ContextWire,
+  Destination,
+  PreviewResult,
+  RouteWire,
+} from '../../server/src/protocol.ts';
 import type { Translate } from './translate.ts';
 
 export interface PreviewItem {
@@ -44,6 +49,7 @@ export function previewItems(
     case 'route': {
       const { model, tier, estimate, latency, reason } = preview.route;
       const where = tier === 'local' ? t('local') : t('cloud');
+      const { leftOut } = preview.route.trace;
       const time = latency === t('unknown') ? t('time unknown') : latency;
       return [
         {
@@ -51,10 +57,25 @@ export function previewItems(
           description: '',
           detail: reason,
         },
-        second(boundText(preview.route, t), preview.context || context, t),
+        second(
+          boundText(preview.route, t),
+          [preview.context || context, ...leftOut].join(' · '),
+          t,
+        ),
       ];
     }
   }
+}
+
+/** What is attached, by name alone: its tokens stand there once a question is. */
+export function contextLine(context: readonly ContextWire[], t: Translate): string {
+  const [first] = context;
+  if (first === undefined) return '';
+  if (context.length > 1) return t('{0} attachments', context.length);
+  const lines = first.text.split('\n').length;
+  return first.kind === 'selection'
+    ? t('selection ({0} lines)', lines)
+    : t('{0} ({1} lines)', first.path ?? first.kind, lines);
 }
 
 /** A plan whose bound is its estimate (a free one) need not say it twice. */

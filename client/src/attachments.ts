@@ -3,9 +3,9 @@ import * as vscode from 'vscode';
 import type { ContextWire } from '../../server/src/protocol.ts';
 
 /** What is longer is no text that a person means to ask about, and would slow every preview. */
-const MOST_CHARS = 1_000_000;
+const MOST_CHARS = 400_000;
 
-/** A document or a range of it; the range is named, so that a model and a reader know where it stands. */
+/** A document, or a range of it. Throws the sentence of why it can't travel. */
 export function documentPart(
   document: vscode.TextDocument,
   kind: ContextWire['kind'],

@@ -1,15 +1,11 @@
 /** Code of the active editor as a question carries it, and ranges as the wire counts them. */
 import * as vscode from 'vscode';
 import type { CodeRange, ContextWire } from '../../server/src/protocol.ts';
-
-/** Characters of a file that travel with a question when nothing is selected. */
-const MAX_FILE_CHARS = 200_000;
+import { documentPart } from './attachments.ts';
 
 export interface CodeContext {
   readonly part: ContextWire;
   readonly range: CodeRange;
-  /** `selection (41 lines)`. */
-  readonly label: string;
 }
 
 /** The selection, or the whole file where nothing is selected. */
@@ -18,19 +14,9 @@ export function codeContext(editor: vscode.TextEditor): CodeContext {
   const selected = !selection.isEmpty;
   const last = document.lineAt(document.lineCount - 1).range.end;
   const range = selected ? selection : new vscode.Range(new vscode.Position(0, 0), last);
-  const lines = range.end.line - range.start.line + 1;
   return {
-    part: {
-      kind: selected ? 'selection' : 'file',
-      text: document.getText(range).slice(0, MAX_FILE_CHARS),
-      path: vscode.workspace.asRelativePath(document.uri),
-      language: document.languageId,
-      uri: document.uri.toString(),
-    },
+    part: documentPart(document, selected ? 'selection' : 'file', range),
     range: codeRange(document.uri, range),
-    label: selected
-      ? vscode.l10n.t('selection ({0} lines)', lines)
-      : vscode.l10n.t('{0} ({1} lines)', vscode.workspace.asRelativePath(document.uri), lines),
   };
 }
 

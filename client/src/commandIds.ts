@@ -26,6 +26,8 @@ export const COMMAND_NAMES = [
   'chooseModel',
   'downloadModel',
   'useOwnModel',
+  'calibrateModel',
+  'rollbackCalibration',
   'export',
   'openSettings',
   'openBudget',

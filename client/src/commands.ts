@@ -4,6 +4,8 @@ import type { ExplainTask } from '../../server/src/protocol.ts';
 import type { Answering } from './answering.ts';
 import type { Answers } from './answers.ts';
 import type { AskBox } from './ask.ts';
+import { contextLine } from './askPreview.ts';
+import type { Calibration } from './calibration.ts';
 import type { CodeActions } from './codeActions.ts';
 import { type CodeContext, codeContext, targetRange } from './codeContext.ts';
 import { COMMAND_NAMES, type CommandName, commandId } from './commandIds.ts';
@@ -29,6 +31,7 @@ export interface CommandTargets {
   readonly dashboard: Dashboard;
   readonly keys: Keys;
   readonly models: Models;
+  readonly calibration: Calibration;
 }
 
 type Handler = (argument?: unknown) => unknown;
@@ -53,17 +56,18 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
 }
 
 function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Handler>> {
-  const { server, askBox, answers, explanations, dashboard, keys, models } = targets;
+  const { server, askBox, answers, explanations, dashboard, keys, models, calibration } = targets;
 
   async function ask(context: CodeContext | null, text?: unknown): Promise<void> {
-    const asked = await askBox.open(context, typeof text === 'string' ? text : '');
+    const given = context === null ? [] : [context.part];
+    const asked = await askBox.open(given, typeof text === 'string' ? text : '');
     if (asked === null) return;
+    const isAbout = context !== null && asked.context.includes(context.part);
     await answers.ask({
       ...asked,
       shown: asked.text,
-      context: context === null ? [] : [context.part],
-      contextLabel: context?.label ?? '',
-      about: context === null ? null : { range: context.range, task: 'question' },
+      contextLabel: contextLine(asked.context, vscode.l10n.t),
+      about: isAbout ? { range: context.range, task: 'question' } : null,
     });
   }
 
@@ -114,6 +118,8 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
     chooseModel: () => models.choose(),
     downloadModel: (modelId) => models.download(modelId),
     useOwnModel: () => models.useOwnFile(),
+    calibrateModel: (modelId) => calibration.run(modelId),
+    rollbackCalibration: (modelId) => calibration.rollback(modelId),
     export: () => chooseExport(server),
     openSettings: () => openSettings(`@ext:${targets.extensionId}`),
     openBudget: () => openSettings('costAwareRouter.budget'),

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { createAnswering } from './answering.ts';
 import { createAnswers } from './answers.ts';
 import { createAskBox } from './ask.ts';
+import { createCalibration } from './calibration.ts';
 import { registerChat } from './chat/registerChat.ts';
 import { createCodeActions } from './codeActions.ts';
 import { registerCommands } from './commands.ts';
@@ -77,6 +78,7 @@ export function activate(context: vscode.ExtensionContext): void {
       dashboard,
       keys,
       models,
+      calibration: createCalibration(running, models, codeActions),
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       const atStart = ['costAwareRouter.dataDir', 'costAwareRouter.threads'];

@@ -14,6 +14,12 @@ export interface Models {
   /** The model with this id, or one that the person picks. */
   download(modelId: unknown): Promise<void>;
   useOwnFile(): Promise<void>;
+  /** One of the models that are wanted, as the person picks it; `null` where there is none or it is left. */
+  pick(
+    title: string,
+    wanted: (model: ModelWire) => boolean,
+    none?: string,
+  ): Promise<ModelWire | null>;
 }
 
 interface ModelItem extends vscode.QuickPickItem {
@@ -132,6 +138,7 @@ export function createModels(server: Server): Models {
       if (model.tier === 'local' && model.state === 'missing') await download(model.id);
     },
     download,
+    pick: pickModel,
     async useOwnFile() {
       const files = await vscode.window.showOpenDialog({
         title: vscode.l10n.t('Use a GGUF file of your own'),
@@ -200,7 +207,9 @@ function roleDetail(tier: Tier): string {
     case 'escalation':
       return vscode.l10n.t('The cloud model, paid by the token');
     case 'baseline':
-      return vscode.l10n.t('The model that would have answered everything; never asked');
+      return vscode.l10n.t(
+        'The model that would have answered everything; asked by an audit alone',
+      );
   }
 }
 

@@ -150,6 +150,8 @@ export interface TraceWire {
     readonly value: number;
     readonly needed: number;
     readonly parts: readonly PartWire[];
+    /** Why another confidence was needed than usual, and how early the verdict was clear. */
+    readonly notes: readonly string[];
   } | null;
   readonly attempts: readonly {
     readonly model: string;
@@ -407,6 +409,48 @@ export interface DownloadProgress {
   readonly message: string;
 }
 
+/** What a calibration aims at: a share of the cloud model's quality to keep, or a share of prompts that may escalate. */
+export interface CalibrateTargetWire {
+  readonly kind: 'kept' | 'escalated';
+  /** In [0,1]. */
+  readonly value: number;
+}
+
+export interface CalibrateParams {
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly target: CalibrateTargetWire;
+  /** At least 30; all of them when absent. */
+  readonly questions?: number;
+}
+
+export interface CalibrateProgress {
+  readonly requestId: string;
+  readonly done: number;
+  readonly total: number;
+  readonly message: string;
+}
+
+/** What a calibration found and what it changes. */
+export interface CalibrationWire {
+  readonly modelId: string;
+  /** `SmolLM2: answered in the cloud 84.0 % → 50.0 %, quality kept 92.3 % → 81.9 %` */
+  readonly summary: string;
+  readonly figures: readonly {
+    readonly name: string;
+    readonly before: string;
+    readonly after: string;
+  }[];
+  /** All of it as Markdown. */
+  readonly document: string;
+}
+
+export type CalibrateResult =
+  | { readonly kind: 'calibrated'; readonly calibration: CalibrationWire }
+  /** Answers so far are kept; the same request goes on from there. */
+  | { readonly kind: 'cancelled'; readonly message: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
 export type DoneResult =
   | { readonly kind: 'done'; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
@@ -501,6 +545,9 @@ export interface Requests {
   readonly 'costAwareRouter/models': [null, readonly ModelWire[]];
   readonly 'costAwareRouter/download': [DownloadParams, DoneResult];
   readonly 'costAwareRouter/probe': [{ readonly modelId: string }, DoneResult];
+  readonly 'costAwareRouter/calibrate': [CalibrateParams, CalibrateResult];
+  readonly 'costAwareRouter/calibration': [{ readonly modelId: string }, CalibrationWire | null];
+  readonly 'costAwareRouter/rollbackCalibration': [{ readonly modelId: string }, DoneResult];
   readonly 'costAwareRouter/setKey': [SetKeyParams, DoneResult];
   /** One cheap call that proves the key, without generating: the provider's list of models. */
   readonly 'costAwareRouter/testKey': [null, DoneResult];
@@ -508,6 +555,11 @@ export interface Requests {
   readonly 'costAwareRouter/codeTask': [
     { readonly task: ExplainTask; readonly range: CodeRange },
     CodeTaskResult | null,
+  ];
+  /** Functions and classes of an open document, outer ones before inner; empty where its language has no grammar here. */
+  readonly 'costAwareRouter/symbols': [
+    { readonly uri: string },
+    readonly { readonly name: string; readonly range: CodeRange }[],
   ];
   readonly 'costAwareRouter/explanations': [{ readonly uri: string }, readonly ExplanationWire[]];
   readonly 'costAwareRouter/keepExplanation': [KeepExplanationParams, DoneResult];
@@ -533,6 +585,7 @@ export interface Notifications {
   };
   readonly 'costAwareRouter/statusChanged': StatusWire;
   readonly 'costAwareRouter/downloadProgress': DownloadProgress;
+  readonly 'costAwareRouter/calibrateProgress': CalibrateProgress;
   /** Stored explanations of this document changed, so lenses and hovers are to be asked for again. */
   readonly 'costAwareRouter/explanationsChanged': { readonly uri: string };
 }

@@ -2,12 +2,8 @@
  * Our score beside LiteLLM's complexity router and llm-routing, each by its own code from PyPI, on files of prompts with
  * known outcomes: `npm run compare:routers -- --data FILE_OR_DIR`. Prints one Markdown table; asserts nothing.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
 import shippedConfidence from '../../models/confidence.json' with { type: 'json' };
 import { parseFittedConfidence } from '../../server/src/core/confidence.ts';
 import { createEvaluation } from '../../server/src/learning/evaluateRouter.ts';
@@ -19,21 +15,10 @@ import {
 import { type DataSet, readDataSets } from '../../server/src/learning/routingData.ts';
 import { endAllPrograms } from '../support/programs.ts';
 import { installPythonPackage } from '../support/pythonPackage.ts';
+import { litellmPackage, llmRoutingPackage, type Peer, PYTHON_3, scoredBy } from './peer.ts';
 
-const PYTHON_3 = { oldest: 10, newest: 14 };
-const packages = [
-  { name: 'LiteLLM', package: 'litellm', version: '1.100.0' },
-  { name: 'llm-routing', package: 'llm-routing', version: '15.4.0' },
-];
+const packages = [litellmPackage, llmRoutingPackage];
 const ROUNDS = 200;
-
-const peerSchema = z.object({
-  peer: z.string(),
-  scores: z.array(z.number()),
-  microseconds: z.number(),
-});
-
-type Peer = z.infer<typeof peerSchema>;
 
 const { values } = parseArgs({ options: { data: { type: 'string' } } });
 if (values.data === undefined) throw new Error('expected --data FILE_OR_DIR with prompts');
@@ -48,7 +33,9 @@ try {
   for (const set of read.value) {
     for (const row of ours(set)) console.log(row);
     for (const [at, bin] of bins.entries()) {
-      console.log(peerRow(set, await peerOn(bin, packages[at]?.package ?? '', set)));
+      const prompts = set.prompts.map(({ prompt }) => prompt);
+      const name = packages[at]?.package ?? '';
+      console.log(peerRow(set, await scoredBy(join(bin, 'python'), [name], prompts)));
     }
   }
 } finally {
@@ -88,20 +75,4 @@ function tableRow(
   const cell = (key: keyof RoutingQuality, digits: number) =>
     `${quality[key].toFixed(digits)} (${interval[key].low.toFixed(digits)} to ${interval[key].high.toFixed(digits)})`;
   return `| ${set.name} (${set.prompts.length}) | ${router} | ${cell('apgr', 3)} | ${cell('cpt50', 0)} | ${cell('cpt80', 0)} | ${microseconds.toFixed(0)} |`;
-}
-
-async function peerOn(bin: string, name: string, set: DataSet): Promise<Peer> {
-  const script = join(import.meta.dirname, 'besideRouters/peers.py');
-  const child = spawn(join(bin, 'python'), [script, name], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = once(child, 'exit');
-  for (const { prompt } of set.prompts) child.stdin.write(`${JSON.stringify(prompt)}\n`);
-  child.stdin.end();
-  let peer: Peer | undefined;
-  for await (const line of createInterface({ input: child.stdout })) {
-    // A peer may print of its own; what is ours is JSON.
-    if (line.startsWith('{"peer"')) peer = peerSchema.parse(JSON.parse(line));
-  }
-  await ended;
-  if (peer === undefined) throw new Error(`expected the scores of ${name}, got none`);
-  return peer;
 }

@@ -1,47 +1,40 @@
-/**
- * What the ledger adds to a cloud call, every step durable on the disk: milliseconds with one and with four processes,
- * and how often a call waits for the disk.
- */
+/** Calls on a ledger by processes of their own, every step durable on the disk: how long they take, and how often they wait. */
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { median, quantile } from './figures.ts';
 import type { LedgerTimes } from './ledgerCallsWorker.ts';
 
 const WORKER = join(import.meta.dirname, 'ledgerCallsWorker.ts');
-const CALLS = 400;
 /** The first calls pay for compiling the program. */
-const WARM_UP = 40;
+const WARM_UP = 20;
 const TMPFS_MAGIC = 0x01021994;
 
-export async function benchLedger(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'ledger-bench-'));
-  try {
-    const where = statfsSync(folder).type === TMPFS_MAGIC ? 'in memory, not on a disk' : 'on disk';
-    console.log(`ledger, ${CALLS} calls per process, ${where}`);
-    for (const processes of [1, 4]) {
-      const times = await timed(join(folder, `${processes}`, 'ledger.sqlite'), processes);
-      const steps = [
-        ['reserve and dispatch', times.flatMap((one) => one.reserveDispatchMs.slice(WARM_UP))],
-        ['settle', times.flatMap((one) => one.settleMs.slice(WARM_UP))],
-      ] as const;
-      for (const [step, ms] of steps) {
-        console.log(
-          `  ${processes} ${processes === 1 ? 'process  ' : 'processes'} ${step.padEnd(21)} ` +
-            `median ${median(ms).toFixed(2)} ms, p99 ${quantile(ms, 0.99).toFixed(2)} ms`,
-        );
-      }
-    }
-    console.log(`  fsync per call (reserve, dispatch, settle): ${syncsPerCall(folder)}`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+export interface CallTimes extends LedgerTimes {
+  readonly wholeMs: readonly number[];
 }
 
-async function timed(path: string, processes: number): Promise<readonly LedgerTimes[]> {
-  const workers = Array.from({ length: processes }, () => fork(WORKER, [path, `${CALLS}`]));
+export async function callTimes(
+  path: string,
+  processes: number,
+  calls: number,
+): Promise<CallTimes> {
+  const all = await timed(path, processes, calls + WARM_UP);
+  const holdMs = all.flatMap((one) => one.holdMs.slice(WARM_UP));
+  const settleMs = all.flatMap((one) => one.settleMs.slice(WARM_UP));
+  return { holdMs, settleMs, wholeMs: holdMs.map((ms, at) => ms + (settleMs[at] ?? Number.NaN)) };
+}
+
+export function diskOf(folder: string): string {
+  return statfsSync(folder).type === TMPFS_MAGIC ? 'in memory, not on a disk' : 'on a disk';
+}
+
+async function timed(
+  path: string,
+  processes: number,
+  calls: number,
+): Promise<readonly LedgerTimes[]> {
+  const workers = Array.from({ length: processes }, () => fork(WORKER, [path, `${calls}`]));
   try {
     await Promise.all(workers.map(messageOf));
     const times = workers.map((worker) => messageOf(worker) as Promise<LedgerTimes>);
@@ -66,14 +59,13 @@ async function ended(worker: ChildProcess): Promise<void> {
   if (worker.exitCode === null && worker.signalCode === null) await once(worker, 'exit');
 }
 
-/** The difference of two runs, so that opening and closing don't count. */
-function syncsPerCall(folder: string): string {
-  const counts = [50, 250].map((calls) =>
+/** The difference of two runs, so that opening and closing don't count. `undefined` without strace. */
+export function syncsPerCall(folder: string): number | undefined {
+  const counts = [20, 120].map((calls) =>
     syncsOf(join(folder, `${calls}`, 'ledger.sqlite'), calls),
   );
   const [few, many] = counts;
-  if (few === undefined || many === undefined) return 'unknown (needs strace, on Linux)';
-  return `${((many - few) / 200).toFixed(2)}, counted by strace`;
+  return few === undefined || many === undefined ? undefined : (many - few) / 100;
 }
 
 function syncsOf(path: string, calls: number): number | undefined {

@@ -3,8 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Router } from '../../server/src/core/router.ts';
+import type { Tier, Turn } from '../../server/src/core/types.ts';
 import {
+  answerOf,
   BIG,
+  collect,
   LOCAL,
   MINI,
   promptOf,
@@ -17,7 +21,9 @@ for (const row of rows) {
   test(`route: ${row.name}`, async () => {
     const { router, calls } = scriptedRouter(row.script);
     const asked = promptOf(row.prompt?.text ?? 'Why is the sky blue?', row.constraints);
-    const prompt = { ...asked, ...row.prompt };
+    const history = row.earlier === undefined ? [] : await talk(router, row.earlier);
+    const prompt = { ...asked, history, ...row.prompt };
+    const before = calls.length;
     const decision = await router.decide(prompt);
     const [model, code] = row.leadsTo;
     if (decision.kind === 'refused') {
@@ -26,8 +32,18 @@ for (const row of rows) {
       assert.deepEqual([decision.route.modelId, decision.route.reason.code], [model, code]);
       if ('ifUnsure' in row) assert.equal(decision.route.ifUnsure, row.ifUnsure);
     }
-    assert.equal(calls.length, 0, 'a decision generates nothing');
+    assert.equal(calls.length, before, 'a decision generates nothing');
   });
+}
+
+/** A long question and its answer, as the next prompt's history. */
+async function talk(router: Router, tier: Tier): Promise<readonly Turn[]> {
+  const text = `Read this. ${'It goes on and on. '.repeat(400)}`;
+  const answer = answerOf(await collect(router, promptOf(text, { forceModel: { tier } })));
+  return [
+    { role: 'user', text },
+    { role: 'assistant', text: answer.text },
+  ];
 }
 
 test('a threshold above the score keeps local, one below escalates', async () => {

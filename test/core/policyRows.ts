@@ -1,7 +1,7 @@
 /** Each constraint, alone and in pairs, and the route that it must lead to. docs/LIMITS.md shows the same rows. */
 import { nanoUsd, nanoUsdFromDollars } from '../../server/src/core/price.ts';
-import type { Constraints, MeasuredSpeed, Prompt } from '../../server/src/core/types.ts';
-import { BIG, LOCAL, MINI, prices, type Script } from '../support/scriptedPorts.ts';
+import type { Constraints, MeasuredSpeed, Prompt, Tier } from '../../server/src/core/types.ts';
+import { BIG, LOCAL, MINI, prices, registry, type Script } from '../support/scriptedPorts.ts';
 
 const easy: Script = { scores: { [LOCAL]: 0.2 } };
 export const hard: Script = { scores: { [LOCAL]: 0.8 } };
@@ -22,11 +22,28 @@ function speed(secondsPerAnswer: number): MeasuredSpeed {
   };
 }
 
+/** A cloud model that reads again at a tenth of the price, and a local one that can read as much. */
+function talking(score: number): Script {
+  const big = prices[BIG];
+  if (big === undefined) throw new Error('expected a price');
+  const base = { ...big.base, cachedInputPicoUsd: big.base.inputPicoUsd / 10 };
+  return {
+    scores: { [LOCAL]: score },
+    prices: { ...prices, [BIG]: { ...big, base } },
+    registry: {
+      ...registry,
+      models: registry.models.map((model) => ({ ...model, contextWindow: 100_000 })),
+    },
+  };
+}
+
 export interface Row {
   readonly name: string;
   readonly script: Script;
   readonly constraints?: Constraints;
   readonly prompt?: Partial<Prompt> & { text?: string };
+  /** The tier that has answered a long question just before, in the same conversation. */
+  readonly earlier?: Tier;
   /** `refused` or the model that answers first, then the reason code. */
   readonly leadsTo: readonly [model: string, code: string];
   readonly ifUnsure?: string | undefined;
@@ -35,6 +52,25 @@ export interface Row {
 export const rows: readonly Row[] = [
   { name: 'easy', script: easy, leadsTo: [LOCAL, 'prompt_complexity_low'], ifUnsure: BIG },
   { name: 'hard', script: hard, leadsTo: [BIG, 'prompt_complexity_high'] },
+
+  {
+    name: 'easy, after a long conversation in the cloud',
+    script: talking(0.4),
+    earlier: 'escalation',
+    leadsTo: [BIG, 'conversation_kept'],
+  },
+  {
+    name: 'hard, after a long conversation here',
+    script: talking(0.6),
+    earlier: 'cheap',
+    leadsTo: [LOCAL, 'conversation_kept'],
+  },
+  {
+    name: 'very easy, after a long conversation in the cloud',
+    script: talking(0.05),
+    earlier: 'escalation',
+    leadsTo: [LOCAL, 'prompt_complexity_low'],
+  },
 
   {
     name: 'forced tier',

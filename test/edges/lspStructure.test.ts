@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import { createSeededRandom } from '../../server/src/learning/seededRandom.ts';
 import { codeUnits, unitAround } from '../../server/src/lsp/code/codeStructure.ts';
+import { createDocumentStructure } from '../../server/src/lsp/code/documentStructure.ts';
+import { parserFor } from '../../server/src/syntax/grammars.ts';
 import { repositoryRoot } from '../support/localModel.ts';
 
 const options = {
@@ -177,3 +181,61 @@ async function longestHoldMs(work: () => Promise<void>): Promise<number> {
   look();
   return longest;
 }
+
+const typed = [
+  '',
+  '\n',
+  '}',
+  '{',
+  'x',
+  '// ä\n',
+  '\nexport function added(a: number) {\n  return a;\n}\n',
+  'class Inner { m() {} }',
+  '`',
+  '"😀"',
+];
+
+test('a structure that is kept up by edits is the one that reading anew finds', async () => {
+  for (const language of ['typescript', 'python', 'java', 'cpp']) {
+    const random = createSeededRandom(7);
+    const sample = samples.find((one) => one.language === language)?.text ?? '';
+    const parser = await parserFor(language, options.onProblem, 'check');
+    // Of broken code a parser that goes on from before may make something else than one that reads anew.
+    const isSound = (text: string) => parser?.parse(text)?.rootNode.hasError === false;
+    let document = TextDocument.create('file:///a', language, 0, `${sample}\n`.repeat(4));
+    const structure = createDocumentStructure(options);
+    let version = 0;
+    const edit = (start: number, end: number, text: string) => {
+      const before = TextDocument.create('file:///a', language, version, document.getText());
+      const range = { start: before.positionAt(start), end: before.positionAt(end) };
+      document = TextDocument.update(document, [{ range, text }], ++version);
+      structure.edited(before, document, start, end);
+    };
+    const look = async () => {
+      const kept = await structure.units(document);
+      const text = document.getText();
+      if (!isSound(text)) return false;
+      assert.deepEqual(kept, await codeUnits(language, text, options), `${language}:\n${text}`);
+      return true;
+    };
+    assert.ok(await look());
+    let kept = 0;
+    for (let nth = 0; nth < 40; nth += 1) {
+      const text = document.getText();
+      const start = random.below(text.length + 1);
+      const end = Math.min(text.length, start + random.below(12));
+      const added = typed[random.below(typed.length)] ?? '';
+      edit(start, end, added);
+      if (await look()) kept += 1;
+      // Two edits before the next look: the undoing one, and a line in front of everything.
+      else edit(start, start + added.length, text.slice(start, end));
+      edit(0, 0, '\n');
+      assert.ok(await look(), `expected sound ${language}`);
+    }
+    assert.ok(kept > 0, `expected some edits that leave ${language} sound, got ${kept}`);
+    document = TextDocument.update(document, [{ text: sample }], ++version);
+    structure.replaced();
+    assert.ok(await look());
+    structure.dispose();
+  }
+});

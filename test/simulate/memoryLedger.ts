@@ -87,6 +87,20 @@ export function createMemoryLedger(random: Random, planted: Partial<Rules> = {})
           throw error;
         }
       },
+      async reserveDispatched(request, limits) {
+        try {
+          return await write(() => {
+            const result = rules.reserveIn(tx, request, limits, entry());
+            if (result.kind === 'held') rules.dispatchIn(tx, request.id, entry());
+            return result;
+          });
+        } catch (error) {
+          if (error instanceof LedgerUnavailableError) {
+            return { kind: 'unavailable', why: String(error) };
+          }
+          throw error;
+        }
+      },
       dispatch: (id) => write(() => rules.dispatchIn(tx, id, entry())),
       settle: (id, settlement) => write(() => rules.settleIn(tx, id, settlement, entry())),
       recordAudit: async () => {},

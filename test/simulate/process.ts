@@ -53,7 +53,9 @@ export async function startProcess(
   if (opened === undefined) return undefined;
   await scheduler.point(life, 'has opened the ledger');
   const stranded = new Set<string>();
-  const faulty = faultyLedger(world, life, opened, stranded);
+  // Bugs are planted in the two steps; without one, processes of both kinds share the ledger.
+  const inOneStep = planted === undefined && random.chance(0.5);
+  const faulty = faultyLedger(world, life, opened, stranded, inOneStep);
   let settings = settingsOf(limits);
   world.oracle.limitsHeard.hears(life, limits);
   const cached = new Map<string, CachedAnswer>();
@@ -111,14 +113,19 @@ function settingsOf(limits: Limits): Settings {
 
 /** Tells the oracle what the router asks and hears; nothing is planted outside of it. */
 function watched({ oracle }: World, life: Life, inner: Ledger): Ledger {
-  return {
-    ...inner,
-    async reserve(request, limits) {
+  const { reserve, reserveDispatched } = inner;
+  const asking =
+    (ask: Ledger['reserve']): Ledger['reserve'] =>
+    async (request, limits) => {
       oracle.asks(request, limits, life);
-      const result = await inner.reserve(request, limits);
+      const result = await ask(request, limits);
       if (result.kind === 'held') oracle.held(request, life);
       return result;
-    },
+    };
+  return {
+    ...inner,
+    reserve: asking(reserve),
+    ...(reserveDispatched && { reserveDispatched: asking(reserveDispatched) }),
   };
 }
 
@@ -128,6 +135,7 @@ function faultyLedger(
   life: Life,
   inner: SimulatedLedger,
   stranded: Set<string>,
+  inOneStep: boolean,
 ): Ledger {
   async function write<T>(label: string, work: () => Promise<T>): Promise<T> {
     await scheduler.point(life, label);
@@ -160,24 +168,33 @@ function faultyLedger(
       oracle.find('a write that was sent twice changed something');
   }
 
-  return {
-    ...inner,
-    answered: (promptId) => read('answered?', () => inner.answered(promptId)),
-    frozenModels: () => read('frozen models', () => inner.frozenModels()),
-    budget: (limits, scope) => read('budget', () => inner.budget(limits, scope)),
-    record: (answer) => write('record', () => inner.record(answer)),
-    async reserve(request, limits) {
+  const { reserveDispatched, ...twoSteps } = inner;
+  const reserving =
+    (word: string, ask: Ledger['reserve']): Ledger['reserve'] =>
+    async (request, limits) => {
       try {
-        return await write(`reserve ${request.id}`, async () => {
-          const result = await inner.reserve(request, limits);
-          if (result.kind === 'held') await again(() => inner.reserve(request, limits));
+        return await write(`${word} ${request.id}`, async () => {
+          const result = await ask(request, limits);
+          if (result.kind === 'held') await again(() => ask(request, limits));
           return result;
         });
       } catch (error) {
         stranded.add(request.id);
         return { kind: 'unavailable', why: String(error) };
       }
-    },
+    };
+
+  return {
+    ...twoSteps,
+    answered: (promptId) => read('answered?', () => inner.answered(promptId)),
+    frozenModels: () => read('frozen models', () => inner.frozenModels()),
+    budget: (limits, scope) => read('budget', () => inner.budget(limits, scope)),
+    record: (answer) => write('record', () => inner.record(answer)),
+    reserve: reserving('reserve', inner.reserve),
+    ...(reserveDispatched !== undefined &&
+      inOneStep && {
+        reserveDispatched: reserving('reserve and dispatch', reserveDispatched),
+      }),
     dispatch: (id) =>
       write(`dispatch ${id}`, async () => {
         await inner.dispatch(id);

@@ -45,6 +45,7 @@ export function createSqliteLedger(random: Random): SharedLedger {
           throw new Error('expected no wait for a lock in one thread');
         },
         random: random.share,
+        gather: async () => {},
       }),
     );
     if (opened.kind === 'unavailable') {

@@ -11,6 +11,8 @@ const KEPT_CHARACTERS = 2_000;
 
 export interface Program {
   readonly name: string;
+  /** `undefined` when it could not be started. */
+  readonly pid: number | undefined;
   running(): boolean;
   /** The end of what it has written so far. */
   said(): string;
@@ -47,6 +49,7 @@ export function startProgram(
   const running = () => child.exitCode === null && child.signalCode === null;
   const program: Program = {
     name,
+    pid: child.pid,
     running,
     said: () => said,
     async kill() {

@@ -20,6 +20,7 @@ import { runTests, TestRunFailedError } from '@vscode/test-electron';
 import { repositoryRoot } from '../support/localModel.ts';
 import { desktopCommand } from './desktop.ts';
 import { launchVscode, openBrowser } from './launch.ts';
+import { placeOwnServer, startOwnServer } from './ownServer.ts';
 
 type Line =
   | { readonly kind: 'passed' | 'skipped'; readonly title: string }
@@ -36,9 +37,12 @@ test('inside the extension host', { timeout: 900_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'car-report-'));
   const report = join(folder, 'report.jsonl');
   const env = { COST_AWARE_ROUTER_TEST_REPORT: report };
+  const provider = await startOwnServer();
   try {
     const exitCode =
-      desktop === undefined ? await onServer(env) : await onDesktop(desktop, folder, env);
+      desktop === undefined
+        ? await onServer(provider.url, env)
+        : await onDesktop(desktop, folder, provider.url, env);
     const lines = linesOf(report);
     for (const line of lines) {
       if (line.kind === 'ended') continue;
@@ -51,11 +55,15 @@ test('inside the extension host', { timeout: 900_000 }, async (context) => {
     assert.ok(ended && passed > 0, `expected a whole report, got ${lines.length} lines`);
     assert.equal(exitCode, lines.some(({ kind }) => kind === 'failed') ? 1 : 0);
   } finally {
+    await provider.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 });
 
-async function onServer(env: Readonly<Record<string, string>>): Promise<number> {
+async function onServer(
+  providerUrl: string,
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
   // Without the flag the workbench silently ignores what the payload names.
   const server = await launchVscode({
     env,
@@ -63,6 +71,7 @@ async function onServer(env: Readonly<Record<string, string>>): Promise<number> 
     installed: false,
     model: false,
   });
+  placeOwnServer(server.dataDir, providerUrl);
   const opened = await openBrowser(server.url);
   try {
     const page = await opened.context.newPage();
@@ -95,11 +104,13 @@ async function onServer(env: Readonly<Record<string, string>>): Promise<number> 
 async function onDesktop(
   program: string,
   folder: string,
+  providerUrl: string,
   extensionTestsEnv: Readonly<Record<string, string>>,
 ): Promise<number> {
   const at = (...parts: string[]) => join(folder, ...parts);
   // The ledger and the models of whoever runs this are none of its business.
   mkdirSync(at('user', 'User'), { recursive: true });
+  placeOwnServer(at('data'), providerUrl);
   const settings = { 'costAwareRouter.dataDir': at('data'), 'costAwareRouter.threads': 1 };
   writeFileSync(at('user', 'User', 'settings.json'), JSON.stringify(settings));
   cpSync(join(repositoryRoot, 'test', 'fixtures', 'workspace'), at('ws'), { recursive: true });

@@ -73,6 +73,8 @@ describeInChromium('dashboard page', (harness) => {
       );
       assert.match(await text(open, '.card-shares'), /82 % local\s+11 % cloud\s+7 % cached/);
       assert.equal(await text(open, '.card-quality .figure'), report.quality);
+      const lines = await open.page.locator('.card-quality .line').allInnerTexts();
+      assert.deepEqual(lines, report.qualityLines);
       for (const [name, groups] of [
         ['model', report.byModel],
         ['task', report.byTask],

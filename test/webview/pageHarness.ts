@@ -16,7 +16,7 @@ import { type ThemeName, themes } from './themes.ts';
 
 const { COST_AWARE_ROUTER_TEST_CHROMIUM, CHROMIUM_PATH, PATH = '' } = process.env;
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
-const chromiumPath = [
+export const chromiumPath = [
   COST_AWARE_ROUTER_TEST_CHROMIUM,
   CHROMIUM_PATH,
   ...PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name))),
@@ -63,12 +63,12 @@ export interface OpenOptions {
   readonly reply?: (message: Record<string, unknown>) => readonly unknown[];
 }
 
-interface Harness {
+export interface Harness {
   open(options: OpenOptions): Promise<OpenPage>;
   close(): Promise<void>;
 }
 
-async function startHarness(executablePath: string): Promise<Harness> {
+export async function startHarness(executablePath: string): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'webview-pages-'));
   await build({
     entryPoints: ['dashboard.ts', 'answers.ts'].map((name) => `client/webview/${name}`),

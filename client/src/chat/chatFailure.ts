@@ -19,6 +19,11 @@ export function chatFailure({ code, message }: Failed): Error {
     case 'privacy_floor':
       return vscode.LanguageModelError.Blocked(message);
     default:
-      return new Error(message);
+      return chatError(message);
   }
+}
+
+/** An `Error` of any other class loses its sentence on its way to whoever asked. */
+export function chatError(message: string): Error {
+  return new vscode.LanguageModelError(message);
 }

@@ -7,7 +7,7 @@ import type { ChatModelWire } from '../../../server/src/protocol.ts';
 import type { Answering } from '../answering.ts';
 import type { Server } from '../server.ts';
 import type { StatusSource } from '../statusBar.ts';
-import { chatFailure } from './chatFailure.ts';
+import { chatError, chatFailure } from './chatFailure.ts';
 import { countedText, messagesOf } from './chatMessages.ts';
 
 const VENDOR = 'cost-aware-router';
@@ -30,8 +30,9 @@ export function registerLanguageModels(
 
   async function look(): Promise<void> {
     looking = undefined;
+    if (known === null) return;
     const now = JSON.stringify(await models().catch(() => []));
-    if (known === null || now === known) return;
+    if (now === known) return;
     known = now;
     changed.fire();
   }
@@ -49,7 +50,7 @@ export function registerLanguageModels(
     async provideLanguageModelChatResponse(model, messages, options, progress, token) {
       const read = messagesOf(messages);
       if (read.kind === 'unreadable') {
-        throw new Error(
+        throw chatError(
           vscode.l10n.t('No model here reads attachments of kind {0}. Send text.', read.mimeType),
         );
       }
@@ -92,9 +93,15 @@ export function registerLanguageModels(
     },
   };
 
+  const registered = vscode.lm.registerLanguageModelChatProvider(VENDOR, provider);
+  // VS Code asks for a list when it is opened; a chat that is written to before has no model and says so, `@router` too.
+  vscode.lm.selectChatModels({ vendor: VENDOR }).then(
+    () => {},
+    () => {},
+  );
   return vscode.Disposable.from(
     changed,
-    vscode.lm.registerLanguageModelChatProvider(VENDOR, provider),
+    registered,
     status.onDidChange(() => {
       looking ??= setTimeout(() => void look(), LOOK_AGAIN_MS);
     }),
@@ -110,7 +117,7 @@ function inputOf(argumentsJson: string): object {
   } catch {
     // Told below, as anything else that is no object.
   }
-  throw new Error(
+  throw chatError(
     vscode.l10n.t('The model called a tool with arguments that are no JSON object. Ask again.'),
   );
 }

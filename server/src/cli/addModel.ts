@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { App } from '../compose.ts';
 import { sampleOfSpeed } from '../core/modelCall.ts';
 import type { LocalModel, Model } from '../core/types.ts';
+import { runCalibration } from './calibrate.ts';
 import { exitCodes } from './exitCodes.ts';
 import { writeLine } from './io.ts';
 import { createProgress } from './progress.ts';
@@ -11,10 +12,14 @@ import { badInput, fail, type Session, withApp } from './session.ts';
 
 export interface AddModelFlags {
   readonly id?: string;
+  /** Calibrate it or not; by default one that can be expected to answer anything. */
+  readonly calibrate?: boolean;
 }
 
 /** Files that are edited are looked at every quarter of a second. */
 const SEEN_WITHIN_MS = 3_000;
+/** Enough to fit a gate by; `calibrate` without a limit asks about three times as many and goes on from these. */
+const FIRST_QUESTIONS = 90;
 /** Below it a model can't be expected to answer anything, so the way to use it is told with a warning. */
 const USEFUL_PARAMETERS = 300e6;
 
@@ -74,7 +79,13 @@ export async function addModelFile(
       io.stdout,
       `Ask it:      cost-aware-router ask --model ${added.id} "..."\nCalibrate:   cost-aware-router calibrate ${added.id}`,
     );
-    return exitCodes.ok;
+    const isWorthIt = !tooSmall && added.parameters >= USEFUL_PARAMETERS;
+    if (!(flags.calibrate ?? isWorthIt)) return exitCodes.ok;
+    await writeLine(
+      io.stdout,
+      `\nCalibrating with ${FIRST_QUESTIONS} questions. Ctrl-C stops it; the model and its answers so far stay.\n`,
+    );
+    return await runCalibration(session, app, model, { limit: FIRST_QUESTIONS });
   });
 }
 

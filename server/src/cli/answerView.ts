@@ -3,6 +3,7 @@ import type { AnswerResult, Route, RouterEvent } from '../core/answer.ts';
 import { assertNever } from '../core/errors.ts';
 import { reasonSentence } from '../core/reason.ts';
 import { answerLine, formatSeconds, formatUsd, labelOf } from '../core/report.ts';
+import { leftOutSentence } from '../core/trimToFit.ts';
 import type { Registry } from '../core/types.ts';
 import { type CliIo, printable, styled, writeLine } from './io.ts';
 import { createProgress } from './progress.ts';
@@ -110,6 +111,7 @@ export function routePreview(route: Route, registry: Registry): string {
     ...(route.ifUnsure === undefined
       ? []
       : [`  if unsure: ${names(route.ifUnsure)}, at most ${known(route.boundNanoUsd)}`]),
+    ...(route.trace.leftOut ?? []).map((one) => `  ${leftOutSentence(one)}`),
     ...route.trace.flips.map((flip) => `  would change if ${flip}`),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 /** `ask`: one prompt through the router, streamed to a terminal, plain on a pipe, or as one JSON object. */
 import type { App } from '../compose.ts';
+import { attachmentsText } from '../core/attachments.ts';
 import { type Failure, failure } from '../core/errors.ts';
 import { ZERO_USD } from '../core/price.ts';
 import type { Reason } from '../core/reason.ts';
@@ -10,7 +11,8 @@ import { wouldSendText } from '../core/wouldSendText.ts';
 import { type AnswerView, pipeView, routePreview, terminalView } from './answerView.ts';
 import { exitCodeOf, exitCodes } from './exitCodes.ts';
 import { failureJson } from './failureJson.ts';
-import { readContext, readPrompt } from './inputText.ts';
+import { readDiff } from './gitDiff.ts';
+import { type ContextResult, readContext, readPrompt } from './inputText.ts';
 import { type CliIo, printable, writeLine } from './io.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
 
@@ -22,6 +24,8 @@ export interface AskFlags {
   readonly model?: string;
   readonly localOnly?: boolean;
   readonly file?: readonly string[];
+  /** A commit, or `true` for the last one. */
+  readonly diff?: string | true;
   readonly cache?: boolean;
   readonly json?: boolean;
   readonly dryRun?: boolean;
@@ -45,14 +49,22 @@ export async function ask(
   const files = await readContext(flags.file ?? [], io);
   if (files.kind === 'failed') return await failed(io, { why: files.failure }, flags);
 
+  const diff =
+    flags.diff === undefined
+      ? NO_CONTEXT
+      : await readDiff(flags.diff === true ? 'HEAD' : flags.diff, io);
+  if (diff.kind === 'failed') return await failed(io, { why: diff.failure }, flags);
+  const context = [...files.context, ...diff.context];
+
   return await withApp(session, async (app) => {
     const unknown = unknownModel(app.catalogue.registry(), flags);
     if (unknown !== undefined) return await failed(io, { why: unknown }, flags);
     const prompt: Prompt = {
       id: app.ports.newId(),
       text: read.text,
-      context: files.context,
+      context,
       history: [],
+      mayTrim: true,
       constraints: constraintsOf(flags),
       ...(flags.cache === false && { useCache: false }),
     };
@@ -62,6 +74,8 @@ export async function ask(
   });
 }
 
+const NO_CONTEXT: ContextResult = { kind: 'ok', context: [] };
+
 async function preview(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Promise<number> {
   const decision = await app.router.decide(prompt);
   const registry = app.catalogue.registry();
@@ -70,9 +84,17 @@ async function preview(io: CliIo, app: App, prompt: Prompt, flags: AskFlags): Pr
     return await failed(io, { why, reason, registry }, flags);
   }
   const { route } = decision;
-  const text =
-    flags.json === true ? JSON.stringify(dryRunOf(route, registry)) : routePreview(route, registry);
-  await writeLine(io.stdout, text);
+  if (flags.json === true) {
+    await writeLine(io.stdout, JSON.stringify(dryRunOf(route, registry)));
+    return exitCodes.ok;
+  }
+  const counted = prompt.context.map(async (part) => ({
+    part,
+    tokens: await app.ports.tokens.count(part.text),
+  }));
+  const attached = attachmentsText(await Promise.all(counted));
+  const lines = [routePreview(route, registry), ...(attached === '' ? [] : [`  with ${attached}`])];
+  await writeLine(io.stdout, printable(lines.join('\n')));
   return exitCodes.ok;
 }
 

@@ -1,7 +1,7 @@
 /** `bench modes`: a file of prompts by the cheap model alone, by the cloud model alone and routed, within a cap. */
 import { failure } from '../core/errors.ts';
 import { dollars } from '../core/price.ts';
-import { formatSeconds, formatUsd } from '../core/report.ts';
+import { formatSeconds, formatShare, formatUsd } from '../core/report.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { type BenchRun, benchModes } from '../learning/benchModes.ts';
 import type { KeyedPrompt } from '../learning/keyedPrompts.ts';
@@ -17,7 +17,7 @@ import { readKeyedFile } from './keyedFile.ts';
 import { localModelNamed, noKeyFor, prepareLocal } from './localModel.ts';
 import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
-import { interval, intervalJson, money, percent } from './shareText.ts';
+import { interval, intervalJson, money } from './shareText.ts';
 import { table } from './table.ts';
 
 export interface BenchModesFlags {
@@ -92,9 +92,9 @@ function benchText(figures: BenchFigures, run: BenchRun, latencyMs: number | und
       mode === 'routed' ? 'routed' : `${mode} only`,
       formatUsd(of.costNanoUsd),
       of.quality === undefined ? 'unknown' : interval(of.quality),
-      percent(of.localShare),
+      formatShare(of.localShare),
       formatSeconds(of.medianMs),
-      of.inTimeShare === undefined ? 'no target' : percent(of.inTimeShare),
+      of.inTimeShare === undefined ? 'no target' : formatShare(of.inTimeShare),
     ];
   });
   const within = latencyMs === undefined ? 'within target' : `within ${formatSeconds(latencyMs)}`;
@@ -131,5 +131,5 @@ function benchJson(figures: BenchFigures, run: BenchRun, latencyMs: number | und
 }
 
 function shareOrUnknown(share: number | undefined): string {
-  return share === undefined ? 'unknown' : percent(share);
+  return share === undefined ? 'unknown' : formatShare(share);
 }

@@ -1,16 +1,24 @@
 /** `calibrate`: fits the gate and the threshold to a local model on this machine, and takes that back. */
 import type { App } from '../compose.ts';
-import type { Calibration, CalibrationTarget, CascadeFigures } from '../core/calibration.ts';
+import type { Calibration, CalibrationTarget } from '../core/calibration.ts';
+import {
+  calibrationFigures,
+  calibrationHead,
+  calibrationTarget,
+  calibrationTaskHead,
+  calibrationTasks,
+  calibrationThreshold,
+} from '../core/calibrationText.ts';
 import { failure } from '../core/errors.ts';
 import { dollars } from '../core/price.ts';
 import { formatUsd } from '../core/report.ts';
+import { english } from '../core/translate.ts';
 import type { LocalModel, NanoUsd } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
 import { localModelNamed, prepareLocal } from './localModel.ts';
 import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
-import { percent } from './shareText.ts';
 import { table } from './table.ts';
 
 export interface CalibrateFlags {
@@ -40,11 +48,12 @@ export async function calibrate(
     if (typeof model === 'string') return await badInput(io, model);
     if (flags.rollback === true) return await rollback(session, app, model);
     if (flags.show === true) return await show(session, app, model, flags);
-    return await run(session, app, model, flags);
+    return await runCalibration(session, app, model, flags);
   });
 }
 
-async function run(
+/** Shows its progress, what it found and the way back; returns the exit code. */
+export async function runCalibration(
   { io }: Session,
   app: App,
   model: LocalModel,
@@ -120,52 +129,20 @@ async function show(
   return exitCodes.ok;
 }
 
-export function calibrationText(calibration: Calibration): string {
-  const { before, after, gate, target, kinds } = calibration;
-  const rows = Object.entries(kinds).map(([kind, { answers, right, medianMs }]) => [
-    kind,
-    `${right} of ${answers}`,
-    percent(right / answers),
-    medianMs === null ? 'unknown' : `${medianMs} ms`,
-  ]);
-  const figure = (name: string, of: (figures: CascadeFigures) => string) => [
-    name,
-    of(before),
-    of(after),
-  ];
-  const wanted =
-    target.kind === 'kept'
-      ? `at least ${percent(target.value)} of the cloud model's quality`
-      : `at most ${percent(target.value)} answered in the cloud`;
-  const speed =
-    calibration.tokensPerSecond === null ? '' : `, ${calibration.tokensPerSecond} tokens a second`;
+function calibrationText(calibration: Calibration): string {
+  const figures = calibrationFigures(calibration, english);
   return [
-    `${calibration.modelId} (sha256 ${calibration.identity.slice(0, 12)}…): ${gate.answers} answers${speed}`,
+    calibrationHead(calibration, english),
     '',
-    table(['task', 'right', 'share', 'median time'], rows),
+    table(calibrationTaskHead(english), calibrationTasks(calibration, english)),
     '',
-    `Target: ${wanted}. The cloud model's quality is ${calibration.cloud}.`,
+    calibrationTarget(calibration, english),
     table(
       ['', 'before', 'after'],
-      [
-        figure('answered in the cloud', ({ escalated }) => percent(escalated)),
-        figure('quality kept', ({ kept }) => percent(kept)),
-        figure('gate: AUROC', ({ gateAuroc }) => fixed(gateAuroc)),
-        figure('gate: calibration error', ({ gateCalibrationError }) =>
-          fixed(gateCalibrationError),
-        ),
-        figure('score: AUROC', ({ scoreAuroc }) => fixed(scoreAuroc)),
-        figure('score and gate: AUROC', ({ bothAuroc }) => fixed(bothAuroc)),
-      ],
+      figures.map(({ name, before, after }) => [name, before, after]),
     ),
-    `Threshold: the highest ${percent(calibration.escalateShare)} of scores go to the cloud at once; local answers below confidence ${gate.needed.toFixed(2)} are deferred${earlyText(gate.early)}.`,
+    calibrationThreshold(calibration, english),
   ].join('\n');
-}
-
-function earlyText(early: Calibration['gate']['early']): string {
-  return early === undefined
-    ? ''
-    : `, below ${early.below.toFixed(2)} already after ${early.fromTokens} tokens`;
 }
 
 function contradiction(flags: CalibrateFlags): string | undefined {
@@ -186,8 +163,4 @@ function targetOf({ keep, escalate = 0.5 }: CalibrateFlags): CalibrationTarget {
   return keep === undefined
     ? { kind: 'escalated', value: escalate }
     : { kind: 'kept', value: keep };
-}
-
-function fixed(value: number | null): string {
-  return value === null ? 'unknown' : value.toFixed(3);
 }

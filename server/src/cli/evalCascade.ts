@@ -4,7 +4,7 @@ import { failure } from '../core/errors.ts';
 import { deferralRuleFor } from '../core/gate.ts';
 import { paidAnswer } from '../core/paidAnswer.ts';
 import { addUsd, dollars, ZERO_USD } from '../core/price.ts';
-import { formatUsd } from '../core/report.ts';
+import { formatShare, formatUsd } from '../core/report.ts';
 import { withinSettings } from '../core/request.ts';
 import type { LocalModel, Model, NanoUsd, Prompt } from '../core/types.ts';
 import { type CascadeFigures, cascadeFigures } from '../learning/cascadeFigures.ts';
@@ -16,7 +16,7 @@ import { readKeyedFile } from './keyedFile.ts';
 import { escalationOf, localModelNamed, noKeyFor, prepareLocal } from './localModel.ts';
 import { createProgress } from './progress.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
-import { interval, intervalJson, money, moneyJson, percent } from './shareText.ts';
+import { interval, intervalJson, money, moneyJson } from './shareText.ts';
 import { table } from './table.ts';
 
 export interface EvalCascadeFlags {
@@ -156,9 +156,9 @@ function cascadeText({ model, strong, figures, run, paidNanoUsd, asked }: About)
     [
       'cascade',
       cascade === undefined
-        ? `unknown, ${percent(bounds.low)} to ${percent(bounds.high)}`
+        ? `unknown, ${formatShare(bounds.low)} to ${formatShare(bounds.high)}`
         : interval(cascade),
-      percent(sent),
+      formatShare(sent),
       money(figures.cascadeNanoUsd),
     ],
     [
@@ -171,11 +171,11 @@ function cascadeText({ model, strong, figures, run, paidNanoUsd, asked }: About)
   const luck =
     figures.byLuck === undefined
       ? ''
-      : ` As many sent at random would reach ${percent(figures.byLuck)}.`;
+      : ` As many sent at random would reach ${formatShare(figures.byLuck)}.`;
   return [
     `${prompts} prompts${run.leftOut === 0 ? '' : `, ${run.leftOut} left out`}`,
     table(['', 'right (95 % interval)', 'answered in the cloud', 'cost'], rows),
-    `Sent at once ${percent(figures.atOnceShare)}, deferred by the gate ${percent(figures.deferredShare)}.${luck}`,
+    `Sent at once ${formatShare(figures.atOnceShare)}, deferred by the gate ${formatShare(figures.deferredShare)}.${luck}`,
     `Gate: AUROC ${fixed(figures.gateAuroc)}, calibration error ${figures.gateCalibrationError.toFixed(3)}.`,
     '',
     table(

@@ -40,25 +40,52 @@ async function stdinPart(io: CliIo): Promise<ContextPart | { readonly failure: F
 }
 
 async function filePart(
-  path: string,
+  given: string,
   io: CliIo,
 ): Promise<ContextPart | { readonly failure: Failure }> {
+  // A file of that very name is meant before lines of another are.
+  const whole = await fileText(given, io);
+  const named = /^(.+):(\d+)(?:-(\d+))?$/.exec(given);
+  if (whole.kind === 'ok' || named === null) return partOf(given, whole, io);
+  const [, path = '', first = '', last = first] = named;
+  const read = await fileText(path, io);
+  if (read.kind === 'failed') return read;
+  const lines = read.text.split('\n');
+  const [from, to] = [Number(first), Number(last)];
+  if (from < 1 || to < from || to > lines.length) {
+    return bad(`expected lines from 1 to ${lines.length} of ${path}, got ${from}-${to}`);
+  }
+  const part = partOf(path, { kind: 'ok', text: lines.slice(from - 1, to).join('\n') }, io);
+  return 'failure' in part ? part : { ...part, kind: 'selection' };
+}
+
+function partOf(
+  path: string,
+  read: TextResult,
+  io: CliIo,
+): ContextPart | { readonly failure: Failure } {
+  if (read.kind === 'failed') return read;
+  const full = resolve(io.cwd, path);
+  const language = languages[extname(path).toLowerCase()];
+  return {
+    kind: 'file',
+    text: read.text,
+    path: pathInside(io.cwd, full),
+    file: full,
+    ...(language !== undefined && { language }),
+  };
+}
+
+async function fileText(path: string, io: CliIo): Promise<TextResult> {
   const full = resolve(io.cwd, path);
   try {
     const info = await stat(full);
     if (!info.isFile()) return bad(`expected --file to name a file, got ${path}`);
     if (info.size > MAX_PROMPT_CHARS) return bad(tooLong(path));
     const text = await readFile(full, 'utf8');
-    if (text.includes('\0'))
-      return bad(`expected --file to name a text, got binary data in ${path}`);
-    const language = languages[extname(path).toLowerCase()];
-    return {
-      kind: 'file',
-      text,
-      path: pathInside(io.cwd, full),
-      file: full,
-      ...(language !== undefined && { language }),
-    };
+    return text.includes('\0')
+      ? bad(`expected --file to name a text, got binary data in ${path}`)
+      : { kind: 'ok', text };
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
     return bad(`expected --file to name a readable file, got ${path} (${String(error.code)})`);

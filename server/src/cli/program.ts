@@ -1,6 +1,5 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
-import type { AddModelFlags } from './addModel.ts';
 import type { AskFlags } from './ask.ts';
 import { addBench } from './benchCommands.ts';
 import { addCorpus } from './corpusCommands.ts';
@@ -21,6 +20,7 @@ import { type CliIo, widthOf } from './io.ts';
 import { addLearning } from './learningCommands.ts';
 import { addLedger } from './ledgerCommands.ts';
 import type { CompareFlags } from './ledgerCompare.ts';
+import { addModels } from './modelCommands.ts';
 import type { RouteFlags } from './route.ts';
 import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
@@ -71,7 +71,13 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     )
     .option('--model <id>', 'the model that answers, whatever the score says')
     .option('--local-only', 'let nothing of this prompt leave this machine')
-    .option('--file <path>', 'a file as context; may be repeated; - reads stdin', repeated, [])
+    .option(
+      '--file <path>',
+      'a file as context, or lines of it (PATH:10-20); may be repeated; - reads stdin',
+      repeated,
+      [],
+    )
+    .option('--diff [commit]', 'the changes since a commit as context; HEAD when left out')
     .option('--no-cache', 'ask again although the same answer is kept')
     .option('--json', 'print one JSON object and nothing else on stdout')
     .option('--dry-run', 'decide and show the route; generate and spend nothing')
@@ -111,6 +117,11 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       'a further name that clients reach this server by; may be repeated',
       repeated,
       [],
+    )
+    .option('--metrics', 'count for Prometheus: GET /metrics, behind the token')
+    .option(
+      '--traces',
+      'send OpenTelemetry spans, without any text of prompts, to OTEL_EXPORTER_OTLP_ENDPOINT',
     )
     .action((flags: ServeFlags) =>
       run(async (session) => (await import('./serve.ts')).serve(session, flags)),
@@ -187,45 +198,6 @@ function addAccounts(
     .option('--json', 'print one JSON object')
     .action((flags: CompareFlags) =>
       run(async (session) => (await import('./ledgerCompare.ts')).ledgerCompare(session, flags)),
-    );
-}
-
-function addModels(
-  program: Command,
-  run: (command: (session: Session) => Promise<number>) => Promise<void>,
-): void {
-  const models = program.command('models').description('the models that answer');
-  models
-    .command('list')
-    .description('show every model, its state, price and speed')
-    .action(() => run(async (session) => (await import('./models.ts')).listModels(session)));
-  models
-    .command('download')
-    .description("fetch and check a local model's file")
-    .argument('<id>', 'the id of a local model')
-    .action((id: string) =>
-      run(async (session) => (await import('./models.ts')).downloadModel(session, id)),
-    );
-  models
-    .command('add')
-    .description('take a GGUF file of your own into the registry and measure it')
-    .argument('<file>', 'the GGUF file; it is copied')
-    .option('--id <id>', "what to call it; the file's name when left out")
-    .action((file: string, flags: AddModelFlags) =>
-      run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
-    );
-  models
-    .command('probe')
-    .description('measure how fast a local model is on this machine')
-    .argument('[id]', 'the id of a local model; the cheap one when left out')
-    .action((id: string | undefined) =>
-      run(async (session) => (await import('./models.ts')).probeModel(session, id)),
-    );
-  models
-    .command('refresh-prices')
-    .description('bring pricing.yaml up to date; old rows stay')
-    .action(() =>
-      run(async (session) => (await import('./models.ts')).refreshModelPrices(session)),
     );
 }
 

@@ -1,18 +1,14 @@
 /** Shares, intervals and amounts in the tables of measurements; what is not known says so. */
 import { dollars } from '../core/price.ts';
-import { formatUsd } from '../core/report.ts';
+import { formatShare, formatUsd } from '../core/report.ts';
 import type { ShareInterval } from '../core/shareInterval.ts';
 
 export function interval({ share, low, high }: ShareInterval): string {
-  return `${percent(share)} (${percent(low)} to ${percent(high)})`;
+  return `${formatShare(share)} (${formatShare(low)} to ${formatShare(high)})`;
 }
 
 export function intervalJson(of: ShareInterval | undefined) {
   return of === undefined ? null : { value: of.share, low: of.low, high: of.high };
-}
-
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 export function money(nanoUsd: number | undefined): string {

@@ -26,13 +26,14 @@ import type {
   GenerationRequest,
   ModelEvent,
   ReservationRequest,
+  ReserveResult,
   RouterPorts,
-  Settlement,
 } from './ports.ts';
-import { costBound, costOf, outputCapWithin } from './price.ts';
+import { costBound, outputCapWithin } from './price.ts';
 import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
-import type { Model, NanoUsd, PriceRow, Usage } from './types.ts';
+import { settlementOf } from './settlement.ts';
+import type { Model, NanoUsd, PriceRow } from './types.ts';
 
 export interface CloudCall {
   readonly promptId: string;
@@ -64,7 +65,7 @@ export async function* callCloud(
 ): AsyncGenerator<CallEvent, CallOutcome> {
   const attempts: Attempt[] = [];
   for (let retry = 0; ; retry++) {
-    const held = await reserve(call, attempts, ports, settings);
+    const held = await reserve(call, attempts, ports, settings, signal);
     if (held.kind === 'refused') {
       return { kind: 'failed', failure: held.failure, reason: held.reason, attempts };
     }
@@ -89,6 +90,8 @@ export async function* callCloud(
 
 interface Held {
   readonly kind: 'held';
+  /** Marked already that it leaves. */
+  readonly dispatched: boolean;
   readonly reservation: ReservationRequest;
   readonly request: GenerationRequest;
 }
@@ -103,6 +106,7 @@ async function reserve(
   attempts: readonly Attempt[],
   ports: RouterPorts,
   settings: Settings,
+  signal: AbortSignal,
 ): Promise<Reserved> {
   const { model, price, request } = call;
   const inputBound = await ports.tokens.inputBound(model, request);
@@ -126,10 +130,12 @@ async function reserve(
       boundNanoUsd: costBound(price, inputBound, cap),
       fingerprint: ports.sha256(JSON.stringify([ports.cloud.identity(model), capped])),
     };
-    const result = await ports.ledger.reserve(reservation, call.limitsNow());
+    // One that was cancelled meanwhile will not leave.
+    const dispatched = ports.ledger.reserveDispatched !== undefined && !signal.aborted;
+    const result = await holdBound(reservation, dispatched);
     switch (result.kind) {
       case 'held':
-        return { kind: 'held', reservation, request: capped };
+        return { kind: 'held', dispatched, reservation, request: capped };
       case 'exhausted': {
         const { leftNanoUsd, period } = tightest(result.state) ?? {
           leftNanoUsd: reservation.boundNanoUsd,
@@ -151,6 +157,12 @@ async function reserve(
           `the ledger is closed, so nothing may be spent: ${result.why}`,
         );
     }
+  }
+
+  async function holdBound(wanted: ReservationRequest, leaves: boolean): Promise<ReserveResult> {
+    const limits = call.limitsNow();
+    const held = leaves ? ports.ledger.reserveDispatched?.(wanted, limits) : undefined;
+    return await (held ?? ports.ledger.reserve(wanted, limits));
   }
 
   /** @param period the budget that binds; `undefined` when it is the request's own limit */
@@ -177,6 +189,11 @@ async function reserve(
   }
 }
 
+interface Cost {
+  readonly costNanoUsd: NanoUsd;
+  readonly costIsBound: boolean;
+}
+
 interface Tried {
   readonly attempt: Attempt;
   readonly final: FinalEvent;
@@ -191,12 +208,13 @@ async function* attempt(
   signal: AbortSignal,
 ): AsyncGenerator<CallEvent, Tried> {
   const startedMs = ports.clock.monotonicMs();
+  const atBound: Cost = { costNanoUsd: held.reservation.boundNanoUsd, costIsBound: true };
   const transcript: Transcript = { text: '', firstTokenMs: undefined };
   if (signal.aborted) {
     return finish({ type: 'failed', failure: cancelled() });
   }
   try {
-    await ports.ledger.dispatch(held.reservation.id);
+    if (!held.dispatched) await ports.ledger.dispatch(held.reservation.id);
   } catch {
     const message =
       'the ledger could not record the call, so nothing was sent; see its file and disk';
@@ -241,7 +259,10 @@ async function* attempt(
   };
 
   async function finish(last: FinalEvent): Promise<Tried> {
-    const { costNanoUsd, costIsBound } = await settle(last);
+    const settling = settle(last);
+    // An answer's record can then be committed with its bill. A failure is booked first: a retry may need its money.
+    if (last.type === 'end') background.run(settling.then(() => {}));
+    const { costNanoUsd, costIsBound } = last.type === 'end' ? costOfEnd(last) : await settling;
     return {
       text: transcript.text,
       final: last,
@@ -249,10 +270,17 @@ async function* attempt(
     };
   }
 
-  /** A ledger that fails here keeps the hold, which counts in full until it, or its next opener, can book its end. */
-  async function settle(last: FinalEvent): Promise<{ costNanoUsd: NanoUsd; costIsBound: boolean }> {
+  /** What is being booked. The bill is what it is, also while the ledger can't take it. */
+  function costOfEnd(last: FinalEvent): Cost {
     const settlement = settlementOf(last, call.price);
-    const atBound = { costNanoUsd: held.reservation.boundNanoUsd, costIsBound: true };
+    return settlement.kind === 'settled'
+      ? { costNanoUsd: settlement.costNanoUsd, costIsBound: false }
+      : atBound;
+  }
+
+  /** A ledger that fails here keeps the hold, which counts in full until it, or its next opener, can book its end. */
+  async function settle(last: FinalEvent): Promise<Cost> {
+    const settlement = settlementOf(last, call.price);
     try {
       const costNanoUsd = await ports.ledger.settle(held.reservation.id, settlement);
       return { costNanoUsd, costIsBound: settlement.kind === 'settled_at_bound' };
@@ -273,29 +301,9 @@ async function* attempt(
       costIsBound,
       priceRowId: call.price.id,
       timing,
+      endedAtMs: ports.clock.now(),
     };
   }
-}
-
-/** Void only what is proved unbilled; an answer whose bill can't be worked out is booked at its bound, never at zero. */
-function settlementOf(last: FinalEvent, price: PriceRow): Settlement {
-  if (last.type === 'failed') {
-    return last.failure.billing === 'nothing'
-      ? { kind: 'voided', why: last.failure.code }
-      : { kind: 'settled_at_bound', why: last.failure.code };
-  }
-  const costNanoUsd = costOf(price, last.usage);
-  return costNanoUsd === undefined
-    ? { kind: 'settled_at_bound', why: whyUnknown(last.usage) }
-    : { kind: 'settled', costNanoUsd, usage: last.usage };
-}
-
-function whyUnknown({ inputTokens, outputTokens, unpriced }: Usage): string {
-  if (unpriced !== undefined) return `unpriced_${unpriced}`;
-  // Told, and still without a bill: its parts don't add up, or the cache was written and has no price.
-  return inputTokens === undefined || outputTokens === undefined
-    ? 'usage_untold'
-    : 'usage_not_priceable';
 }
 
 /** A stream that throws while its reader is busy must not end the program as an unhandled rejection; it is awaited later. */

@@ -102,6 +102,21 @@ export function dispatchIn(tx: LedgerTx, reservationId: string, entry: Entry): v
   advance(tx, reservationId, { kind: 'dispatched' }, {}, entry);
 }
 
+/**
+ * Holds the bound for a call that leaves as soon as this is durable. Throws for an id that was dispatched before: two
+ * calls would leave under one bound.
+ */
+export function reserveDispatchedIn(
+  tx: LedgerTx,
+  request: ReservationRequest,
+  limits: BudgetLimits,
+  entry: Entry,
+): ReserveResult {
+  const result = reserveIn(tx, request, limits, entry);
+  if (result.kind === 'held') dispatchIn(tx, request.id, entry);
+  return result;
+}
+
 /** Ends a reservation, once; the same end again changes nothing, another one throws. Returns what was booked. */
 export function settleIn(
   tx: LedgerTx,

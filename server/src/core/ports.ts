@@ -2,6 +2,7 @@
 import type { AuditRecord } from './audit.ts';
 import type { ToolCall } from './callerWishes.ts';
 import type { Failure } from './errors.ts';
+import type { Observer } from './observer.ts';
 import type { AuditSums } from './qualityKept.ts';
 import type {
   CallerWishes,
@@ -257,6 +258,11 @@ export interface Ledger {
   budget(limits: BudgetLimits, scope?: BudgetScope): Promise<BudgetState>;
   /** Checks every limit and holds the bound in one transaction. */
   reserve(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
+  /**
+   * As `reserve`, and where it holds, as `dispatch` in the same transaction, so that a call waits for the disk once. Throws
+   * for an id that was dispatched before. Absent where the two can't be one transaction.
+   */
+  reserveDispatched?(request: ReservationRequest, limits: BudgetLimits): Promise<ReserveResult>;
   /** Marks that the call is about to leave; must be durable before the first byte does. */
   dispatch(reservationId: string): Promise<void>;
   /** Ends a reservation, once. Returns the amount that was booked, which for an overrun is more than the bound. */
@@ -316,6 +322,7 @@ export interface RouterPorts {
   readonly cache: AnswerCache;
   /** Absent where no grammars are at hand; brackets are counted then. */
   readonly checkCode?: CheckCode;
+  readonly observer?: Observer;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
 }

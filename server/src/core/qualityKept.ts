@@ -3,6 +3,7 @@
  * the baseline's. Unknown until there are enough of them.
  */
 import { formatUsd } from './report.ts';
+import { type ShareInterval, shareInterval } from './shareInterval.ts';
 import type { Translate } from './translate.ts';
 import type { NanoUsd } from './types.ts';
 
@@ -27,13 +28,7 @@ export const LEAST_AUDITS = 30;
 /** A share with its 95 % interval, or the reason why there is none. */
 export type MeasuredShare =
   | { readonly kind: 'unknown'; readonly n: number; readonly least: number }
-  | {
-      readonly kind: 'measured';
-      readonly n: number;
-      readonly share: number;
-      readonly low: number;
-      readonly high: number;
-    };
+  | ({ readonly kind: 'measured'; readonly n: number } & ShareInterval);
 
 /** Audits against another baseline say nothing about this one. */
 export function qualityKept(sums: AuditSums, baselineId: string | undefined): MeasuredShare {
@@ -42,22 +37,12 @@ export function qualityKept(sums: AuditSums, baselineId: string | undefined): Me
   return measuredShare(asGood, asGood + worse, LEAST_AUDITS);
 }
 
-const Z_95 = 1.959964;
-
-/** Wilson's score interval: it holds for small counts and for shares near 0 and 1, and never leaves them. */
+/** Wilson's interval, once there are enough to say anything. */
 export function measuredShare(good: number, n: number, least: number): MeasuredShare {
-  if (n < least || n === 0) return { kind: 'unknown', n, least };
-  const share = good / n;
-  const z2 = Z_95 * Z_95;
-  const center = (share + z2 / (2 * n)) / (1 + z2 / n);
-  const half = (Z_95 / (1 + z2 / n)) * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
-  return {
-    kind: 'measured',
-    n,
-    share,
-    low: Math.max(0, center - half),
-    high: Math.min(1, center + half),
-  };
+  const interval = n < least ? undefined : shareInterval(good, n);
+  return interval === undefined
+    ? { kind: 'unknown', n, least }
+    : { kind: 'measured', n, ...interval };
 }
 
 /** `91 % (84 to 95 %), n=62`, or why it is unknown. */

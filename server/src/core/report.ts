@@ -3,6 +3,7 @@
 import type { AnswerResult } from './answer.ts';
 import { reasonSentence } from './reason.ts';
 import { english, type Translate } from './translate.ts';
+import { leftOutSentence } from './trimToFit.ts';
 import type { Registry, Savings } from './types.ts';
 
 /** `$3.12` from a cent up, two significant digits below (`$0.0042`); zero is `$0.00`, a negative amount keeps its sign. */
@@ -14,6 +15,11 @@ export function formatUsd(nanoUsd: number): string {
   if (usd >= 0.00995) return `${sign}$${usd.toFixed(2)}`;
   const decimals = 1 - Math.floor(Math.log10(usd));
   return `${sign}$${usd.toFixed(Math.min(decimals, 9))}`;
+}
+
+/** `84.0 %` */
+export function formatShare(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 /** `0.8 s`; whole seconds from ten up. */
@@ -58,6 +64,7 @@ export function answerLine(
     formatSeconds(result.timing.latencyMs),
     formatSavings(result.savings, t),
     reasonSentence(result.reason, names, formatUsd, t),
+    ...(result.route.trace.leftOut ?? []).map((one) => leftOutSentence(one, t)),
   ].join(' · ');
 }
 

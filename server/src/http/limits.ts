@@ -4,11 +4,11 @@ import type { Problem } from './problems.ts';
 export interface ApiLimits {
   /** @default 5 MB */
   readonly bodyBytes: number;
-  /** Prompts that are answered at once; more are sent away with 503. @default 16 */
+  /** Prompts that are answered at once; more are sent away with 503. @default 64 */
   readonly concurrent: number;
   /** A stream that nobody has read for so long is ended, because it holds a model. @default 60 s */
   readonly stalledMs: number;
-  /** Requests of those who know the token. @default 100 a second, 400 at once after a quiet time */
+  /** Requests of those who know the token. @default 1,000 a second, 2,000 at once after a quiet time */
   readonly rate: Rate;
   /** Requests of everybody else, who could only be guessing. @default 5 a second, 50 at once */
   readonly strangerRate: Rate;
@@ -21,9 +21,9 @@ export interface Rate {
 
 export const DEFAULT_LIMITS: ApiLimits = {
   bodyBytes: 5_000_000,
-  concurrent: 16,
+  concurrent: 64,
   stalledMs: 60_000,
-  rate: { perSecond: 100, burst: 400 },
+  rate: { perSecond: 1000, burst: 2000 },
   strangerRate: { perSecond: 5, burst: 50 },
 };
 

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { App } from '../compose.ts';
 import type { AnswerResult } from '../core/answer.ts';
+import { attachmentsText } from '../core/attachments.ts';
 import { failure } from '../core/errors.ts';
 import { reasonSentence } from '../core/reason.ts';
 import { answerLine, formatUsd, labelOf } from '../core/report.ts';
@@ -239,30 +240,10 @@ async function remember(
   });
 }
 
-/** `selection (41 lines, ≈ 520 tokens)`, or empty without context. */
 async function contextText(app: App, { context }: AskParams, t: Translate): Promise<string> {
-  const parts = context.map(async ({ kind, text }) => {
-    const lines = text.split('\n').length;
-    const tokens = await app.ports.tokens.count(text);
-    const what = contextWord(kind, t);
-    return lines === 1
-      ? t('{what} (1 line, ≈ {tokens} tokens)', { what, tokens })
-      : t('{what} ({lines} lines, ≈ {tokens} tokens)', { what, lines, tokens });
-  });
-  return (await Promise.all(parts)).join(', ');
-}
-
-function contextWord(kind: ContextWire['kind'], t: Translate): string {
-  switch (kind) {
-    case 'selection':
-      return t('selection');
-    case 'file':
-      return t('file');
-    case 'symbol':
-      return t('symbol');
-    case 'diff':
-      return t('diff');
-    case 'text':
-      return t('text');
-  }
+  const counted = context.map(async (part) => ({
+    part,
+    tokens: await app.ports.tokens.count(part.text),
+  }));
+  return attachmentsText(await Promise.all(counted), t);
 }

@@ -1,6 +1,6 @@
 /** What the server does for each request of the wire contract. Registering them with a connection is `server.ts`'s. */
 import type { App } from '../compose.ts';
-import type { Notifications, Requests } from '../protocol.ts';
+import type { CalibrateProgress, Notifications, Requests } from '../protocol.ts';
 import { answer, preview, whatWouldBeSent } from './answering.ts';
 import { agentTool } from './chat/agentTool.ts';
 import { answerChat } from './chat/answerChat.ts';
@@ -10,6 +10,7 @@ import type { PlacedExplanations } from './code/explanations.ts';
 import type { OpenDocuments } from './code/openDocuments.ts';
 import type { Language } from './language.ts';
 import type { LiveApp } from './liveApp.ts';
+import { calibrateModel, calibrationOf, rollbackCalibration } from './models/calibrateLocal.ts';
 import { modelCards } from './models/cards.ts';
 import { downloadModel, probeModel } from './models/localWork.ts';
 import { reportWire, routesPage, routeTrace } from './reports.ts';
@@ -179,6 +180,16 @@ function modelHandlers({ live, language, status, notify }: HandlerDeps) {
     },
     'costAwareRouter/probe': async ({ modelId }, signal) =>
       refreshed(await probeModel(await live.get(), modelId, language().t, signal)),
+    async 'costAwareRouter/calibrate'(params, signal) {
+      const onProgress = (progress: CalibrateProgress) =>
+        notify('costAwareRouter/calibrateProgress', progress);
+      const { t } = language();
+      return refreshed(await calibrateModel(await live.get(), params, { onProgress, t }, signal));
+    },
+    'costAwareRouter/calibration': async ({ modelId }) =>
+      calibrationOf(await live.get(), modelId, language().t),
+    'costAwareRouter/rollbackCalibration': async ({ modelId }) =>
+      refreshed(rollbackCalibration(await live.get(), modelId, language())),
     'costAwareRouter/setKey'({ key, baseUrl }) {
       const { t } = language();
       const given = keyFor(key, baseUrl);
@@ -209,6 +220,11 @@ function codeHandlers({ live, language, documents, explanations, pathOf }: Handl
       const units = await documents.units(document);
       const { sha256 } = (await live.get()).ports;
       return codeTask(task, document, range, units, { sha256, pathOf, t: language().t }) ?? null;
+    },
+    async 'costAwareRouter/symbols'({ uri }) {
+      const document = documents.get(uri);
+      const units = document === undefined ? [] : await documents.units(document);
+      return units.map(({ name, span }) => ({ name, range: { uri, ...span } }));
     },
     async 'costAwareRouter/explanations'({ uri }) {
       const document = documents.get(uri);

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleepFor } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleepFor } from 'node:timers/promises';
 import { monthOf } from '../core/budget.ts';
 import type { BudgetLimits, BudgetState, Clock, Ledger, NewId } from '../core/ports.ts';
 import { ZERO_USD } from '../core/price.ts';
@@ -35,6 +35,8 @@ export interface OpenLedgerOptions {
   readonly busyRetryMs?: number;
   readonly sleep?: (ms: number) => Promise<void>;
   readonly random?: () => number;
+  /** Waits for further writes that may be committed with the first. @default one turn of the event loop */
+  readonly gather?: () => Promise<void>;
   /** What is known of the disk that a folder lies on. @default asks the system */
   readonly diskFacts?: (folder: string) => DiskFacts;
 }
@@ -54,6 +56,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     busyRetryMs: options.busyRetryMs ?? 5000,
     sleep: options.sleep ?? ((ms) => sleepFor(ms)),
     random: options.random ?? Math.random,
+    gather: options.gather ?? (() => nextTurn()),
   };
   let db: DatabaseSync | undefined;
   let why: string;

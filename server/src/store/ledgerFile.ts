@@ -7,18 +7,27 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Balances, balancesAt, stateUnder } from '../core/budgetsInForce.ts';
 import type { LedgerEvent } from '../core/ledgerAudit.ts';
-import { dispatchIn, endHoldsIn, reserveIn, settleIn, unfreezeIn } from '../core/ledgerRules.ts';
+import {
+  dispatchIn,
+  endHoldsIn,
+  reserveDispatchedIn,
+  reserveIn,
+  settleIn,
+  unfreezeIn,
+} from '../core/ledgerRules.ts';
 import type {
   BudgetLimits,
   BudgetScope,
   BudgetState,
   Clock,
   Ledger,
+  ReserveResult,
   Settlement,
 } from '../core/ports.ts';
 import { exportHead, exportLines } from '../core/routeExport.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import type { NanoUsd } from '../core/types.ts';
+import { createGroupCommit } from './groupCommit.ts';
 import { openBook } from './ledgerBook.ts';
 import { verifyFile } from './ledgerCheck.ts';
 import type { LedgerClock } from './ledgerClock.ts';
@@ -26,12 +35,12 @@ import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
 import { enterOwner } from './ledgerOwners.ts';
 import { openPast } from './ledgerPast.ts';
+import { createReadings } from './ledgerReadings.ts';
 import type { StoredAnswer } from './ledgerReports.ts';
 import { eventsFrom } from './ledgerRows.ts';
 import { createUnsettled } from './ledgerUnsettled.ts';
 import { isOwnerGone, type OwnerLock } from './ownerLock.ts';
-import { faultOf, fileId, inSnapshot, inTransaction, patiently } from './sqliteFile.ts';
-import { integer } from './sqliteRows.ts';
+import { faultOf, fileId, inSnapshot, patiently } from './sqliteFile.ts';
 
 export interface LedgerFile extends Ledger {
   /** Walks the whole hash chain and recomputes every state and counter. An empty list means sound. */
@@ -58,6 +67,8 @@ export interface LedgerDeps {
   readonly busyRetryMs: number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly random: () => number;
+  /** Waits for further writes that may be committed with the first. */
+  readonly gather: () => Promise<void>;
 }
 
 const SETTLE_PATIENCE = 6;
@@ -75,21 +86,26 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     }),
   );
   const openedFile = fileId(files.ledger)?.id;
-  const dataVersion = db.prepare('PRAGMA data_version');
   const stops = new Set<() => void>();
   let ownWrites = 0;
   let closedWhy: string | undefined;
 
   const entry = () => ({ owner: ownerId, atMs: clock.now() });
 
-  function write<T>(work: () => T, limitMs = deps.busyRetryMs): Promise<T> {
-    return patiently({ ...patience, limitMs }, () => {
+  const commitTogether = createGroupCommit(db, {
+    patience,
+    gather: deps.gather,
+    assertOpen() {
       if (closedWhy !== undefined) throw new LedgerUnavailableError(closedWhy);
-      const result = inTransaction(db, work);
+    },
+    onCommitted() {
       // SQLite counts only the commits of others in data_version.
       ownWrites += 1;
-      return result;
-    });
+    },
+  });
+
+  function write<T>(work: () => T, limitMs = deps.busyRetryMs): Promise<T> {
+    return commitTogether(work, limitMs);
   }
 
   /** Turns a fault of storage into a sentence, or throws what is no such fault. */
@@ -110,34 +126,17 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     writeMirror(files.mirror, ownerId, () => mirrorOf(book));
   }
 
-  let lookedAt: number | undefined;
-  /** Looking costs more than the rest of a decision, so readings without a wait between them share one look. */
-  function versionThisTurn(): number {
-    if (lookedAt === undefined) {
-      lookedAt = integer(dataVersion.get(), 'data_version');
-      queueMicrotask(() => {
-        lookedAt = undefined;
-      });
-    }
-    return lookedAt;
+  let mirroring: Promise<void> | undefined;
+  /** For all that was committed together the mirror is written once. */
+  function mirrorTogether(): Promise<void> {
+    mirroring ??= Promise.resolve().then(() => {
+      mirroring = undefined;
+      mirror();
+    });
+    return mirroring;
   }
 
-  /** Keeps what was read until this or another process commits. A file that is busy or broken answers with the last reading. */
-  function remembered<K, T>(read: (key: K) => T): (key: K) => T {
-    let last: { readonly key: string; readonly version: string; readonly value: T } | undefined;
-    return (key) => {
-      try {
-        const keyText = JSON.stringify(key) ?? '';
-        const version = `${versionThisTurn()}.${ownWrites}`;
-        if (last?.key !== keyText || last.version !== version)
-          last = { key: keyText, version, value: read(key) };
-      } catch (error) {
-        if (last === undefined || (db.isOpen && faultOf(error) === undefined)) throw error;
-      }
-      return last.value;
-    };
-  }
-
+  const { remembered, version: commitsOfOthers } = createReadings(db, () => ownWrites);
   const balancesNow = remembered(({ hour, scope }: { hour: number; scope: BudgetScope }) =>
     balancesAt(book, hour * HOUR_MS, scope),
   );
@@ -187,7 +186,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   ): Promise<NanoUsd> {
     const work = () => settleIn(book, reservationId, settlement, entry());
     const bookedNanoUsd = await writeOrThrow(work, limitMs);
-    mirror();
+    await mirrorTogether();
     return bookedNanoUsd;
   }
 
@@ -245,24 +244,21 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       return { budget: state, ...sumsOf(state.month) };
     },
 
-    async reserve(request, limits) {
-      try {
-        const why = moved() ?? clock.closedWhy?.();
-        if (why !== undefined) return { kind: 'unavailable', why };
-        const result = await write(() => reserveIn(book, request, limits, entry()));
-        unsettled.retry();
-        return result;
-      } catch (error) {
-        return { kind: 'unavailable', why: unavailable(error) };
-      }
+    reserve: (request, limits) => holding(() => reserveIn(book, request, limits, entry())),
+
+    async reserveDispatched(request, limits) {
+      const work = () => reserveDispatchedIn(book, request, limits, entry());
+      const result = await holding(work);
+      // Before the call leaves, so that a ledger lost while it is under way can be rebuilt with its hold.
+      if (result.kind === 'held') await mirrorTogether();
+      return result;
     },
 
     async dispatch(reservationId) {
       const why = moved();
       if (why !== undefined) throw new LedgerUnavailableError(why);
       await writeOrThrow(() => dispatchIn(book, reservationId, entry()));
-      // Before the call leaves, so that a ledger lost while it is under way can be rebuilt with its hold.
-      mirror();
+      await mirrorTogether();
     },
 
     async settle(reservationId, settlement) {
@@ -327,13 +323,15 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     },
   };
 
-  /** SQLite changes this number with every commit of another connection; `undefined` while the file can't be read. */
-  function commitsOfOthers(): number | undefined {
+  async function holding(work: () => ReserveResult): Promise<ReserveResult> {
     try {
-      return integer(dataVersion.get(), 'data_version');
+      const why = moved() ?? clock.closedWhy?.();
+      if (why !== undefined) return { kind: 'unavailable', why };
+      const result = await write(work);
+      unsettled.retry();
+      return result;
     } catch (error) {
-      if (faultOf(error) === undefined) throw error;
-      return undefined;
+      return { kind: 'unavailable', why: unavailable(error) };
     }
   }
 

@@ -9,12 +9,19 @@ import type { LedgerEvent } from '../core/ledgerAudit.ts';
 import {
   dispatchIn,
   endHoldsIn,
+  reserveDispatchedIn,
   reserveIn,
   resolveDeadIn,
   settleIn,
   unfreezeIn,
 } from '../core/ledgerRules.ts';
-import type { Clock, Ledger } from '../core/ports.ts';
+import type {
+  BudgetLimits,
+  Clock,
+  Ledger,
+  ReservationRequest,
+  ReserveResult,
+} from '../core/ports.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import { closedLedger } from './ledger.ts';
 import type { LedgerClock } from './ledgerClock.ts';
@@ -203,23 +210,8 @@ async function startTeamLedger(
     spend: past.spend,
     reports: past.reports,
 
-    async reserve(request, limits) {
-      const why = clock.closedWhy?.();
-      if (why !== undefined) return { kind: 'unavailable', why };
-      try {
-        return await write(async () => {
-          const entry = { owner: await owner.ensure(), atMs: clock.now() };
-          return {
-            asked: { reservationId: request.id, ...askedFor(request, entry.atMs) },
-            owner: entry.owner,
-            needsDead: (result) => result?.kind === 'exhausted',
-            run: (tx) => reserveIn(tx, request, limits, entry),
-          };
-        });
-      } catch (error) {
-        return { kind: 'unavailable', why: unavailable(error).message };
-      }
-    },
+    reserve: (request, limits) => holding(reserveIn, request, limits),
+    reserveDispatched: (request, limits) => holding(reserveDispatchedIn, request, limits),
     async dispatch(reservationId) {
       await writeOrThrow(about(reservationId, (tx, entry) => dispatchIn(tx, reservationId, entry)));
     },
@@ -276,6 +268,28 @@ async function startTeamLedger(
       }
     },
   };
+
+  async function holding(
+    rule: typeof reserveIn,
+    request: ReservationRequest,
+    limits: BudgetLimits,
+  ): Promise<ReserveResult> {
+    const why = clock.closedWhy?.();
+    if (why !== undefined) return { kind: 'unavailable', why };
+    try {
+      return await write(async () => {
+        const entry = { owner: await owner.ensure(), atMs: clock.now() };
+        return {
+          asked: { reservationId: request.id, ...askedFor(request, entry.atMs) },
+          owner: entry.owner,
+          needsDead: (result) => result?.kind === 'exhausted',
+          run: (tx) => rule(tx, request, limits, entry),
+        };
+      });
+    } catch (error) {
+      return { kind: 'unavailable', why: unavailable(error).message };
+    }
+  }
 
   function assertOpen(): void {
     if (closedWhy !== undefined) throw new LedgerUnavailableError(closedWhy);

@@ -28,7 +28,24 @@ def llm_routing():
     return lambda prompt: levels[classify_signals(prompt).complexity]
 
 
-PEERS = {"litellm": litellm_complexity, "llm-routing": llm_routing}
+def minilm():
+    """Embeds the prompt, which is what an embedding router does before it compares; `sys.argv[2]` holds the model."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    torch.set_num_threads(1)
+    tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
+    model = AutoModel.from_pretrained(sys.argv[2]).eval()
+
+    def embed(prompt):
+        with torch.inference_mode():
+            tokens = tokenizer(prompt, truncation=True, max_length=256, return_tensors="pt")
+            return float(model(**tokens).last_hidden_state.mean())
+
+    return embed
+
+
+PEERS = {"litellm": litellm_complexity, "llm-routing": llm_routing, "minilm": minilm}
 
 
 def main():

@@ -2,6 +2,7 @@
 import type { App } from '../../compose.ts';
 import { callerConversation } from '../../core/callerConversation.ts';
 import type { ToolUse } from '../../core/callerWishes.ts';
+import type { Translate } from '../../core/translate.ts';
 import type { Constraints, Prompt, Registry, Turn } from '../../core/types.ts';
 import type { ChatParams, ChatResultWire } from '../../protocol.ts';
 import { type AnswerOptions, answerPrompt } from '../answering.ts';
@@ -19,11 +20,8 @@ export async function answerChat(
   signal: AbortSignal,
 ): Promise<ChatResultWire> {
   const { t } = options.language;
-  const asked = promptOf(params, app.catalogue.registry());
-  if (asked.kind === 'refused') {
-    const { code, message, nextStep } = asked;
-    return { kind: 'failed', code, message: retold(message, t), nextStep };
-  }
+  const asked = promptOf(params, app.catalogue.registry(), t);
+  if (asked.kind === 'failed') return asked;
   const { trusted } = params;
   const ended = await answerPrompt(
     app,
@@ -46,20 +44,16 @@ export async function answerChat(
 
 type AskedPrompt =
   | { readonly kind: 'prompt'; readonly prompt: Prompt }
-  | {
-      readonly kind: 'refused';
-      readonly code: string;
-      readonly message: string;
-      readonly nextStep: 'choose_model' | null;
-    };
+  | Extract<ChatResultWire, { kind: 'failed' }>;
 
-function promptOf(params: ChatParams, registry: Registry): AskedPrompt {
+function promptOf(params: ChatParams, registry: Registry, t: Translate): AskedPrompt {
   const { modelId, requestId, sessionId, workspaceId, trusted } = params;
   const forced = registry.models.find(({ id, enabled }) => enabled && id === modelId);
   if (modelId !== AUTO && forced === undefined) {
-    const message =
-      'expected an enabled model of the registry, got another name; choose one of the list';
-    return { kind: 'refused', code: 'unknown_model', message, nextStep: 'choose_model' };
+    const message = t(
+      'expected an enabled model of the registry, got another name; choose one of the list',
+    );
+    return { kind: 'failed', code: 'unknown_model', message, nextStep: 'choose_model' };
   }
   const { messages } = params;
   const read = callerConversation(
@@ -67,7 +61,8 @@ function promptOf(params: ChatParams, registry: Registry): AskedPrompt {
     messages.filter((message): message is Turn => message.role !== 'instructions'),
   );
   if (read.kind === 'refused') {
-    return { kind: 'refused', code: 'bad_request', message: read.message, nextStep: null };
+    const message = retold(read.message, t);
+    return { kind: 'failed', code: 'bad_request', message, nextStep: null };
   }
   const tools = toolsOf(params);
   const { temperature } = params;

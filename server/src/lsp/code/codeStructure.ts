@@ -23,7 +23,7 @@ export interface StructureOptions {
 /** Longer texts are treated as if their language were unknown. */
 const MAX_CHARS = 2_000_000;
 
-/** A parser serves one document at a time, so each grammar has its queue. */
+/** By grammar. */
 const queues = new Map<string, Promise<unknown>>();
 
 /** `undefined` where there is no grammar for the language, or the text is too long for it. */
@@ -32,17 +32,45 @@ export async function codeUnits(
   text: string,
   options: StructureOptions,
 ): Promise<readonly CodeUnit[] | undefined> {
+  const found = await structureParser(languageId, text, options);
+  if (found === undefined) return undefined;
+  const { parser, language } = found;
+  const sliceMs = options.sliceMs ?? 15;
+  return await inTurn(language.grammar, async () => {
+    const tree = await parseInSlices(parser, text, sliceMs);
+    try {
+      return (await walkInSlices(tree, language, sliceMs)).units;
+    } finally {
+      tree.delete();
+    }
+  });
+}
+
+interface StructureParser {
+  readonly parser: Parser;
+  readonly language: CodeLanguage;
+}
+
+/** `undefined` where there is no grammar for the language, or the text is too long for it. */
+export async function structureParser(
+  languageId: string,
+  text: string,
+  options: StructureOptions,
+): Promise<StructureParser | undefined> {
   const language = codeLanguage(languageId);
   if (language === undefined || text.length > MAX_CHARS) return undefined;
   const parser = await parserFor(language.grammar, options.onProblem);
-  if (parser === undefined) return undefined;
-  const before = queues.get(language.grammar) ?? Promise.resolve();
-  const mine = before.then(() => unitsWith(parser, language, text, options.sliceMs ?? 15));
+  return parser && { parser, language };
+}
+
+/** A parser serves one document at a time. */
+export function inTurn<T>(grammar: string, work: () => Promise<T>): Promise<T> {
+  const mine = (queues.get(grammar) ?? Promise.resolve()).then(work);
   queues.set(
-    language.grammar,
+    grammar,
     mine.catch(() => {}),
   );
-  return await mine;
+  return mine;
 }
 
 /** The smallest unit around a range, or `undefined` between units. */
@@ -51,33 +79,96 @@ export function unitAround(units: readonly CodeUnit[], span: Span): CodeUnit | u
   return units.findLast((unit) => contains(unit.span, span));
 }
 
-async function unitsWith(
+/** @param edited the tree of the text before, told of all edits since */
+export async function parseInSlices(
   parser: Parser,
-  language: CodeLanguage,
   text: string,
   sliceMs: number,
-): Promise<CodeUnit[]> {
-  const tree = await parseInSlices(parser, text, sliceMs);
-  try {
-    return await walkInSlices(tree, language, sliceMs);
-  } finally {
-    tree.delete();
-  }
-}
-
-async function parseInSlices(parser: Parser, text: string, sliceMs: number): Promise<Tree> {
+  edited: Tree | null = null,
+): Promise<Tree> {
   parser.reset();
   for (;;) {
     const until = performance.now() + sliceMs;
     // A parse that its callback stops is continued by the next call, since nothing resets the parser between them.
-    const tree = parser.parse(text, null, { progressCallback: () => performance.now() > until });
+    const tree = parser.parse(text, edited, { progressCallback: () => performance.now() > until });
     if (tree !== null) return tree;
     await nextTurn();
   }
 }
 
-async function walkInSlices(
+/** Units of each outermost declaration, by its place in the text. */
+export type KnownUnits = ReadonlyMap<string, readonly CodeUnit[]>;
+
+/** What is known of the text from which this one was made by edits. */
+export interface Earlier {
+  readonly known: KnownUnits;
+  /** Lines of this text within which all edits and all changes of the tree lie. */
+  readonly firstRow: number;
+  readonly lastRow: number;
+  /** Lines that there are more now. */
+  readonly addedRows: number;
+}
+
+interface Walked {
+  readonly units: CodeUnit[];
+  readonly known: KnownUnits;
+}
+
+export async function walkInSlices(
   tree: Tree,
+  language: CodeLanguage,
+  sliceMs: number,
+  earlier?: Earlier,
+): Promise<Walked> {
+  const units: CodeUnit[] = [];
+  const known = new Map<string, readonly CodeUnit[]>();
+  const cursor = tree.walk();
+  let until = performance.now() + sliceMs;
+  try {
+    if (!cursor.gotoFirstChild()) return { units, known };
+    do {
+      const declared =
+        (earlier && untouched(cursor, earlier)) ??
+        (await unitsBelow(cursor.currentNode, language, sliceMs));
+      known.set(placeKey(cursor, 0), declared);
+      units.push(...declared);
+      if (performance.now() > until) {
+        await nextTurn();
+        until = performance.now() + sliceMs;
+      }
+    } while (cursor.gotoNextSibling());
+  } finally {
+    cursor.delete();
+  }
+  return { units, known };
+}
+
+function untouched(cursor: TreeCursor, earlier: Earlier): readonly CodeUnit[] | undefined {
+  const { firstRow, lastRow, addedRows, known } = earlier;
+  if (cursor.endPosition.row < firstRow) return known.get(placeKey(cursor, 0));
+  if (cursor.startPosition.row <= lastRow) return undefined;
+  return known.get(placeKey(cursor, addedRows))?.map((unit) => movedDown(unit, addedRows));
+}
+
+/** Where the node was when there were so many lines fewer before it. */
+function placeKey({ startPosition, endPosition }: TreeCursor, addedRows: number): string {
+  const [start, end] = [startPosition, endPosition].map(
+    ({ row, column }) => `${row - addedRows}:${column}`,
+  );
+  return `${start}-${end}`;
+}
+
+function movedDown(unit: CodeUnit, rows: number): CodeUnit {
+  if (rows === 0) return unit;
+  const { startLine, endLine } = unit.span;
+  return {
+    ...unit,
+    span: { ...unit.span, startLine: startLine + rows, endLine: endLine + rows },
+  };
+}
+
+async function unitsBelow(
+  declaration: Node,
   language: CodeLanguage,
   sliceMs: number,
 ): Promise<CodeUnit[]> {
@@ -85,7 +176,7 @@ async function walkInSlices(
   /** Kinds of the units around the cursor, by depth. */
   const around: { readonly depth: number; readonly kind: UnitKind }[] = [];
   let until = performance.now() + sliceMs;
-  const cursor = tree.walk();
+  const cursor = declaration.walk();
   try {
     do {
       const depth = cursor.currentDepth;

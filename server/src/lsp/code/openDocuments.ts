@@ -1,7 +1,8 @@
 /** The documents that are open in the editor, kept by its edits, and their structure, made when asked for. */
 import type { Connection, Range } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { type CodeUnit, codeUnits } from './codeStructure.ts';
+import type { CodeUnit } from './codeStructure.ts';
+import { createDocumentStructure, type DocumentStructure } from './documentStructure.ts';
 
 export interface OpenDocuments {
   get(uri: string): TextDocument | undefined;
@@ -21,22 +22,42 @@ export interface DocumentEvents {
 
 export function listenToDocuments(connection: Connection, events: DocumentEvents): OpenDocuments {
   const documents = new Map<string, TextDocument>();
-  const structures = new Map<string, { version: number; units: Promise<readonly CodeUnit[]> }>();
+  const structures = new Map<string, DocumentStructure>();
+  const readings = new Map<string, { version: number; units: Promise<readonly CodeUnit[]> }>();
+
+  function forget(uri: string): void {
+    structures.get(uri)?.dispose();
+    structures.delete(uri);
+    readings.delete(uri);
+  }
 
   connection.onDidOpenTextDocument(({ textDocument }) => {
     const { uri, languageId, version, text } = textDocument;
     const document = TextDocument.create(uri, languageId, version, text);
     documents.set(uri, document);
+    forget(uri);
     events.opened(document);
   });
   connection.onDidChangeTextDocument(({ textDocument, contentChanges }) => {
     const { uri, version } = textDocument;
     let document = documents.get(uri);
     if (document === undefined) return;
+    const structure = structures.get(uri);
     for (const change of contentChanges) {
+      // `update` changes the document itself, so what the edit names is looked up before.
+      const before =
+        structure && TextDocument.create(uri, document.languageId, 0, document.getText());
       document = TextDocument.update(document, [change], version);
-      if ('range' in change) events.edited(uri, change.range, change.text);
-      else events.replaced(document);
+      if ('range' in change) {
+        if (before !== undefined) {
+          const { start, end } = change.range;
+          structure?.edited(before, document, before.offsetAt(start), before.offsetAt(end));
+        }
+        events.edited(uri, change.range, change.text);
+      } else {
+        structure?.replaced();
+        events.replaced(document);
+      }
     }
     documents.set(uri, document);
   });
@@ -46,19 +67,28 @@ export function listenToDocuments(connection: Connection, events: DocumentEvents
   });
   connection.onDidCloseTextDocument(({ textDocument: { uri } }) => {
     documents.delete(uri);
-    structures.delete(uri);
+    forget(uri);
     events.closed(uri);
   });
 
   return {
     get: (uri) => documents.get(uri),
     async units(document) {
-      const { uri, version, languageId } = document;
-      const known = structures.get(uri);
+      const { uri, version } = document;
+      const known = readings.get(uri);
       if (known?.version === version) return await known.units;
-      const units = codeUnits(languageId, document.getText(), events).then((found) => found ?? []);
-      if (documents.has(uri)) structures.set(uri, { version, units });
-      return await units;
+      const isOpen = documents.has(uri);
+      const structure = structures.get(uri) ?? createDocumentStructure(events);
+      const units = structure.units(document).then((found) => found ?? []);
+      if (isOpen) {
+        structures.set(uri, structure);
+        readings.set(uri, { version, units });
+      }
+      try {
+        return await units;
+      } finally {
+        if (!isOpen) structure.dispose();
+      }
     },
   };
 }

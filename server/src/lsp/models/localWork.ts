@@ -118,12 +118,12 @@ export async function probeModel(
   };
 }
 
-function localModel(app: App, modelId: string): LocalModel | undefined {
+export function localModel(app: App, modelId: string): LocalModel | undefined {
   const model = app.catalogue.registry().models.find(({ id }) => id === modelId);
   return model?.provider === 'local' ? model : undefined;
 }
 
-function notLocal(app: App, modelId: string, t: Translate): DoneResult {
+export function notLocal(app: App, modelId: string, t: Translate): DoneResult & { kind: 'failed' } {
   const known = app.catalogue.registry().models.filter(({ provider }) => provider === 'local');
   return {
     kind: 'failed',

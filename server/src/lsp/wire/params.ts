@@ -7,6 +7,7 @@ import { issuePath, issueText } from '../../core/issueText.ts';
 import type {
   AgentToolParams,
   AskParams,
+  CalibrateParams,
   ChatParams,
   CodeRange,
   ContextWire,
@@ -122,6 +123,14 @@ const schemas: ParamSchemas = {
   'costAwareRouter/models': nothing,
   'costAwareRouter/download': z.object({ requestId: text, modelId: text }),
   'costAwareRouter/probe': z.object({ modelId: text }),
+  'costAwareRouter/calibrate': fields<CalibrateParams>({
+    requestId: text,
+    modelId: text,
+    target: z.object({ kind: z.enum(['kept', 'escalated']), value: z.number().min(0).max(1) }),
+    questions: z.number().int().positive().optional(),
+  }),
+  'costAwareRouter/calibration': z.object({ modelId: text }),
+  'costAwareRouter/rollbackCalibration': z.object({ modelId: text }),
   'costAwareRouter/setKey': z.object({ key: text.nullable(), baseUrl: text }),
   'costAwareRouter/testKey': nothing,
   'costAwareRouter/outcome': z.object({
@@ -129,6 +138,7 @@ const schemas: ParamSchemas = {
     verdict: z.enum(['kept', 'dismissed', 'up', 'down', 'good_enough', 'asked_bigger']),
   }),
   'costAwareRouter/codeTask': z.object({ task: explainTask, range }),
+  'costAwareRouter/symbols': z.object({ uri: text }),
   'costAwareRouter/explanations': z.object({ uri: text }),
   'costAwareRouter/keepExplanation': fields<KeepExplanationParams>({
     codeHash: text,

@@ -1,0 +1,123 @@
+/** What stands between a client and the plain provider: nothing, this project's `serve`, and LiteLLM's proxy. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { repositoryRoot } from '../../support/localModel.ts';
+import {
+  freePort,
+  type Program,
+  startProgram,
+  temporaryFolder,
+  untilReady,
+  untilSaid,
+} from '../../support/programs.ts';
+import { installPythonPackage } from '../../support/pythonPackage.ts';
+import { LITELLM_VERSION, litellmPackage, PYTHON_3 } from '../peer.ts';
+
+const MODEL = 'compared-model';
+const MASTER_KEY = 'sk-compared';
+
+export interface Endpoint {
+  readonly name: string;
+  readonly url: string;
+  readonly key: string;
+  readonly model: string;
+  readonly program: Program;
+}
+
+export async function startProvider(): Promise<Endpoint> {
+  const script = join(import.meta.dirname, 'plainProvider.ts');
+  const program = startProgram('the provider', process.execPath, [script]);
+  const [, url = ''] = await untilSaid(program, /Listening on (\S+)/);
+  return { name: 'direct', url: `${url}/v1/chat/completions`, key: 'none', model: MODEL, program };
+}
+
+/** The built command line, with a ledger that is durable on the disk and a budget that holds. */
+export async function startOurs(
+  provider: Endpoint,
+  nodeArgs: readonly string[] = [],
+): Promise<Endpoint> {
+  const dataDir = temporaryFolder();
+  const baseUrl = provider.url.replace('/chat/completions', '');
+  writeFileSync(join(dataDir, 'registry.yaml'), stringify(registryOf(baseUrl)));
+  writeFileSync(join(dataDir, 'pricing.yaml'), stringify(prices));
+  const args = [
+    ...nodeArgs,
+    join(repositoryRoot, 'dist', 'cli.js'),
+    ...['serve', '--port', '0', '--data-dir', dataDir, '--monthly-budget-usd', '1000'],
+  ];
+  const program = startProgram('cost-aware-router serve', process.execPath, args, {
+    env: { PATH: process.env['PATH'], HOME: dataDir },
+    cwd: dataDir,
+  });
+  const [, url = '', tokenPath = ''] = await untilSaid(
+    program,
+    /Listening on (\S+).*\nToken in (.+)\n/,
+  );
+  const key = readFileSync(tokenPath, 'utf8').trim();
+  return { name: 'ours', url: `${url}/v1/chat/completions`, key, model: MODEL, program };
+}
+
+/** One worker, its default, without budgets, callbacks or a database: the least that it can do for a request. */
+export async function startLitellm(provider: Endpoint): Promise<Endpoint> {
+  const bin = await installPythonPackage(litellmPackage, PYTHON_3);
+  const folder = temporaryFolder();
+  const config = join(folder, 'config.yaml');
+  const model = {
+    model_name: MODEL,
+    litellm_params: {
+      model: `openai/${MODEL}`,
+      api_base: provider.url.replace('/chat/completions', ''),
+      api_key: 'sk-none',
+      input_cost_per_token: 1e-6,
+      output_cost_per_token: 1e-5,
+    },
+  };
+  const settings = { model_list: [model], general_settings: { master_key: MASTER_KEY } };
+  writeFileSync(config, stringify(settings));
+  const port = await freePort();
+  const program = startProgram(
+    'litellm',
+    join(bin, 'litellm'),
+    ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--num_workers', '1'],
+    {
+      env: { PATH: process.env['PATH'], HOME: folder, LITELLM_LOCAL_MODEL_COST_MAP: 'True' },
+      cwd: folder,
+    },
+  );
+  await untilReady(program, `http://127.0.0.1:${port}/health/liveliness`);
+  const url = `http://127.0.0.1:${port}/v1/chat/completions`;
+  return { name: `LiteLLM ${LITELLM_VERSION}`, url, key: MASTER_KEY, model: MODEL, program };
+}
+
+function registryOf(baseUrl: string) {
+  return {
+    version: 1,
+    models: [
+      {
+        id: MODEL,
+        tier: 'escalation',
+        provider: 'openai-compatible',
+        base_url: baseUrl,
+        key: 'none',
+        context_window: 128_000,
+        max_output_tokens: 1_000,
+        ability: { size_billions: 400 },
+      },
+    ],
+  };
+}
+
+const prices = {
+  version: 1,
+  prices: [
+    {
+      model: MODEL,
+      effective_from: '2020-01-01',
+      source: 'the compared provider',
+      checked_at: '2020-01-01',
+      input: 1,
+      output: 10,
+    },
+  ],
+};

@@ -1,0 +1,123 @@
+/** The dashboard's page in Chromium on the built server's own month of 100,000 routes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RoutesParams, StatusWire } from '../../../server/src/protocol.ts';
+import { chromiumPath, type OpenPage, startHarness } from '../../webview/pageHarness.ts';
+import { median, quantile, spread } from '../figures.ts';
+import { type BuiltServer, startServer } from '../languageServer.ts';
+import { fillMonth } from '../monthOfRoutes.ts';
+import { section } from '../rows.ts';
+
+const ROUTES = 100_000;
+
+export const dashboard = section<'open' | 'filter' | 'frames'>({
+  name: 'dashboard',
+  title: 'Dashboard with 100,000 routes in Chromium',
+  limitS: 100,
+  rows: {
+    open: { name: 'dashboard: open, until its routes are drawn', unit: 'ms', goal: { most: 300 } },
+    filter: { name: 'dashboard: filter, until it is drawn', unit: 'ms', goal: { most: 300 } },
+    frames: {
+      name: 'dashboard: frames while scrolling, 95th percentile',
+      unit: 'ms',
+      goal: { most: 16.7 },
+    },
+  },
+  async run({ quick, say }, tell) {
+    if (chromiumPath === undefined) {
+      throw new Error('no Chromium: install one, or name it in CHROMIUM_PATH');
+    }
+    const dataDir = mkdtempSync(join(tmpdir(), 'bench-dashboard-'));
+    const routes = quick ? ROUTES / 10 : ROUTES;
+    await fillMonth(join(dataDir, 'ledger.sqlite'), routes);
+    say(`${routes} routes are written`);
+    const server = await startServer(dataDir);
+    const harness = await startHarness(chromiumPath);
+    try {
+      const status = await server.request('costAwareRouter/status', null);
+      const times: number[] = [];
+      const filters: number[] = [];
+      const frames: number[] = [];
+      const rounds = quick ? 2 : 6;
+      for (let round = -1; round < rounds; round++) {
+        const open: OpenPage = await harness.open({
+          page: 'dashboard',
+          reply(message) {
+            void answer(server, status, message).then((reply) => reply && open.say(reply));
+            return [];
+          },
+        });
+        await open.page.waitForSelector('.row .cell-title');
+        const drawn = await open.page.evaluate(DRAWN);
+        if (round >= 0) times.push(Number(drawn));
+        if (round >= 0) filters.push(await filter(open));
+        if (round >= rounds - 2) frames.push(...(await scroll(open)));
+        await open.close();
+      }
+      tell('open', {
+        value: median(times),
+        against: null,
+        note: `${spread(times, 0)} ms from the page's navigation on; ${rounds} times with a server that is up, ${routes} routes`,
+      });
+      tell('filter', { value: median(filters), against: null, note: `${spread(filters, 0)} ms` });
+      tell('frames', {
+        value: quantile(frames, 0.95),
+        against: null,
+        note: `median ${median(frames).toFixed(1)} ms of ${frames.length} frames; a screen shows one each 16.7 ms`,
+      });
+    } finally {
+      await harness.close();
+      await server.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  },
+});
+
+/** The extension's part. */
+async function answer(
+  server: BuiltServer,
+  status: StatusWire,
+  message: Record<string, unknown>,
+): Promise<unknown> {
+  const { type, id } = message;
+  if (type === 'ready') return { type: 'status', status };
+  if (type === 'report') {
+    return { type, id, report: await server.request('costAwareRouter/report', {}) };
+  }
+  if (type !== 'routes') return undefined;
+  const params = message['params'] as RoutesParams;
+  return { type, id, page: await server.request('costAwareRouter/routes', params) };
+}
+
+/** When the first rows were painted, on the page's own clock, which begins with its navigation. */
+const DRAWN = 'new Promise((done) => requestAnimationFrame(() => done(performance.now())))';
+
+async function filter(open: OpenPage): Promise<number> {
+  const before = await open.page.locator('.count').first().textContent();
+  const startedMs = performance.now();
+  await open.page.locator('.filters vscode-single-select').first().click();
+  for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await open.page.keyboard.press(key);
+  await open.page.waitForFunction(
+    `document.querySelector('.count').textContent !== ${JSON.stringify(before)}`,
+  );
+  return performance.now() - startedMs;
+}
+
+/** Wheels through some thousand rows, a step each frame, and notes the time between frames. */
+async function scroll(open: OpenPage): Promise<number[]> {
+  const found = await open.page.evaluate(`new Promise((done) => {
+    const scroller = document.querySelector('.rows-scroll');
+    const frames = [];
+    let last;
+    const step = (now) => {
+      if (last !== undefined) frames.push(now - last);
+      last = now;
+      scroller.scrollTop += 90;
+      if (frames.length < 240) requestAnimationFrame(step);
+      else done(frames);
+    };
+    requestAnimationFrame(step);
+  })`);
+  return found as number[];
+}

@@ -1,0 +1,257 @@
+/** Local answers through the built language server beside node-llama-cpp called bare, with the same file and threads. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getLlama, type LlamaModel, type Token } from 'node-llama-cpp';
+import { ensureSmolLm2, smolLm2 } from '../../support/localModel.ts';
+import { median, ratios, spread } from '../figures.ts';
+import { type Asked, type BuiltServer, startServer } from '../languageServer.ts';
+import { type Measured, section } from '../rows.ts';
+
+const THREADS = 1;
+
+/** Answers of some sentences, each about something else. */
+const subjects = [
+  'a lighthouse',
+  'a bicycle',
+  'bread',
+  'a violin',
+  'the tides',
+  'a beehive',
+  'paper',
+  'glass',
+];
+const question = (nth: number) =>
+  `Write three sentences about ${subjects[nth % subjects.length]}, number ${nth}: who made it, who used it, and what became of it in the end. Then stop, and say nothing of how you came to know all that, nor of anything else that is made, used and lost.`;
+
+const fileText = (nth: number) =>
+  Array.from(
+    { length: 45 },
+    (_, line) => `export const value${nth * 100 + line} = compute(${line * nth}, 'name${line}');`,
+  ).join('\n');
+
+type Id = 'rate' | 'cpu' | 'first' | 'prefix' | 'fair' | 'four' | 'cached';
+type Tell = (row: Id, measured: Measured) => void;
+
+export const local = section<Id>({
+  name: 'local',
+  title: 'Local answers through the built server beside bare node-llama-cpp',
+  limitS: 150,
+  rows: {
+    rate: { name: 'local: output tokens per second', unit: 'times', goal: { least: 0.97 } },
+    cpu: { name: 'local: output tokens per CPU second', unit: 'times', goal: { least: 0.97 } },
+    first: { name: 'local: time to first token', unit: 'times', goal: { most: 1.05 } },
+    prefix: {
+      name: 'local: time to first token, second question about the same file',
+      unit: 'times',
+      goal: { most: 0.2 },
+    },
+    four: {
+      name: 'local: throughput of four prompts at once',
+      unit: 'times',
+      goal: { least: 0.95 },
+    },
+    fair: {
+      name: 'local: prompts of four that waited for the whole answer of another',
+      unit: 'prompts',
+      goal: { most: 0 },
+    },
+    cached: { name: 'local: repeated prompt, whole', unit: 'ms', goal: { most: 2 } },
+  },
+  async run({ quick, say }, tell) {
+    const modelPath = await ensureSmolLm2();
+    const dataDir = mkdtempSync(join(tmpdir(), 'bench-local-'));
+    const server = await startServer(dataDir, { threads: THREADS });
+    const bare = await openBare(modelPath);
+    try {
+      await beside(server, bare, quick ? 2 : 7, tell);
+      say('beside bare: done');
+      await prefixes(server, quick ? 1 : 4, tell);
+      say('prefix: done');
+      await four(server, quick ? 1 : 3, tell);
+      say('four at once: done');
+      await cached(server, quick ? 10 : 60, tell);
+    } finally {
+      await bare.dispose();
+      await server.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  },
+});
+
+async function beside(server: BuiltServer, bare: Bare, rounds: number, tell: Tell): Promise<void> {
+  const ours: (Asked & { tokens: number; cpuMs: number })[] = [];
+  const theirs: BareAnswer[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const cpuBefore = server.cpuMs();
+    const answer = await server.ask(question(round), { useCache: false });
+    const cpuMs = server.cpuMs() - cpuBefore;
+    const tokens = bare.tokensOf(answer.text);
+    const direct = await bare.answer(question(round), Math.max(8, tokens));
+    // The first loads the model.
+    if (round === 0) continue;
+    ours.push({ ...answer, tokens, cpuMs });
+    theirs.push(direct);
+  }
+  const rate = ratios(
+    ours.map(({ tokens, writingMs }) => ((tokens - 1) / writingMs) * 1000),
+    theirs.map(({ perSecond }) => perSecond),
+  );
+  const how = `${rounds} rounds in turns, ${THREADS} thread, log-probabilities on`;
+  const cpu = ratios(
+    ours.map(({ tokens, cpuMs }) => tokens / cpuMs),
+    theirs.map(({ tokens, cpuMs }) => tokens / cpuMs),
+  );
+  const first = ratios(
+    ours.map(({ firstMs }) => firstMs),
+    theirs.map(({ firstMs }) => firstMs),
+  );
+  const bareText = `node-llama-cpp 3.22.1 bare: ${spread(
+    theirs.map((one) => one.perSecond),
+    1,
+  )} tokens/s`;
+  tell('rate', { value: median(rate), against: bareText, note: `${spread(rate)}; ${how}` });
+  tell('cpu', {
+    value: median(cpu),
+    against: 'node-llama-cpp bare, reading included',
+    note: `${spread(cpu)}; server and model host together`,
+  });
+  tell('first', {
+    value: median(first),
+    against: `node-llama-cpp bare, with its own reuse: ${spread(
+      theirs.map((one) => one.firstMs),
+      0,
+    )} ms`,
+    note: `${spread(first)}; ${spread(
+      ours.map((one) => one.firstMs),
+      0,
+    )} ms through the server`,
+  });
+}
+
+async function prefixes(server: BuiltServer, rounds: number, tell: Tell): Promise<void> {
+  const fresh: number[] = [];
+  const again: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const context = [{ kind: 'file', text: fileText(round), path: `file${round}.ts` } as const];
+    const ask = async (text: string) =>
+      (await server.ask(text, { context, useCache: false })).firstMs;
+    fresh.push(await ask('What does this file do? One word.'));
+    again.push(await ask('Is there a mistake in it? One word.'));
+  }
+  const found = ratios(again, fresh);
+  tell('prefix', {
+    value: median(found),
+    against: `the first question, read whole: ${spread(fresh, 0)} ms`,
+    note: `${spread(found)}; ${spread(again, 0)} ms, ${rounds} files`,
+  });
+}
+
+async function four(server: BuiltServer, rounds: number, tell: Tell): Promise<void> {
+  const alone: number[] = [];
+  const together: number[] = [];
+  let waited = 0;
+  let nth = 100;
+  for (let round = 0; round < rounds; round++) {
+    const next = () =>
+      `Write two sentences about the number ${nth++} and about ${subjects[nth % subjects.length]}.`;
+    const ask = (text: string) => server.ask(text, { useCache: false });
+    let characters = 0;
+    let startedMs = performance.now();
+    for (let one = 0; one < 4; one++) characters += (await ask(next())).text.length;
+    alone.push(characters / (performance.now() - startedMs));
+    startedMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 4 }, () => ask(next())));
+    together.push(sum(answers.map(({ text }) => text.length)) / (performance.now() - startedMs));
+    const firstEnd = Math.min(...answers.map(({ span }) => span[2]));
+    waited += answers.filter(({ span }) => span[1] > firstEnd).length;
+  }
+  const found = ratios(together, alone);
+  tell('four', {
+    value: median(found),
+    against: 'one after the other',
+    note: `characters a second, ${spread(found)}, ${rounds} rounds in turns`,
+  });
+  tell('fair', {
+    value: waited / rounds,
+    against: null,
+    note: 'first text after another had ended',
+  });
+}
+
+async function cached(server: BuiltServer, rounds: number, tell: Tell): Promise<void> {
+  const texts = [
+    'Which colour is the sky? One word.',
+    'What is the capital of France?',
+    'Say yes.',
+    'What is 2 plus 2?',
+  ];
+  for (const text of texts) {
+    const first = await server.ask(text);
+    const again: Asked[] = [];
+    for (let round = 0; round < rounds; round++) again.push(await server.ask(text));
+    if (again.some(({ served }) => served !== 'cache')) continue;
+    const times = again.map(({ wholeMs }) => wholeMs);
+    tell('cached', {
+      value: median(times),
+      against: `the first time: ${first.wholeMs.toFixed(0)} ms`,
+      note: `${spread(times)} ms, ${rounds} times, from the question to the end of its answer in the client`,
+    });
+    return;
+  }
+  tell('cached', {
+    value: null,
+    why: 'no short answer of the model passed the gate, so none was kept',
+  });
+}
+
+interface BareAnswer {
+  readonly firstMs: number;
+  readonly perSecond: number;
+  readonly tokens: number;
+  readonly cpuMs: number;
+}
+
+type Bare = Awaited<ReturnType<typeof openBare>>;
+
+async function openBare(modelPath: string) {
+  const llama = await getLlama({ gpu: false, build: 'never', maxThreads: THREADS });
+  const model: LlamaModel = await llama.loadModel({ modelPath });
+  const context = await model.createContext({
+    contextSize: smolLm2.contextWindow,
+    threads: THREADS,
+  });
+  const sequence = context.getSequence();
+  return {
+    tokensOf: (text: string) => model.tokenize(text).length,
+    async answer(text: string, outputTokens: number): Promise<BareAnswer> {
+      const cpuBefore = process.cpuUsage();
+      const startedMs = performance.now();
+      const asked = `<|im_start|>system\n${smolLm2.file.systemPrompt}<|im_end|>\n<|im_start|>user\n${text}<|im_end|>\n<|im_start|>assistant\n`;
+      const tokens = model.tokenize(asked, true);
+      await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
+      const rest = tokens.slice(sequence.nextTokenIndex);
+      let firstAt: number | undefined;
+      const said: Token[] = [];
+      for await (const token of sequence.evaluate(rest, { temperature: 0 })) {
+        firstAt ??= performance.now();
+        said.push(token);
+        if (said.length >= outputTokens) break;
+      }
+      const ended = performance.now();
+      const { user, system } = process.cpuUsage(cpuBefore);
+      const first = firstAt ?? ended;
+      return {
+        firstMs: first - startedMs,
+        perSecond: ((said.length - 1) / (ended - first)) * 1000,
+        tokens: said.length,
+        cpuMs: (user + system) / 1000,
+      };
+    },
+    dispose: () => llama.dispose(),
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, one) => all + one, 0);
+}
