@@ -110,7 +110,7 @@ export function createAskBox(
     async function attach(): Promise<void> {
       attaching = true;
       pick.hide();
-      context = await changeAttachments(context);
+      context = await changeAttachments(server, context);
       attaching = false;
       setAsking(true);
       pick.show();

@@ -2,8 +2,9 @@
 import * as vscode from 'vscode';
 import type { ContextWire } from '../../server/src/protocol.ts';
 import { documentPart, filePart } from './attachments.ts';
+import { editorRange } from './codeContext.ts';
 import { gitChanges } from './gitChanges.ts';
-import { messageOf } from './server.ts';
+import { messageOf, type Server } from './server.ts';
 
 /** Files that are offered; a longer list would only be searched slowly. */
 const MOST_FILES = 5_000;
@@ -16,8 +17,8 @@ interface Choice extends vscode.QuickPickItem {
 }
 
 /** The attachments as a person has changed them. Closing it changes nothing. */
-export async function changeAttachments(attached: Attached): Promise<Attached> {
-  const chosen = await vscode.window.showQuickPick(choices(attached), {
+export async function changeAttachments(server: Server, attached: Attached): Promise<Attached> {
+  const chosen = await vscode.window.showQuickPick(choices(server, attached), {
     title: vscode.l10n.t('Add Context'),
     placeHolder: vscode.l10n.t('What the question is to carry along'),
   });
@@ -29,7 +30,7 @@ export async function changeAttachments(attached: Attached): Promise<Attached> {
   }
 }
 
-function choices(attached: Attached): Choice[] {
+function choices(server: Server, attached: Attached): Choice[] {
   const editor = vscode.window.activeTextEditor;
   const withMore = (parts: Attached | null) => parts && [...attached, ...parts.filter(isNew)];
   const isNew = (part: ContextWire) =>
@@ -57,7 +58,7 @@ function choices(attached: Attached): Choice[] {
       {
         label: `$(symbol-method) ${vscode.l10n.t('Symbols of This File...')}`,
         description: name,
-        pick: async () => withMore(await pickSymbols(document)),
+        pick: async () => withMore(await pickSymbols(server, document)),
       },
     );
   }
@@ -98,11 +99,11 @@ async function pickFiles(): Promise<Attached | null> {
     : await Promise.all(picked.map(async ({ uri }) => await filePart(uri)));
 }
 
-async function pickSymbols(document: vscode.TextDocument): Promise<Attached | null> {
-  const found = await vscode.commands.executeCommand<
-    (vscode.DocumentSymbol | vscode.SymbolInformation)[] | undefined
-  >('vscode.executeDocumentSymbolProvider', document.uri);
-  const symbols = flat(found ?? [], 0);
+async function pickSymbols(
+  server: Server,
+  document: vscode.TextDocument,
+): Promise<Attached | null> {
+  const symbols = await symbolsOf(server, document);
   if (symbols.length === 0) {
     throw new Error(
       vscode.l10n.t('This editor knows no symbols of this file. Select the code instead.'),
@@ -119,7 +120,20 @@ async function pickSymbols(document: vscode.TextDocument): Promise<Attached | nu
   return picked?.map(({ range }) => documentPart(document, 'symbol', range)) ?? null;
 }
 
-interface Symbol {
+/** Ours first: they are there without any other extension. For other languages what the editor knows. */
+async function symbolsOf(server: Server, document: vscode.TextDocument): Promise<FoundSymbol[]> {
+  const uri = document.uri.toString();
+  const ours = await server.request('costAwareRouter/symbols', { uri });
+  if (ours.length > 0) {
+    return ours.map(({ name, range }) => ({ name, depth: 0, range: editorRange(range) }));
+  }
+  const found = await vscode.commands.executeCommand<
+    (vscode.DocumentSymbol | vscode.SymbolInformation)[] | undefined
+  >('vscode.executeDocumentSymbolProvider', document.uri);
+  return flat(found ?? [], 0);
+}
+
+interface FoundSymbol {
   readonly name: string;
   readonly depth: number;
   readonly range: vscode.Range;
@@ -128,7 +142,7 @@ interface Symbol {
 function flat(
   symbols: readonly (vscode.DocumentSymbol | vscode.SymbolInformation)[],
   depth: number,
-): Symbol[] {
+): FoundSymbol[] {
   return symbols.flatMap((symbol) =>
     'children' in symbol
       ? [{ name: symbol.name, depth, range: symbol.range }, ...flat(symbol.children, depth + 1)]

@@ -16,7 +16,12 @@ interface Repository {
 
 interface GitExtension {
   readonly enabled: boolean;
-  getAPI(version: 1): { readonly repositories: readonly Repository[] };
+  getAPI(version: 1): GitApi;
+}
+
+interface GitApi {
+  readonly repositories: readonly Repository[];
+  openRepository(root: vscode.Uri): Promise<Repository | null>;
 }
 
 export type GitChanges =
@@ -29,7 +34,7 @@ export async function gitChanges(): Promise<GitChanges> {
   if (git?.enabled !== true) {
     return { kind: 'none', why: vscode.l10n.t('Git is not switched on in this editor.') };
   }
-  const { repositories } = git.getAPI(1);
+  const repositories = await repositoriesOf(git.getAPI(1));
   const changed = await Promise.all(
     repositories.map(async (repository) => {
       await repository.status();
@@ -55,4 +60,14 @@ export async function gitChanges(): Promise<GitChanges> {
     return { kind: 'none', why };
   }
   return { kind: 'found', parts, leftOut: Math.max(0, files.length - MOST_FILES) };
+}
+
+/** A repository that was made while the window was open is not known yet. */
+async function repositoriesOf(git: GitApi): Promise<readonly Repository[]> {
+  if (git.repositories.length > 0) return git.repositories;
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const opened = await Promise.all(
+    folders.map(({ uri }) => git.openRepository(uri).catch(() => null)),
+  );
+  return opened.filter((repository) => repository !== null);
 }

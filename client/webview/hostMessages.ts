@@ -53,7 +53,9 @@ const trace = z.object({
   wouldFlip: texts,
   findings: texts,
   leftOut: texts,
-  confidence: maybe(z.object({ value: number, needed: number, parts: z.array(part) })),
+  confidence: maybe(
+    z.object({ value: number, needed: number, parts: z.array(part), notes: z.array(text) }),
+  ),
   attempts: z.array(
     z.object({ model: text, outcome: text, cost: text, priceRow: text, latency: text }),
   ),

@@ -53,6 +53,7 @@ function confidenceSection(trace: TraceWire): HTMLElement | null {
       confidence.needed,
       t('Confidence {0}, needed {1}', fixed(confidence.value), fixed(confidence.needed)),
     ),
+    ...confidence.notes.map((note) => el('p', { class: 'trace-note', text: note })),
     partBars(t('What each sign added to the confidence'), confidence.parts),
   ]);
 }

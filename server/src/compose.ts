@@ -10,6 +10,7 @@ import { type AppSettings, appSettingsSchema } from './core/appSettings.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
+import type { Observer } from './core/observer.ts';
 import type { BudgetLimits, BudgetScope, BudgetState, RouterPorts } from './core/ports.ts';
 import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
@@ -42,6 +43,7 @@ import { type AppReports, openReports } from './store/reports.ts';
 import { createCodeCheck } from './syntax/codeCheck.ts';
 import { type LearnedStatus, openTuning } from './tuning.ts';
 
+export { addServer, discoverServers, KNOWN_PORTS } from './models/discover.ts';
 export { ledgerCare } from './store/ledgerCare.ts';
 export type { ApiKey, AppReports, LearnedStatus, PricesRefreshed };
 
@@ -70,6 +72,7 @@ export interface AppOptions {
   readonly adminPolicyPath?: string;
   /** Told of what a person should know and the program survives: a bad edit of a file, a closed ledger. Never prompt text. */
   readonly onProblem?: (message: string) => void;
+  readonly observer?: Observer;
 }
 
 export interface App {
@@ -206,6 +209,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     ledger: opened.ledger,
     cache,
     checkCode: (answer) => checkCode(answer),
+    ...(options.observer !== undefined && { observer: options.observer }),
     sleep,
     random: Math.random,
   };

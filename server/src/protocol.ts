@@ -150,6 +150,8 @@ export interface TraceWire {
     readonly value: number;
     readonly needed: number;
     readonly parts: readonly PartWire[];
+    /** Why another confidence was needed than usual, and how early the verdict was clear. */
+    readonly notes: readonly string[];
   } | null;
   readonly attempts: readonly {
     readonly model: string;
@@ -553,6 +555,11 @@ export interface Requests {
   readonly 'costAwareRouter/codeTask': [
     { readonly task: ExplainTask; readonly range: CodeRange },
     CodeTaskResult | null,
+  ];
+  /** Functions and classes of an open document, outer ones before inner; empty where its language has no grammar here. */
+  readonly 'costAwareRouter/symbols': [
+    { readonly uri: string },
+    readonly { readonly name: string; readonly range: CodeRange }[],
   ];
   readonly 'costAwareRouter/explanations': [{ readonly uri: string }, readonly ExplanationWire[]];
   readonly 'costAwareRouter/keepExplanation': [KeepExplanationParams, DoneResult];

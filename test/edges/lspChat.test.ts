@@ -65,7 +65,11 @@ test('the list has the router first, then every enabled model with what it can t
     const [auto, local, mini] = models;
     assert.partialDeepStrictEqual(auto, { name: 'Router: Auto', callsTools: true });
     assert.equal(auto?.maxInputTokens, 90_000);
-    assert.partialDeepStrictEqual(local, { detail: 'free', callsTools: false });
+    assert.partialDeepStrictEqual(local, {
+      name: 'Router: Small Local',
+      detail: 'free',
+      callsTools: false,
+    });
     assert.equal(local?.maxInputTokens, 4096 - 512);
     assert.equal(mini?.detail, 'Needs an API key.');
   });

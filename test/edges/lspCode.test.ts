@@ -59,6 +59,17 @@ const edit = (lsp: Lsp, version: number, at: readonly [number, number], text: st
     ],
   });
 
+test('functions and classes of a document can be listed, none of one that is not open', async () => {
+  await withCode({}, async (lsp) => {
+    const symbols = await lsp.request('costAwareRouter/symbols', { uri });
+    assert.deepEqual(
+      symbols.find(({ name }) => name === 'add'),
+      { name: 'add', range: { uri, ...addSpan } },
+    );
+    assert.deepEqual(await lsp.request('costAwareRouter/symbols', { uri: 'file:///other.ts' }), []);
+  });
+});
+
 test('a cursor in a function asks about the function, with its path inside the workspace', async () => {
   await withCode({}, async (lsp) => {
     const task = await lsp.request('costAwareRouter/codeTask', { task: 'explain', range: inAdd });

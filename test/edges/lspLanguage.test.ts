@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { confidenceOf, parseFittedConfidence } from '../../server/src/core/confidence.ts';
+import { deferralRule } from '../../server/src/core/deferral.ts';
 import { nanoUsd } from '../../server/src/core/price.ts';
 import { languageOf } from '../../server/src/lsp/language.ts';
 import { knownForms, retold } from '../../server/src/lsp/wire/retold.ts';
 import { streamedFailure } from '../../server/src/models/openaiErrors.ts';
+import { shippedModels } from '../../server/src/models/shippedFiles.ts';
 import { whyUnavailable } from '../../server/src/store/ledgerFaults.ts';
 import { askOf, openLsp } from './lspHarness.ts';
 
@@ -92,6 +95,53 @@ test('what comes ready-made from the depth is said again, and what is unknown st
     'example.org hat die Antwort abgebrochen; versuch es noch einmal.',
   );
   assert.equal(retold('nothing that is known', t), 'nothing that is known');
+});
+
+test('every part of a confidence and every note of the gate has its German words', () => {
+  const gate = {
+    source: 'outcomes',
+    answers: 120,
+    needed: 0.6,
+    catchRate: 0.7,
+    falseRejectRate: 0.2,
+    tasks: { question: 0.3 },
+    withLogProbs: { bias: 1, meanLogProb: 1, lowLogProb: 1, entropy: 1, length: 0.1 },
+    withoutLogProbs: { bias: 1, length: 0.1 },
+    curve: { kind: 'platt', scale: 1, shift: 0 },
+  };
+  const fitted = parseFittedConfidence({
+    ...JSON.parse(readFileSync(join(shippedModels(), 'confidence.json'), 'utf8')),
+    models: { m: gate },
+  });
+  const words = 'I am sorry, that is all. '.repeat(12);
+  const logProbs = [{ text: 'x', logProb: -1 }];
+  const judged = [
+    { text: `${words}\n\`\`\`js\nf((\n`, finish: 'length' as const, logProbs },
+    { text: '', finish: 'stop' as const },
+    { text: 'x', finish: 'stop' as const, code: { blocks: 2, broken: 1 }, logProbs },
+  ];
+  const parts = judged.flatMap((answer) =>
+    ['question', 'other'].flatMap((task) => [
+      ...confidenceOf(answer, task, fitted, 'm').parts,
+      ...confidenceOf(answer, task, fitted, 'unknown').parts,
+    ]),
+  );
+  const said = new Set(parts.map(({ name }) => name));
+  for (const name of ['entropy', 'broken', 'calibration', 'refused', 'repeated', 'truncated']) {
+    assert.ok(said.has(name), `expected the part ${name}, got ${[...said].join()}`);
+  }
+  const rule = { needed: 0.6, otherQuality: 0.9, costRatio: 1, pressure: 0 };
+  const notes = [
+    { ...rule, costRatio: 9 },
+    { ...rule, pressure: 0.5 },
+    { ...rule, otherQuality: 0.5 },
+  ].flatMap((one) => deferralRule(one).notes);
+  assert.equal(notes.length, 3);
+  const english = [...parts.flatMap(({ name, detail }) => [name, detail]), ...notes];
+  assert.deepEqual(
+    english.filter((text) => retold(text, german.t) === text),
+    [],
+  );
 });
 
 test('every known form with words of its own is one that a source still writes', () => {

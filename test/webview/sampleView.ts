@@ -63,6 +63,7 @@ export const trace: TraceWire = {
       { name: 'mean log-probability', added: -0.31, detail: '−1.92 per token' },
       { name: 'parses', added: 0.12, detail: 'the code parses' },
     ],
+    notes: ['usually 0.70 is needed; the budget has to last'],
   },
   attempts: [
     { model: 'SmolLM2-135M', outcome: 'deferred', cost: 'free', priceRow: '', latency: '1.3 s' },

@@ -30,8 +30,9 @@ export function registerLanguageModels(
 
   async function look(): Promise<void> {
     looking = undefined;
+    if (known === null) return;
     const now = JSON.stringify(await models().catch(() => []));
-    if (known === null || now === known) return;
+    if (now === known) return;
     known = now;
     changed.fire();
   }
@@ -92,9 +93,15 @@ export function registerLanguageModels(
     },
   };
 
+  const registered = vscode.lm.registerLanguageModelChatProvider(VENDOR, provider);
+  // VS Code asks for a list when it is opened; a chat that is written to before has no model and says so, `@router` too.
+  vscode.lm.selectChatModels({ vendor: VENDOR }).then(
+    () => {},
+    () => {},
+  );
   return vscode.Disposable.from(
     changed,
-    vscode.lm.registerLanguageModelChatProvider(VENDOR, provider),
+    registered,
     status.onDidChange(() => {
       looking ??= setTimeout(() => void look(), LOOK_AGAIN_MS);
     }),

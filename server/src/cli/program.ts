@@ -1,6 +1,5 @@
 /** The commands and their flags. What a command does is loaded when it is called, so that `--help` stays quick. */
 import { Command, Option } from 'commander';
-import type { AddModelFlags } from './addModel.ts';
 import type { AskFlags } from './ask.ts';
 import { addBench } from './benchCommands.ts';
 import { addCorpus } from './corpusCommands.ts';
@@ -21,6 +20,7 @@ import { type CliIo, widthOf } from './io.ts';
 import { addLearning } from './learningCommands.ts';
 import { addLedger } from './ledgerCommands.ts';
 import type { CompareFlags } from './ledgerCompare.ts';
+import { addModels } from './modelCommands.ts';
 import type { RouteFlags } from './route.ts';
 import type { ServeFlags } from './serve.ts';
 import type { GlobalFlags, Session } from './session.ts';
@@ -118,6 +118,11 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
       repeated,
       [],
     )
+    .option('--metrics', 'count for Prometheus: GET /metrics, behind the token')
+    .option(
+      '--traces',
+      'send OpenTelemetry spans, without any text of prompts, to OTEL_EXPORTER_OTLP_ENDPOINT',
+    )
     .action((flags: ServeFlags) =>
       run(async (session) => (await import('./serve.ts')).serve(session, flags)),
     );
@@ -193,47 +198,6 @@ function addAccounts(
     .option('--json', 'print one JSON object')
     .action((flags: CompareFlags) =>
       run(async (session) => (await import('./ledgerCompare.ts')).ledgerCompare(session, flags)),
-    );
-}
-
-function addModels(
-  program: Command,
-  run: (command: (session: Session) => Promise<number>) => Promise<void>,
-): void {
-  const models = program.command('models').description('the models that answer');
-  models
-    .command('list')
-    .description('show every model, its state, price and speed')
-    .action(() => run(async (session) => (await import('./models.ts')).listModels(session)));
-  models
-    .command('download')
-    .description("fetch and check a local model's file")
-    .argument('<id>', 'the id of a local model')
-    .action((id: string) =>
-      run(async (session) => (await import('./models.ts')).downloadModel(session, id)),
-    );
-  models
-    .command('add')
-    .description('take a GGUF file of your own into the registry, measure and calibrate it')
-    .argument('<file>', 'the GGUF file; it is copied')
-    .option('--id <id>', "what to call it; the file's name when left out")
-    .option('--calibrate', 'calibrate it even where it is too small to be useful')
-    .option('--no-calibrate', 'leave the calibration out')
-    .action((file: string, flags: AddModelFlags) =>
-      run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
-    );
-  models
-    .command('probe')
-    .description('measure how fast a local model is on this machine')
-    .argument('[id]', 'the id of a local model; the cheap one when left out')
-    .action((id: string | undefined) =>
-      run(async (session) => (await import('./models.ts')).probeModel(session, id)),
-    );
-  models
-    .command('refresh-prices')
-    .description('bring pricing.yaml up to date; old rows stay')
-    .action(() =>
-      run(async (session) => (await import('./models.ts')).refreshModelPrices(session)),
     );
 }
 

@@ -4,6 +4,7 @@ import type { App } from '../compose.ts';
 import { createApi } from '../http/api.ts';
 import { ensureToken } from '../http/apiToken.ts';
 import { serveHttp } from '../http/serveHttp.ts';
+import { openWatch, type Watch } from '../observe/watching.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
 import { badInput, type Session, withApp } from './session.ts';
@@ -14,25 +15,58 @@ export interface ServeFlags {
   readonly auth: boolean;
   readonly allowRemote?: boolean;
   readonly allowHost: readonly string[];
+  readonly metrics?: boolean;
+  readonly traces?: boolean;
 }
 
 export async function serve(session: Session, flags: ServeFlags): Promise<number> {
   const { io } = session;
   const refused = refusal(flags);
   if (refused !== undefined) return await badInput(io, refused);
-  return await withApp(session, async (app) => {
-    const opened = await open(io, app, flags);
-    if (opened.kind === 'failed') return await badInput(io, opened.message);
-    const { serving, tokenPath } = opened;
-    try {
-      await writeLine(io.stdout, `Listening on ${serving.url} (reference at ${serving.url}/docs)`);
-      await writeLine(io.stdout, tokenPath === undefined ? noToken : `Token in ${tokenPath}`);
-      if (!io.signal.aborted) await once(io.signal, 'abort');
-    } finally {
-      await serving.close();
-    }
-    return exitCodes.ok;
-  });
+  let app: App | undefined;
+  const watch = await openWatch(
+    {
+      metrics: flags.metrics === true,
+      traces: flags.traces === true,
+      version: io.version,
+      onProblem: (message) => void io.stderr.write(`warning: ${message}\n`),
+    },
+    () => ({
+      budget: async () => await opened(app).budget(),
+      models: () => opened(app).catalogue.registry().models,
+    }),
+  );
+  try {
+    return await withApp(
+      session,
+      async (it) => {
+        app = it;
+        return await listen(io, it, flags, watch);
+      },
+      { observer: watch.observer },
+    );
+  } finally {
+    await watch.close();
+  }
+}
+
+function opened(app: App | undefined): App {
+  if (app === undefined) throw new Error('expected the program to be open before it is watched');
+  return app;
+}
+
+async function listen(io: CliIo, app: App, flags: ServeFlags, watch: Watch): Promise<number> {
+  const started = await open(io, app, flags, watch);
+  if (started.kind === 'failed') return await badInput(io, started.message);
+  const { serving, tokenPath } = started;
+  try {
+    await writeLine(io.stdout, `Listening on ${serving.url} (reference at ${serving.url}/docs)`);
+    await writeLine(io.stdout, tokenPath === undefined ? noToken : `Token in ${tokenPath}`);
+    if (!io.signal.aborted) await once(io.signal, 'abort');
+  } finally {
+    await serving.close();
+  }
+  return exitCodes.ok;
 }
 
 type Opened =
@@ -43,7 +77,7 @@ type Opened =
     }
   | { readonly kind: 'failed'; readonly message: string };
 
-async function open(io: CliIo, app: App, flags: ServeFlags): Promise<Opened> {
+async function open(io: CliIo, app: App, flags: ServeFlags, { metrics }: Watch): Promise<Opened> {
   try {
     const token = flags.auth ? await ensureToken(app.dataDir) : undefined;
     const api = createApi({
@@ -53,6 +87,7 @@ async function open(io: CliIo, app: App, flags: ServeFlags): Promise<Opened> {
       token: token?.token,
       allowedHosts: allowedHosts(flags),
       version: io.version,
+      ...(metrics !== undefined && { metrics }),
       onDefect: (error) => void io.stderr.write(`internal error ${placeOf(error)}\n`),
     });
     const serving = await serveHttp({ api, host: flags.host, port: flags.port });

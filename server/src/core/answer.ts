@@ -82,6 +82,8 @@ export interface Attempt {
   readonly costIsBound: boolean;
   readonly priceRowId: string | undefined;
   readonly timing: Timing;
+  /** Since the epoch; absent in old traces. */
+  readonly endedAtMs?: number;
 }
 
 export interface Confidence {

@@ -301,6 +301,7 @@ async function* attempt(
       costIsBound,
       priceRowId: call.price.id,
       timing,
+      endedAtMs: ports.clock.now(),
     };
   }
 }

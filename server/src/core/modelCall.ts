@@ -134,6 +134,7 @@ export async function* callLocal(
     costIsBound: false,
     priceRowId: undefined,
     timing,
+    endedAtMs: ports.clock.now(),
   };
   if (final.type === 'failed') {
     return { kind: 'failed', failure: final.failure, reason: undefined, attempts: [attempt] };

@@ -2,6 +2,7 @@
 import type { AuditRecord } from './audit.ts';
 import type { ToolCall } from './callerWishes.ts';
 import type { Failure } from './errors.ts';
+import type { Observer } from './observer.ts';
 import type { AuditSums } from './qualityKept.ts';
 import type {
   CallerWishes,
@@ -35,6 +36,11 @@ export interface GenerationRequest
   readonly turns: readonly Turn[];
   /** A hard cap on the output, reasoning included. The provider is told it, so that the bill can't pass the bound. */
   readonly maxOutputTokens: number;
+  /**
+   * A local model draws its tokens instead of taking the likeliest: another sample of the same answer. The log-probabilities
+   * that come with it mean nothing.
+   */
+  readonly drawn?: { readonly temperature: number; readonly seed: number };
 }
 
 /** Log-probabilities (natural logarithm) of generated tokens; `text` is the token's own text. */
@@ -316,6 +322,7 @@ export interface RouterPorts {
   readonly cache: AnswerCache;
   /** Absent where no grammars are at hand; brackets are counted then. */
   readonly checkCode?: CheckCode;
+  readonly observer?: Observer;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
 }

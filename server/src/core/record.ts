@@ -2,6 +2,7 @@
 import type { AnswerResult, Attempt, Decision, Route } from './answer.ts';
 import type { Failure } from './errors.ts';
 import { UNKNOWN_USAGE } from './modelCall.ts';
+import { endedPrompt } from './observer.ts';
 import type { AnswerRecord, RouterPorts } from './ports.ts';
 import { addUsd, ZERO_USD } from './price.ts';
 import { reasonText } from './reason.ts';
@@ -18,7 +19,7 @@ export async function recordAnswer(
   result: AnswerResult,
   ports: RouterPorts,
 ): Promise<void> {
-  await keep(ports, {
+  const record: AnswerRecord = {
     ...identityOf(prompt, ports),
     modelId: result.modelId,
     served: result.served,
@@ -31,7 +32,8 @@ export async function recordAnswer(
     score: result.route.score,
     confidence: result.confidence?.value,
     trace: traceJson(result.route, result.attempts, result, identityOfModel(result, ports)),
-  });
+  };
+  await keep(ports, record, result.attempts);
 }
 
 export async function recordFailure(
@@ -42,7 +44,7 @@ export async function recordFailure(
   latencyMs: number,
   ports: RouterPorts,
 ): Promise<void> {
-  await keep(ports, {
+  const record: AnswerRecord = {
     ...identityOf(prompt, ports),
     modelId: null,
     served: 'none',
@@ -55,7 +57,8 @@ export async function recordFailure(
     score: route.score,
     confidence: undefined,
     trace: traceJson(route, attempts, undefined),
-  });
+  };
+  await keep(ports, record, attempts);
 }
 
 export async function recordRefusal(
@@ -64,7 +67,7 @@ export async function recordRefusal(
   ports: RouterPorts,
   startedMs: number,
 ): Promise<void> {
-  await keep(ports, {
+  const record: AnswerRecord = {
     ...identityOf(prompt, ports),
     modelId: null,
     served: 'none',
@@ -77,7 +80,8 @@ export async function recordRefusal(
     score: refused.score ?? 0,
     confidence: undefined,
     trace: JSON.stringify({ candidates: refused.candidates } satisfies StoredTrace),
-  });
+  };
+  await keep(ports, record, []);
 }
 
 function identityOf(prompt: Prompt, ports: RouterPorts) {
@@ -113,7 +117,17 @@ function traceJson(
 }
 
 /** A history that can't be written must not cost a person the answer; money is in the reservations, not here. */
-async function keep(ports: RouterPorts, record: AnswerRecord): Promise<void> {
+async function keep(
+  ports: RouterPorts,
+  record: AnswerRecord,
+  attempts: readonly Attempt[],
+): Promise<void> {
+  const model = ports.catalogue.registry().models.find(({ id }) => id === record.modelId);
+  try {
+    ports.observer?.(endedPrompt(record, attempts, model?.tier));
+  } catch {
+    // Whoever watches must not stand in the way.
+  }
   try {
     await ports.ledger.record(record);
   } catch {

@@ -105,7 +105,8 @@ export function traceOf(route: Route, outcome: Outcome) {
 }
 
 export function confidenceOf(confidence: Confidence) {
-  return { value: confidence.value, needed: confidence.needed, parts: parts(confidence.parts) };
+  const { value, needed, notes = [] } = confidence;
+  return { value, needed, parts: parts(confidence.parts), notes: [...notes] };
 }
 
 function parts(all: readonly Part[]) {

@@ -45,6 +45,8 @@ export interface ApiDeps {
   readonly allowedHosts?: readonly string[];
   readonly version: string;
   readonly limits?: Partial<ApiLimits>;
+  /** What `GET /metrics` says; without it there is no such call. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> };
   /** Told of what should never happen; the client is told only that something did. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -119,6 +121,12 @@ export function createApi(deps: ApiDeps): Api {
     return undefined;
   });
 
+  const { metrics } = deps;
+  if (metrics !== undefined) {
+    app.get('/metrics', async (c) =>
+      c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
+    );
+  }
   app.openapi(routes.generate, async (c) => {
     const request: GenerateRequest = c.req.valid('json');
     const asked = promptOf(request, registry(), ports.newId);

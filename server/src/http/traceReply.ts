@@ -18,6 +18,7 @@ export const confidenceReply = z
     value: z.number().describe('Confidence of the gate in the local answer, in [0,1].'),
     needed: z.number().describe('Below this the answer is deferred.'),
     parts: z.array(part).describe('The signals and what each added.'),
+    notes: z.array(z.string()).describe('Why another confidence was needed than usual.'),
   })
   .openapi('Confidence');
 

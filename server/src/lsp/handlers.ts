@@ -221,6 +221,11 @@ function codeHandlers({ live, language, documents, explanations, pathOf }: Handl
       const { sha256 } = (await live.get()).ports;
       return codeTask(task, document, range, units, { sha256, pathOf, t: language().t }) ?? null;
     },
+    async 'costAwareRouter/symbols'({ uri }) {
+      const document = documents.get(uri);
+      const units = document === undefined ? [] : await documents.units(document);
+      return units.map(({ name, span }) => ({ name, range: { uri, ...span } }));
+    },
     async 'costAwareRouter/explanations'({ uri }) {
       const document = documents.get(uri);
       return document === undefined ? [] : await explanations.of(await live.get(), document);

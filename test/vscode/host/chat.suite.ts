@@ -13,6 +13,12 @@ const READ_FILE: vscode.LanguageModelChatTool = {
   inputSchema: { type: 'object', properties: { path: { type: 'string' } } },
 };
 
+/** A picture of one pixel; VS Code itself refuses bytes that are none. */
+const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC',
+  'base64',
+);
+
 async function modelCalled(id: string): Promise<vscode.LanguageModelChat> {
   const deadline = Date.now() + 120_000;
   for (;;) {
@@ -32,6 +38,19 @@ async function textOf(response: vscode.LanguageModelChatResponse): Promise<strin
   return text;
 }
 
+/** Its sentence; VS Code may hand over a plain object in place of the error. */
+async function failureOf(
+  model: vscode.LanguageModelChat,
+  messages: vscode.LanguageModelChatMessage[],
+): Promise<string> {
+  try {
+    return `answered: ${await textOf(await model.sendRequest(messages))}`;
+  } catch (error) {
+    const { message } = error as { readonly message?: unknown };
+    return typeof message === 'string' ? message : JSON.stringify(error);
+  }
+}
+
 const { User, Assistant } = vscode.LanguageModelChatMessage;
 
 describe('VS Code’s own chat', () => {
@@ -45,7 +64,7 @@ describe('VS Code’s own chat', () => {
     const auto = await modelCalled('router-auto');
     assert.equal(auto.name, 'Router: Auto');
     assert.ok(auto.maxInputTokens > 1000);
-    assert.equal((await modelCalled('scripted')).name, 'Scripted');
+    assert.equal((await modelCalled('scripted')).name, 'Router: Scripted');
   });
 
   it('answers through the router, and the ledger has it', async () => {
@@ -109,15 +128,11 @@ describe('VS Code’s own chat', () => {
 
   it('says what is wrong in words', async () => {
     const model = await modelCalled('scripted');
-    const picture = vscode.LanguageModelDataPart.image(new Uint8Array([1, 2, 3]), 'image/png');
+    const picture = vscode.LanguageModelDataPart.image(PIXEL, 'image/png');
     const text = new vscode.LanguageModelTextPart('What is this?');
-    await assert.rejects(async () => {
-      await textOf(await model.sendRequest([User([text, picture])]));
-    }, /image\/png/);
+    assert.match(await failureOf(model, [User([text, picture])]), /image\/png/);
     const cloud = await modelCalled('gpt-6-sol');
-    await assert.rejects(async () => {
-      await textOf(await cloud.sendRequest([User('Why?')]));
-    }, /API key/);
+    assert.match(await failureOf(cloud, [User('Why?')]), /API key/);
   });
 
   it('estimates what a prompt would cost', async () => {

@@ -31,11 +31,13 @@ export async function chatModels(app: App, t: Translate): Promise<ChatModelWire[
       ),
       maxInputTokens: most(inputTokens),
       maxOutputTokens: most(({ maxOutputTokens }) => maxOutputTokens),
-      callsTools: counted.some(({ model }) => isAble(model, 'tools')),
+      // Also before there is a key: VS Code's agents take the first model that can.
+      callsTools: enabled.some(({ model }) => isAble(model, 'tools')),
     },
     ...enabled.map(({ model, card }) => ({
       id: model.id,
-      name: model.label,
+      // Beside Auto, which VS Code then lists first and takes where nobody has chosen; and told from another maker's GPT.
+      name: t('Router: {model}', { model: model.label }),
       family: model.id,
       version: versionOf(model),
       detail: card.state === 'ready' ? card.price : card.detail,

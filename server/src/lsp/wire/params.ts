@@ -138,6 +138,7 @@ const schemas: ParamSchemas = {
     verdict: z.enum(['kept', 'dismissed', 'up', 'down', 'good_enough', 'asked_bigger']),
   }),
   'costAwareRouter/codeTask': z.object({ task: explainTask, range }),
+  'costAwareRouter/symbols': z.object({ uri: text }),
   'costAwareRouter/explanations': z.object({ uri: text }),
   'costAwareRouter/keepExplanation': fields<KeepExplanationParams>({
     codeHash: text,

@@ -90,8 +90,13 @@ function partWire({ name, added, detail }: Part, t: Translate): PartWire {
 
 function confidenceWire(confidence: Confidence | undefined, t: Translate): TraceWire['confidence'] {
   if (confidence === undefined) return null;
-  const { value, needed, parts } = confidence;
-  return { value, needed, parts: parts.map((part) => partWire(part, t)) };
+  const { value, needed, parts, notes = [] } = confidence;
+  return {
+    value,
+    needed,
+    parts: parts.map((part) => partWire(part, t)),
+    notes: notes.map((note) => retold(note, t)),
+  };
 }
 
 function candidateWire(
