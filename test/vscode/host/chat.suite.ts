@@ -122,9 +122,9 @@ describe('VS Code’s own chat', () => {
 
   it('says what is wrong in words', async () => {
     const model = await modelCalled('scripted');
-    const picture = vscode.LanguageModelDataPart.image(new Uint8Array([1, 2, 3]), 'image/png');
+    const file = new vscode.LanguageModelDataPart(new Uint8Array([1, 2, 3]), 'application/pdf');
     const text = new vscode.LanguageModelTextPart('What is this?');
-    assert.match(await failureOf(model, [User([text, picture])]), /image\/png/);
+    assert.match(await failureOf(model, [User([text, file])]), /application\/pdf/);
     const cloud = await modelCalled('gpt-6-sol');
     assert.match(await failureOf(cloud, [User('Why?')]), /API key/);
   });
