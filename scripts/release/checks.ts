@@ -38,6 +38,13 @@ export function releaseChecks({ full }: CheckOptions): readonly Check[] {
     { name: 'issue forms', run: issueForms },
     { name: 'workflow security', run: workflowSecurity },
     { name: 'Dockerfile', run: dockerfile },
+    {
+      name: 'steps of the Dockerfile',
+      run: async () =>
+        full
+          ? await passes(node, ['scripts/dockerSteps.mjs'], 'run without an engine, and healthy')
+          : leftOut('npm run docker:steps runs them without an engine; it takes some minutes'),
+    },
     { name: 'compose file', run: composeFile },
     {
       name: 'package, built twice',
