@@ -36,6 +36,7 @@ const commands = {
   ],
   // Fails when a part fails; what could not be found out here is told as left out.
   'release:check': () => [[node, ['scripts/releaseCheck.ts', ...args]]],
+  'docker:steps': () => [[node, ['scripts/dockerSteps.mjs']]],
   sbom: () => [[node, ['scripts/sbom.mjs']]],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
   fuzz: () => [[node, ['test/fuzz/fuzz.ts', ...args]]],

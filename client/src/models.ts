@@ -207,7 +207,9 @@ function roleDetail(tier: Tier): string {
     case 'escalation':
       return vscode.l10n.t('The cloud model, paid by the token');
     case 'baseline':
-      return vscode.l10n.t('The model that would have answered everything; never asked');
+      return vscode.l10n.t(
+        'The model that would have answered everything; asked by an audit alone',
+      );
   }
 }
 

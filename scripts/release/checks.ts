@@ -35,8 +35,16 @@ export function releaseChecks({ full }: CheckOptions): readonly Check[] {
     { name: 'changelog', run: async () => changelogVerdict(read('CHANGELOG.md'), version()) },
     { name: 'links', run: links },
     { name: 'workflows', run: workflows },
+    { name: 'issue forms', run: issueForms },
     { name: 'workflow security', run: workflowSecurity },
     { name: 'Dockerfile', run: dockerfile },
+    {
+      name: 'steps of the Dockerfile',
+      run: async () =>
+        full
+          ? await passes(node, ['scripts/dockerSteps.mjs'], 'run without an engine, and healthy')
+          : leftOut('npm run docker:steps runs them without an engine; it takes some minutes'),
+    },
     { name: 'compose file', run: composeFile },
     {
       name: 'package, built twice',
@@ -83,7 +91,10 @@ async function links() {
   const checker = new LinkChecker();
   const { links: all } = await checker.check({
     // Relative to the folder that this runs in, which is the root.
-    path: ['README.md', 'CHANGELOG.md', 'docs/**/*.md', 'models/README.md', 'media/**/*.md'],
+    path: [
+      ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'models/README.md'],
+      ...['docs/**/*.md', 'media/**/*.md'],
+    ],
     markdown: true,
     checkFragments: true,
     directoryListing: true,
@@ -108,6 +119,22 @@ async function workflows() {
   return await passesLinter(linter, WORKFLOWS, 'actionlint 1.7.12');
 }
 
+async function issueForms() {
+  return await passesLinter(
+    await schemaChecker(),
+    [
+      ...['--builtin-schema', 'vendor.github-issue-forms'],
+      ...['.github/ISSUE_TEMPLATE/bug.yml', '.github/ISSUE_TEMPLATE/wish.yml'],
+    ],
+    'their schema',
+  );
+}
+
+async function schemaChecker() {
+  const wanted = { name: 'check-jsonschema', package: 'check-jsonschema', version: '0.39.0' };
+  return await pythonLinter(wanted, 'check-jsonschema');
+}
+
 async function workflowSecurity() {
   const wanted = { name: 'zizmor', package: 'zizmor', version: '1.32.0' };
   const linter = await pythonLinter(wanted, 'zizmor');
@@ -124,9 +151,8 @@ async function dockerfile() {
 }
 
 async function composeFile() {
-  const wanted = { name: 'check-jsonschema', package: 'check-jsonschema', version: '0.39.0' };
   return await passesLinter(
-    await pythonLinter(wanted, 'check-jsonschema'),
+    await schemaChecker(),
     ['--builtin-schema', 'vendor.compose-spec', 'compose.yaml'],
     "the compose specification's schema",
   );

@@ -43,6 +43,7 @@ import { type AppReports, openReports } from './store/reports.ts';
 import { createCodeCheck } from './syntax/codeCheck.ts';
 import { type LearnedStatus, openTuning } from './tuning.ts';
 
+export { addServer, discoverServers, KNOWN_PORTS } from './models/discover.ts';
 export { ledgerCare } from './store/ledgerCare.ts';
 export type { ApiKey, AppReports, LearnedStatus, PricesRefreshed };
 

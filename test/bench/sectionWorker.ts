@@ -6,6 +6,10 @@ import { sections } from './sections.ts';
 const [, , name, size] = process.argv;
 const found = sections.find((one) => one.name === name);
 if (found === undefined) throw new Error(`expected a section, got ${name}`);
+process.once('unhandledRejection', (error) => {
+  send({ type: 'failed', why: messageOf(error) });
+  void endAllPrograms().finally(() => process.exit(1));
+});
 process.once('SIGTERM', () => void endAllPrograms().finally(() => process.exit(0)));
 try {
   await found.run(

@@ -15,8 +15,8 @@ export const sections: readonly Section[] = [
   requests,
   local,
   explain,
-  editor,
-  dashboard,
   ledger,
   memory,
+  dashboard,
+  editor,
 ];

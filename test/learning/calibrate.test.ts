@@ -153,6 +153,50 @@ test('a cancelled calibration keeps its answers, leaves nothing in force, and go
   assert.ok(!again.some((question) => first.slice(0, 40).includes(question)));
 });
 
+test('where the entry asks for samples, their agreement is measured and fitted, of kept answers too', async (t) => {
+  const { open } = store(t);
+  const port = modelPort();
+  const kept = await calibrate(deps(port), options({ limit: 60 }), (id) => open().journal(id));
+  assert.ok(kept.kind === 'calibrated');
+  assert.equal(kept.calibration.gate.withLogProbs.agreement, undefined);
+  // A right answer comes again; a wrong one comes out differently every time.
+  let drawn = 0;
+  const last = { text: '' };
+  const sampling: ModelPort = {
+    ...port,
+    async *generate(model, request, signal) {
+      if (request.drawn === undefined) {
+        last.text = '';
+        for await (const event of port.generate(model, request, signal)) {
+          if (event.type === 'text-delta') last.text += event.text;
+          yield event;
+        }
+        return;
+      }
+      drawn += 1;
+      const text = last.text === 'nothing at all' ? `something else ${drawn}` : last.text;
+      yield { type: 'text-delta', text };
+      const usage = {
+        inputTokens: 1,
+        outputTokens: 1,
+        cachedInputTokens: 0,
+        cacheWriteTokens: 0,
+        reasoningTokens: 0,
+      };
+      yield { type: 'end', finish: 'stop', usage };
+    },
+  };
+  const model = { ...smolLm2, file: { ...smolLm2.file, agreementSamples: 3 } };
+  const result = await calibrate(deps(sampling), options({ model, limit: 60 }), (id) =>
+    open().journal(id),
+  );
+  assert.ok(result.kind === 'calibrated');
+  assert.equal(drawn, 120);
+  const { agreement } = result.calibration.gate.withLogProbs;
+  assert.ok(agreement !== undefined && agreement.weight > 0.5, JSON.stringify(agreement));
+  assert.ok(agreement.usual > 0 && agreement.usual < 1);
+});
+
 test('the cloud model is measured too until it says stop', async (t) => {
   const { open } = store(t);
   let asked = 0;

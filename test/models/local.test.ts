@@ -169,6 +169,20 @@ test('the same prompt has the same answer, and the cap is obeyed', async () => {
   assert.equal(first.last.usage.outputTokens, 12);
 });
 
+test('a sample is drawn by its seed, and leaves the likeliest answer as it is', async () => {
+  const greedy = ask('Tell a long story about a ship.', { maxOutputTokens: 12 });
+  const drawn = (seed: number) => ({ ...greedy, drawn: { temperature: 1.5, seed } });
+  const texts: string[] = [];
+  for (const request of [greedy, drawn(1), drawn(1), drawn(2), greedy]) {
+    texts.push((await collect(local.generate(smolLm2, request, quiet))).text);
+  }
+  const [before, one, again, other, after] = texts;
+  assert.equal(one, again);
+  assert.notEqual(one, other);
+  assert.notEqual(one, before);
+  assert.equal(before, after);
+});
+
 test('characters spread over several tokens come whole', async () => {
   const answer = await collect(
     local.generate(

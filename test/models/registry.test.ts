@@ -114,6 +114,18 @@ test('a good file becomes models in its order', () => {
   });
 });
 
+test('samples for the gate are asked for by the entry of a local model, within bounds', () => {
+  const asking = (count: string) =>
+    GOOD.replace(/^( +)size_bytes: 100$/m, `$1size_bytes: 100\n$1agreement_samples: ${count}`);
+  const good = parseRegistry(FILE, asking('3'));
+  assert.ok(good.kind === 'ok');
+  const [model] = good.value.models;
+  assert.ok(model?.provider === 'local' && model.file.agreementSamples === 3);
+  for (const count of ['0', '9', 'many']) {
+    assert.equal(parseRegistry(FILE, asking(count)).kind, 'bad', count);
+  }
+});
+
 test('the shipped registry is good, and its defaults are enabled', () => {
   const path = join(import.meta.dirname, '../../models/registry.yaml');
   const parsed = parseRegistry(path, readFileSync(path, 'utf8'));

@@ -124,14 +124,23 @@ export function registerParticipant(
     }
     const before = request.prompt === '' ? earlier.slice(0, -1) : earlier;
     const context = await attachedTo(request);
-    for (const destination of ['local', 'cloud'] satisfies Destination[]) {
-      const title = destination === 'local' ? l10n.t('Local') : l10n.t('Cloud');
-      const question = { text, context, history: historyOf(before), destination, standing: true };
-      const params = answering.paramsOf(question);
+    const asks = (['local', 'cloud'] satisfies Destination[]).map((destination) => ({
+      title: destination === 'local' ? l10n.t('Local') : l10n.t('Cloud'),
+      params: answering.paramsOf({
+        text,
+        context,
+        history: historyOf(before),
+        destination,
+        standing: true,
+      }),
+    }));
+    // All before the first answer: what stands above a later step, VS Code folds away.
+    for (const { title, params } of asks) {
       const preview = await server.request('costAwareRouter/preview', params, token);
-      if (preview.kind === 'route') {
-        stream.progress(`${title}: ${preview.route.model}, ${preview.route.bound}`);
-      }
+      if (preview.kind !== 'route') continue;
+      stream.progress(`${title}: ${preview.route.model}, ${preview.route.bound}`);
+    }
+    for (const { title, params } of asks) {
       const result = await answering.run(params, () => {}, token);
       if (token.isCancellationRequested) return {};
       stream.markdown(

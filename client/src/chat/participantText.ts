@@ -28,9 +28,9 @@ export function whyMarkdown(row: RouteRowWire, trace: TraceWire | null, t: Trans
   return [
     ...head,
     t('Score {0}, threshold {1}.', trace.score.toFixed(2), trace.threshold.toFixed(2)),
-    table(
-      [t('part of the score'), t('adds'), t('because')],
-      parts.map(({ name, added, detail }) => [name, added.toFixed(2), detail]),
+    list(
+      t('Parts of the score'),
+      parts.map(({ name, added, detail }) => `${added.toFixed(2)} ${name}: ${detail}`),
     ),
     confidence === null
       ? ''
@@ -39,15 +39,9 @@ export function whyMarkdown(row: RouteRowWire, trace: TraceWire | null, t: Trans
           confidence.value.toFixed(2),
           confidence.needed.toFixed(2),
         ),
-    table(
-      [t('model'), t('cost'), t('time'), t('quality'), t('why not')],
-      candidates.map(({ label, cost, latency, quality, whyNot, chosen }) => [
-        chosen ? `→ ${label}` : label,
-        cost,
-        latency,
-        quality.toFixed(2),
-        whyNot,
-      ]),
+    list(
+      t('Plans that were weighed'),
+      candidates.map((plan) => planText(plan, t)),
     ),
     list(t('It would have gone elsewhere if'), wouldFlip),
     list(t('Found in the prompt'), findings),
@@ -102,6 +96,14 @@ export function keptAnswer(metadata: unknown): KeptAnswer | null {
   if (typeof metadata !== 'object' || metadata === null) return null;
   const { question, text } = metadata as Record<string, unknown>;
   return typeof question === 'string' && typeof text === 'string' ? { question, text } : null;
+}
+
+/** A chat is too narrow for a table of them. */
+function planText(plan: TraceWire['candidates'][number], t: Translate): string {
+  const { label, cost, latency, quality, whyNot, chosen } = plan;
+  const time = latency === t('unknown') ? t('time unknown') : latency;
+  const figures = [cost, time, t('quality {0}', quality.toFixed(2))].join(' · ');
+  return `${chosen ? '→ ' : ''}${label}: ${figures}${whyNot === '' ? '' : `. ${whyNot}`}`;
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {

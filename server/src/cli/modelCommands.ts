@@ -1,6 +1,8 @@
 /** The commands about models and their flags. */
 import type { Command } from 'commander';
 import type { AddModelFlags } from './addModel.ts';
+import type { DiscoverFlags } from './discover.ts';
+import { port } from './flagValues.ts';
 import type { Session } from './session.ts';
 
 export function addModels(
@@ -28,6 +30,14 @@ export function addModels(
     .option('--no-calibrate', 'leave the calibration out')
     .action((file: string, flags: AddModelFlags) =>
       run(async (session) => (await import('./addModel.ts')).addModelFile(session, file, flags)),
+    );
+  models
+    .command('discover')
+    .description('look for Ollama, llama.cpp, vLLM and LiteLLM on this machine')
+    .option('--add', 'take what is found into the registry, as models of the cheap tier')
+    .option('--port <port>', 'look at this port alone', port)
+    .action((flags: DiscoverFlags) =>
+      run(async (session) => (await import('./discover.ts')).discover(session, flags)),
     );
   models
     .command('probe')

@@ -120,8 +120,10 @@ async function audit(
   if (!(await isCovered(made))) return;
 
   const answer = await call(made, asked, totalCost(run.attempts));
-  if (answer.attempts.length === 0) return;
   const { verdict, method, attempts } = await compare(made, answer);
+  const costNanoUsd = totalCost([...answer.attempts, ...attempts]);
+  // A call that was refused, or that reached nobody, has asked nothing.
+  if (verdict === 'unjudged' && costNanoUsd === ZERO_USD) return;
   await ports.ledger.recordAudit({
     promptId: decided.prompt.id,
     atMs: ports.clock.now(),
@@ -130,7 +132,7 @@ async function audit(
     baselineId: baseline.id,
     verdict,
     method,
-    costNanoUsd: totalCost([...answer.attempts, ...attempts]),
+    costNanoUsd,
   });
 }
 

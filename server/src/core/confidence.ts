@@ -11,6 +11,8 @@ import type { TokenLogProb } from './ports.ts';
 /** What is looked at in an answer. */
 export interface JudgedAnswer extends SignedAnswer {
   readonly logProbs?: readonly TokenLogProb[] | undefined;
+  /** Of further samples with it, in [0,1]; absent where none were asked for. */
+  readonly agreement?: number | undefined;
 }
 
 const rate = z.number().min(0).max(1);
@@ -37,6 +39,8 @@ export const gateSchema = z.strictObject({
     entropy: z.number().default(0),
     /** Per unit of ln(1 + tokens). */
     length: z.number(),
+    /** Of further samples: logits per unit of agreement, and the agreement that the fit saw on average. */
+    agreement: z.strictObject({ weight: z.number(), usual: rate }).optional(),
   }),
   withoutLogProbs: z.strictObject({ bias: z.number(), length: z.number() }),
   /** Logits by task: how much better or worse this model's answers to it are. */
@@ -149,6 +153,7 @@ function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): SignS
   }
   const weights = gate.withLogProbs;
   const { mean, low, entropy } = measures.logProbs;
+  const { agreement } = answer;
   return [
     base(weights.bias),
     taskStep,
@@ -172,6 +177,15 @@ function levelSteps(answer: JudgedAnswer, task: string, gate: FittedGate): SignS
           },
         ]),
     length(weights.length),
+    ...(weights.agreement === undefined || agreement === undefined
+      ? []
+      : [
+          {
+            name: 'agreement',
+            logits: weights.agreement.weight * (agreement - weights.agreement.usual),
+            detail: `further samples agree by ${agreement.toFixed(2)}`,
+          },
+        ]),
   ];
 }
 

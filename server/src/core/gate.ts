@@ -2,8 +2,9 @@
  * The gate on local answers: one that is unsure is deferred where it may be and where that is worth its cost, and stands
  * with the reason where not. A growing answer that is as good as sure to be deferred is stopped at once.
  */
+import { agreementWith } from './agreement.ts';
 import type { AnswerResult, Confidence, Route, RouterEvent } from './answer.ts';
-import { callModel } from './callModel.ts';
+import { callModel, requestTo } from './callModel.ts';
 import { confidenceOf, gateOf } from './confidence.ts';
 import { modelById } from './decide.ts';
 import { type DeferralRule, deferralRule } from './deferral.ts';
@@ -15,7 +16,7 @@ import { costOf } from './price.ts';
 import type { Reason } from './reason.ts';
 import { type Answered, type Run, resultOf } from './run.ts';
 import type { Settings } from './schema.ts';
-import type { Prompt, Registry } from './types.ts';
+import type { Model, Prompt, Registry } from './types.ts';
 
 /**
  * @param isFallback the answer comes from a model that took over; its reason is then that failure, and stays
@@ -117,12 +118,28 @@ async function judge(run: Run, route: Route, answered: Answered): Promise<Confid
   const model = modelById(run.decided.registry, route.modelId);
   const growing = answered.cutShort === true;
   const code = growing ? undefined : await ports.checkCode?.(answered.text);
-  const judged = { ...answered, code, growing };
+  const agreement = growing ? undefined : await agreed(run, route, model, answered.text);
+  const judged = { ...answered, code, growing, agreement };
   const found = confidenceOf(judged, route.trace.task, confidence(), ports.local.identity(model));
   const rule = ruleFor(run, route, found.needed);
   const tokens = answered.logProbs?.length ?? 0;
   const notes = growing ? [`clear after ${tokens} tokens`, ...rule.notes] : rule.notes;
   return { ...found, needed: rule.needed, ...(notes.length > 0 && { notes }) };
+}
+
+/** Only where the gate weighs it: samples that change nothing are not worth their time. */
+async function agreed(
+  run: Run,
+  route: Route,
+  model: Model,
+  text: string,
+): Promise<number | undefined> {
+  const { ports, confidence } = run.deps;
+  if (model.provider !== 'local') return undefined;
+  const gate = gateOf(confidence(), ports.local.identity(model), route.trace.task);
+  if (gate.withLogProbs.agreement === undefined) return undefined;
+  const request = requestTo(model, run.prompt, run.decided.settings, route);
+  return await agreementWith(text, ports.local, model, request, run.signal);
 }
 
 const USUAL_INPUT_TOKENS = 300;

@@ -36,6 +36,11 @@ export interface GenerationRequest
   readonly turns: readonly Turn[];
   /** A hard cap on the output, reasoning included. The provider is told it, so that the bill can't pass the bound. */
   readonly maxOutputTokens: number;
+  /**
+   * A local model draws its tokens instead of taking the likeliest: another sample of the same answer. The log-probabilities
+   * that come with it mean nothing.
+   */
+  readonly drawn?: { readonly temperature: number; readonly seed: number };
 }
 
 /** Log-probabilities (natural logarithm) of generated tokens; `text` is the token's own text. */

@@ -117,6 +117,8 @@ export interface LocalFile {
   readonly systemPrompt: string;
   /** Tokens of reasoning aloud that are allowed before the answer; 0 for models that do not. */
   readonly thoughtTokens: number;
+  /** How many answers the gate compares, the given one included; every further one takes time. @default 1: none */
+  readonly agreementSamples?: number;
 }
 
 interface ModelBase {

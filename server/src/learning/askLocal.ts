@@ -1,4 +1,5 @@
 /** Asks a local model one checkable question and checks what it answers. */
+import { agreementWith } from '../core/agreement.ts';
 import type { Failure } from '../core/errors.ts';
 import type { CheckCode, Clock, ModelPort } from '../core/ports.ts';
 import { generationRequest } from '../core/request.ts';
@@ -41,6 +42,7 @@ export async function askLocal(
     const good = await isRight(text, question, runTests);
     if (good === undefined) return { kind: 'unchecked' };
     const code = await checkCode(text);
+    const agreement = await agreementWith(text, local, model, request, signal);
     const { finish, logProbs = [] } = event;
     return {
       kind: 'answered',
@@ -53,6 +55,7 @@ export async function askLocal(
         finish: finish === 'tool-calls' ? 'stop' : finish,
         logProbs: logProbs.map(({ logProb }) => Number(logProb.toFixed(4))),
         ...(code === undefined ? {} : { code }),
+        ...(agreement === undefined ? {} : { agreement }),
         good,
         latencyMs,
       },

@@ -76,7 +76,9 @@ export async function calibrate(
   for (const question of questions) {
     options.onProgress?.({ done: answers.length, total: questions.length });
     let answer = known.get(question.question);
-    if (answer === undefined) {
+    // What was kept before samples were asked for says nothing of their agreement.
+    const samples = (model.file.agreementSamples ?? 1) > 1;
+    if (answer === undefined || (samples && answer.agreement === undefined)) {
       const asked = await askLocal(deps, model, identity, question, runTests, signal);
       if (asked.kind === 'failed' && asked.failure.code !== 'cancelled') return asked;
       if (signal.aborted || asked.kind === 'failed') {

@@ -79,7 +79,8 @@ export async function evaluateCascade(
       const { answer } = asked;
       const { route } = decision;
       const logProbs = answer.logProbs.map((logProb) => ({ text: '', logProb }));
-      const judged = { text: answer.text, finish: answer.finish, code: answer.code, logProbs };
+      const { text: written, finish, code, agreement } = answer;
+      const judged = { text: written, finish, code, agreement, logProbs };
       const gate = confidenceOf(judged, route.trace.task, deps.confidence(), identity);
       const needed = deps.neededFor(route, gate.needed);
       const found = cloud && (await qualityOf(cloud.quality, cloud.text, question));

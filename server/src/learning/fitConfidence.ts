@@ -11,7 +11,7 @@ import { featuresOf } from '../core/features.ts';
 import { parseFittedScore } from '../core/fittedScore.ts';
 import { classifierOf } from '../core/taskMix.ts';
 import { fitEarly, fitGate, operatingAt, type TaskedAnswer } from './fitGate.ts';
-import { areaUnderRoc } from './metrics.ts';
+import { areaUnderRoc, calibrationNoise } from './metrics.ts';
 import { rounded } from './quantise.ts';
 import { type RecordedAnswer, readRecordedAnswers } from './recordedAnswers.ts';
 
@@ -55,6 +55,10 @@ function bestGate(answers: readonly TaskedAnswer[]): FittedGate {
   }
   console.log(
     `  with its curve                   AUROC ${fit.auroc.toFixed(3)}  calibration error ${fit.calibrationError.toFixed(3)}`,
+  );
+  const { mean: noise, low, high } = calibrationNoise(fit.confidences, 500, 17);
+  console.log(
+    `  true chances would show          ${noise.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}) on so many answers`,
   );
   const [first, ...others] = Array.from({ length: 19 }, (_, at) =>
     operatingAt(rounded(0.05 * (at + 1), 2), fit, answers),

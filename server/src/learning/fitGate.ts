@@ -54,6 +54,7 @@ interface Judged {
   readonly low: number;
   readonly entropy: number;
   readonly length: number;
+  readonly agreement: number | undefined;
 }
 
 type Values = (row: Judged) => number[];
@@ -68,7 +69,8 @@ export function fitGate(answers: readonly TaskedAnswer[], signs: SignWeights): G
   const rows = answers.map((one) => judge(one, signs));
   const counts = Map.groupBy(rows, ({ task }) => task);
   const tasks = [...counts].filter(([, of]) => of.length >= FEWEST_ANSWERS).map(([task]) => task);
-  const compared = variantsFor(tasks).map((variant) => {
+  const usual = usualAgreement(rows);
+  const compared = variantsFor(tasks, usual).map((variant) => {
     const logits = heldOutLogits(rows, variant);
     const chances = logits.map(sigmoid);
     return { ...variant, logits, auroc: aurocOf(rows, chances), logLoss: logLossOf(rows, chances) };
@@ -101,6 +103,9 @@ export function fitGate(answers: readonly TaskedAnswer[], signs: SignWeights): G
         lowLogProb: rounded(lowLogProb, 3),
         entropy: rounded(entropy, 3),
         length: 0,
+        ...(usual === undefined
+          ? {}
+          : { agreement: { weight: rounded(levels[tasks.length] ?? 0, 3), usual } }),
       },
       withoutLogProbs: { bias: rounded(plainBias, 3), length: 0 },
       tasks: Object.fromEntries(tasks.map((task) => [task, rounded(levelOf.get(task) ?? 0, 3)])),
@@ -143,7 +148,10 @@ export function fitEarly(
     const { text, finish, code } = answer;
     const logProbs = answer.logProbs.slice(0, tokens).map((logProb) => ({ text: '', logProb }));
     return confidenceOf(
-      { text: growing ? '' : text, finish, code, logProbs, growing },
+      {
+        ...{ text: growing ? '' : text, finish, code, logProbs, growing },
+        agreement: growing ? undefined : answer.agreement,
+      },
       task,
       fitted,
       '',
@@ -183,11 +191,12 @@ function judge({ answer, task }: TaskedAnswer, signs: SignWeights): Judged {
     low: measures.logProbs?.low ?? 0,
     entropy: measures.logProbs?.entropy ?? 0,
     length: measures.length,
+    agreement: answer.agreement,
   };
 }
 
-/** The last one is used: length adds nothing to it, and would mislead on longer answers than these. */
-function variantsFor(tasks: readonly string[]): Variant[] {
+/** The last one is used, agreement where it was measured: length adds nothing to it, and would mislead on longer answers than these. */
+function variantsFor(tasks: readonly string[], usual: number | undefined): Variant[] {
   const oneHot = (row: Judged) => tasks.map((task) => (row.task === task ? 1 : 0));
   const levels = tasks.map(() => TASK_PULL);
   const weights = (count: number) => [BIAS_PULL, ...Array(count).fill(WEIGHT_PULL)];
@@ -211,7 +220,25 @@ function variantsFor(tasks: readonly string[]): Variant[] {
       values: (row) => [1, row.mean, row.low, row.entropy, ...oneHot(row)],
       pulls: [...weights(3), ...levels],
     },
+    ...(usual === undefined
+      ? []
+      : [
+          {
+            name: 'task, mean, low, entropy, agreement',
+            values: (row: Judged) => [
+              ...[1, row.mean, row.low, row.entropy, ...oneHot(row)],
+              (row.agreement ?? usual) - usual,
+            ],
+            pulls: [...weights(3), ...levels, WEIGHT_PULL],
+          },
+        ]),
   ];
+}
+
+/** `undefined` unless samples were drawn for every answer. */
+function usualAgreement(rows: readonly Judged[]): number | undefined {
+  const all = rows.flatMap(({ agreement }) => agreement ?? []);
+  return all.length === rows.length && all.length > 0 ? rounded(mean(all), 3) : undefined;
 }
 
 function logisticRows(rows: readonly Judged[], values: Values): LogisticRow[] {

@@ -192,6 +192,24 @@ export function calibrationError(
   return error;
 }
 
+/**
+ * What `calibrationError` would show of estimates that are true: on few rows it is far from zero, because a bin of 28 coins
+ * seldom shows half. Mean and middle 95 % over drawn outcomes.
+ */
+export function calibrationNoise(
+  estimates: readonly number[],
+  rounds: number,
+  seed: number,
+): Interval & { readonly mean: number } {
+  const random = createSeededRandom(seed);
+  const errors = Array.from({ length: rounds }, () =>
+    calibrationError(
+      estimates.map((estimate) => ({ estimate, happened: Number(random.next() < estimate) })),
+    ),
+  );
+  return { mean: mean(errors), low: quantile(errors, 0.025), high: quantile(errors, 0.975) };
+}
+
 /** The value below which the share `at` of the values lies; interpolated. */
 export function quantile(values: readonly number[], at: number): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,11 +1,11 @@
 /** A GGUF file of the user's own, taken into the models folder and written into the user's registry beside the ledger. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isMap, isSeq, parseDocument } from 'yaml';
 import { type Failure, failure } from '../core/errors.ts';
 import { holdFile } from './modelFile.ts';
+import { writeEntry } from './userYaml.ts';
 
 export interface AddModelOptions {
   readonly modelsDir: string;
@@ -69,7 +69,7 @@ export async function addModel(path: string, options: AddModelOptions): Promise<
       system_prompt: '',
     },
   };
-  await writeEntry(options.registryPath, entry);
+  await writeEntry(options.registryPath, 'models', 'id', entry);
   return { kind: 'added', id, parameters: info.parameters };
 }
 
@@ -135,24 +135,4 @@ async function bringIn(from: string, to: string): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
-}
-
-async function writeEntry(path: string, entry: { readonly id: string }): Promise<void> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return 'version: 1\nmodels: []\n';
-    throw error;
-  });
-  const document = parseDocument(text);
-  if (!document.has('models')) document.set('models', document.createNode([]));
-  const models = document.get('models');
-  if (!isSeq(models)) throw new Error(`expected a list of models in ${path}`);
-  models.flow = false;
-  const node = document.createNode(entry);
-  const at = models.items.findIndex((item) => isMap(item) && item.get('id') === entry.id);
-  if (at < 0) models.add(node);
-  else models.items[at] = node;
-  const temporary = `${path}.${randomUUID()}.part`;
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(temporary, String(document));
-  await rename(temporary, path);
 }

@@ -1,9 +1,9 @@
 /**
  * One generation on one sequence: reads the prompt in slices short enough to look at the abort between them, its shared beginning
- * perhaps from another sequence's work, then writes token by token, greedily, keeping the log-probability of each. Whatever happens, the sequence is usable afterwards.
+ * perhaps from another sequence's work, then writes token by token, greedily unless a sample is to be drawn, keeping the log-probability of each. Whatever happens, the sequence is usable afterwards.
  */
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
-import type { TokenLogProb } from '../core/ports.ts';
+import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
 import type { FinishReason } from '../core/types.ts';
 import { createAnswerText } from './answerText.ts';
 import type { ChatPrompt, ChatPrompts } from './chatPrompt.ts';
@@ -25,6 +25,7 @@ export interface GenerationTask {
   readonly prompt: ChatPrompt;
   readonly maxOutputTokens: number;
   readonly thoughtTokens: number;
+  readonly drawn?: GenerationRequest['drawn'];
   readonly signal: AbortSignal;
   readonly onReading: (share: number) => void;
   readonly onText: (text: string, logProbs: readonly TokenLogProb[]) => void;
@@ -127,7 +128,7 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
 
   while (said.length < task.maxOutputTokens) {
     if (signal.aborted) return undefined;
-    const choice = await chooseNext(task.sequence, input, said);
+    const choice = await chooseNext(task, input, said);
     if (signal.aborted) return undefined;
     if (choice === undefined || model.isEogToken(choice.token)) return finish('stop');
     said.push(choice.token);
@@ -152,15 +153,20 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
   return finish('length');
 }
 
-/** Evaluates `input` and chooses the token after it: the likeliest, with tokens said lately made less likely. */
+/** Evaluates `input` and chooses the token after it: the likeliest or a drawn one, with tokens said lately made less likely. */
 async function chooseNext(
-  sequence: LlamaContextSequence,
+  { sequence, drawn }: Pick<GenerationTask, 'sequence' | 'drawn'>,
   input: readonly Token[],
   said: readonly Token[],
 ): Promise<{ readonly token: Token; readonly logProb: number } | undefined> {
   const last = input.at(-1);
   if (last === undefined) return undefined;
   const penalised = penalisedTokens(said);
+  // The same seed at every token would draw the same place of every distribution.
+  const choosing =
+    drawn === undefined
+      ? { temperature: 0 }
+      : { temperature: drawn.temperature, seed: drawn.seed + said.length };
   const outputs = await sequence.controlledEvaluate([
     ...input.slice(0, -1),
     [
@@ -170,11 +176,11 @@ async function chooseNext(
           token: true,
           totalLogitWeight: true,
           ...(penalised.length === 0
-            ? { options: { temperature: 0 } }
+            ? { options: choosing }
             : {
                 logits: { filter: { tokens: penalised, includeSelected: true } },
                 options: {
-                  temperature: 0,
+                  ...choosing,
                   repeatPenalty: {
                     punishTokens: penalised,
                     maxPunishTokens: PENALTY_WINDOW,

@@ -165,6 +165,7 @@ function createLoadedModel(
         prompt,
         maxOutputTokens: Math.min(request.maxOutputTokens, room),
         thoughtTokens: spec.thoughtTokens,
+        drawn: request.drawn,
         signal,
         onReading: listener.onReading,
         onText: listener.onText,

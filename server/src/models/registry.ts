@@ -74,6 +74,7 @@ const file = z.strictObject({
   chat_template: text.default('auto'),
   system_prompt: z.string().default(''),
   thought_tokens: z.int().min(0).default(0),
+  agreement_samples: z.int().min(1).max(8).optional(),
 });
 
 const base = {
@@ -273,6 +274,7 @@ function toLocalFile(entry: z.infer<typeof file>, folder: string): LocalModel['f
     chatTemplate: entry.chat_template,
     systemPrompt: entry.system_prompt.trim(),
     thoughtTokens: entry.thought_tokens,
+    ...(entry.agreement_samples === undefined ? {} : { agreementSamples: entry.agreement_samples }),
   };
 }
 

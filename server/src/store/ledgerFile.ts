@@ -186,6 +186,8 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   ): Promise<NanoUsd> {
     const work = () => settleIn(book, reservationId, settlement, entry());
     const bookedNanoUsd = await writeOrThrow(work, limitMs);
+    // An answer that was recorded by the same commit leaves before.
+    await deps.gather();
     await mirrorTogether();
     return bookedNanoUsd;
   }

@@ -1,7 +1,9 @@
 /** What the packed extension costs an editor: its activation, its size, and memory while nobody uses it. */
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { repositoryRoot } from '../../support/localModel.ts';
 import { type Launched, launchVscode, openBrowser } from '../../vscode/launch.ts';
 import { openWorkbench, textOf } from '../../vscode/workbench.ts';
@@ -9,11 +11,11 @@ import { median, spread } from '../figures.ts';
 import { residentMb } from '../languageServer.ts';
 import { section } from '../rows.ts';
 
-/** A script without types. */
-interface EditorTests {
-  /** Resolves to what could not be had. */
-  prepareEditorTests(): Promise<string | undefined>;
-}
+/** What could not be had, and where the rest lies. */
+const prepared = z.object({
+  lacking: z.string().optional(),
+  env: z.array(z.tuple([z.string(), z.string()])),
+});
 
 const NO_PEER =
   'No other AI extension could be had: llama.vscode and its kind come from extension galleries only, and no registry of packages has one.';
@@ -28,11 +30,21 @@ export const editor = section<'activation' | 'size' | 'client' | 'server'>({
     client: { name: 'extension: memory of its extension host, idle', unit: 'MB', goal: undefined },
     server: { name: 'extension: memory of its server, idle', unit: 'MB', goal: { most: 120 } },
   },
-  async prepare() {
+  prepare() {
+    // In a process of its own, because packing writes to the standard output, which is for the rows.
     const script = join(repositoryRoot, 'scripts', 'editorTests.mjs');
-    const { prepareEditorTests } = (await import(script)) as EditorTests;
-    const lacking = await prepareEditorTests();
+    const program = `const { prepareEditorTests } = await import(${JSON.stringify(script)});
+      const lacking = await prepareEditorTests();
+      const env = Object.entries(process.env).filter(([name]) => name.startsWith('COST_AWARE_ROUTER_TEST_'));
+      (await import('node:fs')).writeFileSync(3, JSON.stringify({ lacking, env }));`;
+    const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: repositoryRoot,
+      stdio: ['ignore', 2, 2, 'pipe'],
+      encoding: 'utf8',
+    });
+    const { lacking, env } = prepared.parse(JSON.parse(ran.output[3] ?? '{}'));
     if (lacking !== undefined) throw new Error(`expected a VS Code to measure in, got ${lacking}`);
+    Object.assign(process.env, Object.fromEntries(env));
   },
   async run({ quick }, tell) {
     const target = `${process.platform}-${process.arch}`;

@@ -58,7 +58,7 @@ export const ledger = section<'one' | 'four' | 'eight' | 'syncs' | 'growth' | 'r
       await buildLedger(big, rows);
       say(`${rows} rows are written`);
       const [few, many]: [number[], number[]] = [[], []];
-      for (let round = 0; round < (quick ? 1 : 3); round++) {
+      for (let round = 0; round < (quick ? 1 : 2); round++) {
         few.push(median((await callTimes(small, 1, calls / 2)).wholeMs));
         many.push(median((await callTimes(big, 1, calls / 2)).wholeMs));
       }

@@ -64,11 +64,11 @@ export const local = section<Id>({
     const server = await startServer(dataDir, { threads: THREADS });
     const bare = await openBare(modelPath);
     try {
-      await beside(server, bare, quick ? 2 : 7, tell);
+      await beside(server, bare, quick ? 2 : 6, tell);
       say('beside bare: done');
-      await prefixes(server, quick ? 1 : 4, tell);
+      await prefixes(server, quick ? 1 : 2, tell);
       say('prefix: done');
-      await four(server, quick ? 1 : 3, tell);
+      await four(server, quick ? 1 : 2, tell);
       say('four at once: done');
       await cached(server, quick ? 10 : 60, tell);
     } finally {

@@ -38,8 +38,10 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
     const provider = await startProvider();
     const [ours, litellm] = await Promise.all([startOurs(provider), startLitellm(provider)]);
     const rounds = quick ? 1 : 3;
-    const seconds = quick ? 2 : 3;
-    for (const endpoint of [ours, litellm]) await warmUp(endpoint, quick ? 30 : 150);
+    const seconds = 2;
+    // A program that compiles itself while it runs needs more of them than one that is interpreted.
+    await warmUp(ours, quick ? 50 : 500);
+    await warmUp(litellm, quick ? 20 : 100);
     for (const { id, stream, connections } of forms) {
       const found = new Map<Endpoint, Load[]>([
         [provider, []],

@@ -31,7 +31,8 @@ export async function chatModels(app: App, t: Translate): Promise<ChatModelWire[
       ),
       maxInputTokens: most(inputTokens),
       maxOutputTokens: most(({ maxOutputTokens }) => maxOutputTokens),
-      callsTools: counted.some(({ model }) => isAble(model, 'tools')),
+      // Also before there is a key: VS Code's agents take the first model that can.
+      callsTools: enabled.some(({ model }) => isAble(model, 'tools')),
     },
     ...enabled.map(({ model, card }) => ({
       id: model.id,

@@ -1,0 +1,150 @@
+/** Servers of models on this machine, found on the ports that they take unless told otherwise, and as entries of the user's files. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeEntry } from './userYaml.ts';
+
+export interface KnownPort {
+  readonly name: string;
+  readonly port: number;
+}
+
+export const KNOWN_PORTS: readonly KnownPort[] = [
+  { name: 'Ollama', port: 11_434 },
+  { name: 'llama.cpp server', port: 8080 },
+  { name: 'vLLM', port: 8000 },
+  { name: 'LiteLLM', port: 4000 },
+];
+
+export interface FoundModel {
+  readonly id: string;
+  readonly apiModel: string;
+  readonly contextWindow: number;
+  /** Thousand millions of parameters. */
+  readonly sizeBillions: number;
+  /** What nobody told and was assumed. */
+  readonly assumed: readonly ('context' | 'size')[];
+}
+
+export type FoundServer =
+  | {
+      readonly kind: 'found';
+      readonly name: string;
+      readonly baseUrl: string;
+      /** A proxy's models may cost money, so they get no price of 0. */
+      readonly isFree: boolean;
+      readonly models: readonly FoundModel[];
+    }
+  | { readonly kind: 'wants key'; readonly name: string; readonly baseUrl: string };
+
+const PATIENCE_MS = 2000;
+/** Small enough to be true of nearly every server. */
+const ASSUMED_CONTEXT = 4096;
+/** Cautious: a model that is taken for small is not sent what it can't answer. */
+const ASSUMED_BILLIONS = 1;
+const MOST_OUTPUT = 1024;
+
+const modelList = z.object({
+  data: z
+    .array(
+      z.object({
+        id: z.string().min(1).max(200),
+        owned_by: z.string().optional(),
+        max_model_len: z.int().positive().optional(),
+        meta: z
+          .object({ n_ctx_train: z.int().positive(), n_params: z.number().positive() })
+          .partial()
+          .nullish(),
+      }),
+    )
+    .max(1000),
+});
+
+/** Asks only this machine; a port that is silent or says something else yields nothing. */
+export async function discoverServers(
+  ports: readonly KnownPort[],
+  signal: AbortSignal,
+): Promise<readonly FoundServer[]> {
+  const all = await Promise.all(ports.map((port) => ask(port, signal)));
+  return all.flatMap((found) => found ?? []);
+}
+
+async function ask(known: KnownPort, signal: AbortSignal): Promise<FoundServer | undefined> {
+  const baseUrl = `http://127.0.0.1:${known.port}/v1`;
+  try {
+    const reply = await fetch(`${baseUrl}/models`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+      redirect: 'error',
+    });
+    if (reply.status === 401 || reply.status === 403) {
+      await reply.body?.cancel();
+      return { kind: 'wants key', name: known.name, baseUrl };
+    }
+    const parsed = modelList.safeParse(await reply.json());
+    if (!parsed.success) return undefined;
+    const { data } = parsed.data;
+    const name = nameOf(data[0]?.owned_by) ?? known.name;
+    const models = data.map((one) => modelOf(one, name));
+    return { kind: 'found', name, baseUrl, isFree: name !== 'LiteLLM', models };
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** What a server says of itself weighs more than its port. */
+function nameOf(owner: string | undefined): string | undefined {
+  return owner === 'llamacpp' ? 'llama.cpp server' : owner === 'vllm' ? 'vLLM' : undefined;
+}
+
+function modelOf(told: z.infer<typeof modelList>['data'][number], server: string): FoundModel {
+  const context = told.max_model_len ?? told.meta?.n_ctx_train;
+  const [, inName] = /(?:^|[^\d.])(\d+(?:\.\d+)?)b(?![a-z])/i.exec(told.id) ?? [];
+  const size = told.meta?.n_params === undefined ? Number(inName) : told.meta.n_params / 1e9;
+  const isKnown = Number.isFinite(size) && size > 0 && size <= 100_000;
+  const slug = `${server.split(/\W/)[0]}-${told.id}`.toLowerCase();
+  return {
+    id: slug.replaceAll(/[^a-z0-9._:/-]+/g, '-').slice(0, 80),
+    apiModel: told.id,
+    contextWindow: context ?? ASSUMED_CONTEXT,
+    sizeBillions: isKnown ? size : ASSUMED_BILLIONS,
+    assumed: [
+      ...(context === undefined ? (['context'] as const) : []),
+      ...(isKnown ? [] : (['size'] as const)),
+    ],
+  };
+}
+
+/**
+ * Writes each model of a server into the user's registry, as one of the cheap tier, and, where it is free, its price of 0.
+ * @param today a UTC day such as `2026-11-26`
+ */
+export async function addServer(
+  dataDir: string,
+  server: Extract<FoundServer, { kind: 'found' }>,
+  today: string,
+): Promise<void> {
+  for (const { id, apiModel, contextWindow, sizeBillions } of server.models) {
+    if (server.isFree) {
+      await writeEntry(join(dataDir, 'pricing.yaml'), 'prices', 'model', {
+        model: id,
+        effective_from: '2020-01-01',
+        source: `${server.name} on this machine`,
+        checked_at: today,
+        input: 0,
+        output: 0,
+      });
+    }
+    await writeEntry(join(dataDir, 'registry.yaml'), 'models', 'id', {
+      id,
+      label: `${apiModel} (${server.name})`,
+      tier: 'cheap',
+      provider: 'openai-compatible',
+      base_url: server.baseUrl,
+      key: 'none',
+      api_model: apiModel,
+      context_window: contextWindow,
+      max_output_tokens: Math.min(MOST_OUTPUT, Math.max(1, Math.floor(contextWindow / 2))),
+      ability: { size_billions: sizeBillions },
+    });
+  }
+}

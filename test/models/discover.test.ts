@@ -1,0 +1,113 @@
+/** Servers on loopback are found, told apart, and their models answer once they are written into the user's files. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { LLMock } from '@copilotkit/aimock';
+import { addServer, createApp, discoverServers } from '../../server/src/compose.ts';
+import { freePort } from '../support/programs.ts';
+
+const signal = new AbortController().signal;
+
+/** Answers the list of models alone. */
+async function lists(t: TestContext, status: number, body: unknown): Promise<number> {
+  const server = createServer((_, reply) => {
+    reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+test('what a server tells of itself is taken; what nobody tells is assumed, and said', async (t) => {
+  const vllm = await lists(t, 200, {
+    data: [{ id: 'Qwen/Qwen3-8B', owned_by: 'vllm', max_model_len: 32_768 }],
+  });
+  const llamaCpp = await lists(t, 200, {
+    data: [{ id: 'x.gguf', owned_by: 'llamacpp', meta: { n_ctx_train: 8192, n_params: 135e6 } }],
+  });
+  const ollama = await lists(t, 200, { data: [{ id: 'mystery:latest', owned_by: 'library' }] });
+  const locked = await lists(t, 401, {});
+  const other = await lists(t, 200, { hello: 'world' });
+  const found = await discoverServers(
+    [
+      { name: 'a server', port: vllm },
+      { name: 'a server', port: llamaCpp },
+      { name: 'Ollama', port: ollama },
+      { name: 'LiteLLM', port: locked },
+      { name: 'a server', port: other },
+      { name: 'a server', port: await freePort() },
+    ],
+    signal,
+  );
+  assert.deepEqual(
+    found.map((one) => [one.kind, one.name]),
+    [
+      ['found', 'vLLM'],
+      ['found', 'llama.cpp server'],
+      ['found', 'Ollama'],
+      ['wants key', 'LiteLLM'],
+    ],
+  );
+  assert.deepEqual(
+    found.flatMap((one) => (one.kind === 'found' ? one.models : [])),
+    [
+      {
+        id: 'vllm-qwen/qwen3-8b',
+        apiModel: 'Qwen/Qwen3-8B',
+        contextWindow: 32_768,
+        sizeBillions: 8,
+        assumed: [],
+      },
+      {
+        id: 'llama-x.gguf',
+        apiModel: 'x.gguf',
+        contextWindow: 8192,
+        sizeBillions: 0.135,
+        assumed: [],
+      },
+      {
+        id: 'ollama-mystery:latest',
+        apiModel: 'mystery:latest',
+        contextWindow: 4096,
+        sizeBillions: 1,
+        assumed: ['context', 'size'],
+      },
+    ],
+  );
+});
+
+test('a model that was found on a protocol server answers for nothing once it is taken in', async (t) => {
+  const provider = new LLMock({ port: 0 });
+  await provider.start();
+  t.after(() => provider.stop());
+  provider.onMessage(/.*/s, {
+    content: 'From the server next door.',
+    usage: { prompt_tokens: 5, completion_tokens: 5 },
+  });
+  const dataDir = mkdtempSync(join(tmpdir(), 'discover-'));
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  const ports = [{ name: 'Ollama', port: Number(new URL(provider.url).port) }];
+  const [server] = await discoverServers(ports, signal);
+  assert.ok(server?.kind === 'found', JSON.stringify(server));
+  const id = server.models[0]?.id ?? '';
+  await addServer(dataDir, server, '2026-11-26');
+  // Twice is once.
+  await addServer(dataDir, server, '2026-11-26');
+  assert.equal(readFileSync(join(dataDir, 'registry.yaml'), 'utf8').split(`id: ${id}\n`).length, 2);
+  const app = await createApp({ dataDir });
+  t.after(() => app.close());
+  const events = [];
+  const constraints = { forceModel: { id } };
+  const prompt = { id: 'p1', text: 'Hello?', context: [], history: [], constraints };
+  for await (const event of app.router.answer(prompt, signal)) events.push(event);
+  const last = events.at(-1);
+  assert.ok(last?.type === 'answer-end', JSON.stringify(last));
+  assert.equal(last.result.text, 'From the server next door.');
+  assert.equal(last.result.costNanoUsd, 0);
+});
