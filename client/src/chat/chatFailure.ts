@@ -23,7 +23,7 @@ export function chatFailure({ code, message }: Failed): Error {
   }
 }
 
-/** An `Error` of any other class loses its sentence on its way to whoever asked. */
+/** The class that callers of models expect, with its sentence. */
 export function chatError(message: string): Error {
   return new vscode.LanguageModelError(message);
 }

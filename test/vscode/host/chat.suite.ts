@@ -32,7 +32,7 @@ async function textOf(response: vscode.LanguageModelChatResponse): Promise<strin
   return text;
 }
 
-/** Its sentence; VS Code may hand over a plain object in place of the error. */
+/** Its sentence, whatever class it comes as. */
 async function failureOf(
   model: vscode.LanguageModelChat,
   messages: vscode.LanguageModelChatMessage[],
