@@ -46,8 +46,9 @@ export function cleanFiles(count: number, seed: number): readonly CleanFile[] {
     const sofar = perKind.get(kind) ?? 0;
     // No more than a third of one kind, so that typings do not crowd out the rest.
     if (sofar > count / 3) continue;
-    const { size } = statSync(path);
-    if (size < SMALLEST || size > LARGEST) continue;
+    const stats = statSync(path);
+    // A package may be a folder with the name of a file, as `highlight.js`.
+    if (!stats.isFile() || stats.size < SMALLEST || stats.size > LARGEST) continue;
     perKind.set(kind, sofar + 1);
     chosen.push({ path: path.slice(root.length + 1), text: readFileSync(path, 'utf8') });
   }
