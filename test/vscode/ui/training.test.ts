@@ -12,6 +12,8 @@ const TRAIN = 'Cost-Aware Router: Train a Model of Your Own...';
 inEditor('training', {}, async (step) => {
   await step('a run in the terminal has its loss curve on the dashboard', async (session) => {
     const { workbench, server } = session;
+    // Until then the palette may not know the command.
+    await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     const folder = server.workspace;
     mkdirSync(join(folder, 'configs'));
     const config = { ...smallConfig(), max_steps: STEPS, save_every: 200 };
