@@ -9,7 +9,6 @@ import fc from 'fast-check';
 import { readJsonLines } from '../../server/src/cli/jsonLines.ts';
 import { ggufHeaderProblem } from '../../server/src/core/ggufHeader.ts';
 import type { ModelEvent } from '../../server/src/core/ports.ts';
-import type { CloudModel } from '../../server/src/core/types.ts';
 import { parseUsageExport } from '../../server/src/core/usageExport.ts';
 import { readFromHost } from '../../server/src/models/hostMessages.ts';
 import { createCloudModels } from '../../server/src/models/openai.ts';
@@ -21,6 +20,7 @@ import { balanceFrom, eventFrom, reservationFrom } from '../../server/src/store/
 import type { Row } from '../../server/src/store/sqliteRows.ts';
 import { scriptedApi } from '../edges/httpApi.ts';
 import { askOf, openLsp } from '../edges/lspHarness.ts';
+import { cloudModel } from '../support/cloudModel.ts';
 import { registry } from '../support/scriptedPorts.ts';
 
 export interface Boundary {
@@ -152,20 +152,6 @@ function yaml(text: string, parse: (text: string) => Parsed<unknown>): Opened {
   };
 }
 
-const cloud: CloudModel = {
-  id: 'm',
-  label: 'm',
-  tier: 'escalation',
-  enabled: true,
-  provider: 'openai',
-  contextWindow: 1000,
-  maxOutputTokens: 100,
-  ability: { kind: 'size', billions: 1 },
-  apiModel: 'm',
-  key: 'none',
-  tools: false,
-};
-
 const responsesEvents = [
   { type: 'response.created', response: { id: 'r' } },
   { type: 'response.output_text.delta', delta: 'Hello' },
@@ -216,7 +202,7 @@ function eventStream(events: readonly object[]): fc.Arbitrary<readonly Uint8Arra
   });
 }
 
-function cloudStream(provider: CloudModel['provider'], events: readonly object[]): Opened {
+function cloudStream(provider: 'openai' | 'openai-compatible', events: readonly object[]): Opened {
   return {
     property: fc.asyncProperty(
       eventStream(events),
@@ -234,18 +220,17 @@ function cloudStream(provider: CloudModel['provider'], events: readonly object[]
             return new Response(body, { status, headers: { 'content-type': 'text/event-stream' } });
           },
         });
-        const model = {
-          ...cloud,
-          provider,
-          ...(provider === 'openai' ? {} : { baseUrl: 'http://127.0.0.1:1/v1' }),
-        };
         const told: ModelEvent[] = [];
         const request = {
           system: '',
           turns: [{ role: 'user', text: 'a' }],
           maxOutputTokens: 10,
         } as const;
-        for await (const one of models.generate(model, request, new AbortController().signal))
+        for await (const one of models.generate(
+          cloudModel(provider),
+          request,
+          new AbortController().signal,
+        ))
           told.push(one);
         const last = told.at(-1);
         assert.ok(last?.type === 'end' || last?.type === 'failed', 'the last event is an end');

@@ -1,22 +1,9 @@
 /** Events of a provider that are of its types in name only: what is not text never becomes text of an answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CloudModel } from '../../server/src/core/types.ts';
 import { createCloudModels } from '../../server/src/models/openai.ts';
+import { cloudModel } from '../support/cloudModel.ts';
 
-const model: CloudModel = {
-  id: 'm',
-  label: 'm',
-  tier: 'escalation',
-  enabled: true,
-  provider: 'openai',
-  contextWindow: 1000,
-  maxOutputTokens: 100,
-  ability: { kind: 'size', billions: 1 },
-  apiModel: 'm',
-  key: 'none',
-  tools: false,
-};
 const end = { status: 'completed', usage: { input_tokens: 5, output_tokens: 2, total_tokens: 7 } };
 const odd = [5, null, { text: 'no' }, ['no'], true];
 
@@ -53,13 +40,8 @@ for (const { provider, events } of wires) {
         maxOutputTokens: 10,
       } as const;
       const told: unknown[] = [];
-      const compatible = provider === 'openai' ? {} : { baseUrl: 'http://127.0.0.1:1/v1' };
       const signal = new AbortController().signal;
-      for await (const event of models.generate(
-        { ...model, provider, ...compatible },
-        asked,
-        signal,
-      ))
+      for await (const event of models.generate(cloudModel(provider), asked, signal))
         if (event.type === 'text-delta') told.push(event.text);
       return told;
     };

@@ -5,10 +5,9 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { repositoryRoot } from '../../support/localModel.ts';
 import { startProgram, temporaryFolder, untilSaid } from '../../support/programs.ts';
+import { COMPARED_MODEL, comparedModelFiles } from '../comparedModel.ts';
 import { CALL, promptText } from './billingProvider.ts';
 import { getJson, type Instance, LIMIT_USD, type Product, post, unexpected } from './site.ts';
-
-const MODEL = 'compared-model';
 
 const spend = z.object({ spent_usd: z.number(), held_usd: z.number() });
 const problem = z.object({ error: z.object({ code: z.string() }) });
@@ -19,8 +18,14 @@ export function costAwareRouter(version: string): Product {
     async open(providerUrl) {
       const dataDir = temporaryFolder();
       // Both lie over the shipped files, as a user's own do.
-      writeFileSync(join(dataDir, 'registry.yaml'), stringify(registryOf(providerUrl)));
-      writeFileSync(join(dataDir, 'pricing.yaml'), stringify(pricingFile));
+      const files = comparedModelFiles({
+        baseUrl: providerUrl,
+        maxOutputTokens: CALL.outputTokens,
+        inputUsdPerMillion: CALL.inputNanoUsd / 1_000,
+        outputUsdPerMillion: CALL.outputNanoUsd / 1_000,
+      });
+      writeFileSync(join(dataDir, 'registry.yaml'), stringify(files.registry));
+      writeFileSync(join(dataDir, 'pricing.yaml'), stringify(files.pricing));
       const args = [
         join(repositoryRoot, 'dist', 'cli.js'),
         ...['serve', '--port', '0', '--data-dir', dataDir],
@@ -44,7 +49,7 @@ async function start(args: readonly string[], dataDir: string): Promise<Instance
     async send(nth) {
       const reply = await post(program, `${url}/generate`, token, {
         prompt: promptText(nth),
-        force_model: MODEL,
+        force_model: COMPARED_MODEL,
         max_output_tokens: CALL.outputTokens,
       });
       if (reply === 'lost') return 'lost';
@@ -61,35 +66,3 @@ async function start(args: readonly string[], dataDir: string): Promise<Instance
     kill: () => program.kill(),
   };
 }
-
-function registryOf(baseUrl: string) {
-  return {
-    version: 1,
-    models: [
-      {
-        id: MODEL,
-        tier: 'escalation',
-        provider: 'openai-compatible',
-        base_url: baseUrl,
-        key: 'none',
-        context_window: 128_000,
-        max_output_tokens: CALL.outputTokens,
-        ability: { size_billions: 400 },
-      },
-    ],
-  };
-}
-
-const pricingFile = {
-  version: 1,
-  prices: [
-    {
-      model: MODEL,
-      effective_from: '2020-01-01',
-      source: 'the compared provider',
-      checked_at: '2020-01-01',
-      input: CALL.inputNanoUsd / 1_000,
-      output: CALL.outputNanoUsd / 1_000,
-    },
-  ],
-};

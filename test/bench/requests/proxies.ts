@@ -12,9 +12,9 @@ import {
   untilSaid,
 } from '../../support/programs.ts';
 import { installPythonPackage } from '../../support/pythonPackage.ts';
+import { COMPARED_MODEL, comparedModelFiles } from '../comparedModel.ts';
 import { LITELLM_VERSION, litellmPackage, PYTHON_3 } from '../peer.ts';
 
-const MODEL = 'compared-model';
 const MASTER_KEY = 'sk-compared';
 
 export interface Endpoint {
@@ -29,7 +29,13 @@ export async function startProvider(): Promise<Endpoint> {
   const script = join(import.meta.dirname, 'plainProvider.ts');
   const program = startProgram('the provider', process.execPath, [script]);
   const [, url = ''] = await untilSaid(program, /Listening on (\S+)/);
-  return { name: 'direct', url: `${url}/v1/chat/completions`, key: 'none', model: MODEL, program };
+  return {
+    name: 'direct',
+    url: `${url}/v1/chat/completions`,
+    key: 'none',
+    model: COMPARED_MODEL,
+    program,
+  };
 }
 
 /** The built command line, with a ledger that is durable on the disk and a budget that holds. */
@@ -39,8 +45,14 @@ export async function startOurs(
 ): Promise<Endpoint> {
   const dataDir = temporaryFolder();
   const baseUrl = provider.url.replace('/chat/completions', '');
-  writeFileSync(join(dataDir, 'registry.yaml'), stringify(registryOf(baseUrl)));
-  writeFileSync(join(dataDir, 'pricing.yaml'), stringify(prices));
+  const files = comparedModelFiles({
+    baseUrl,
+    maxOutputTokens: 1_000,
+    inputUsdPerMillion: 1,
+    outputUsdPerMillion: 10,
+  });
+  writeFileSync(join(dataDir, 'registry.yaml'), stringify(files.registry));
+  writeFileSync(join(dataDir, 'pricing.yaml'), stringify(files.pricing));
   const args = [
     ...nodeArgs,
     join(repositoryRoot, 'dist', 'cli.js'),
@@ -55,7 +67,7 @@ export async function startOurs(
     /Listening on (\S+).*\nToken in (.+)\n/,
   );
   const key = readFileSync(tokenPath, 'utf8').trim();
-  return { name: 'ours', url: `${url}/v1/chat/completions`, key, model: MODEL, program };
+  return { name: 'ours', url: `${url}/v1/chat/completions`, key, model: COMPARED_MODEL, program };
 }
 
 /** One worker, its default, without budgets, callbacks or a database: the least that it can do for a request. */
@@ -64,9 +76,9 @@ export async function startLitellm(provider: Endpoint): Promise<Endpoint> {
   const folder = temporaryFolder();
   const config = join(folder, 'config.yaml');
   const model = {
-    model_name: MODEL,
+    model_name: COMPARED_MODEL,
     litellm_params: {
-      model: `openai/${MODEL}`,
+      model: `openai/${COMPARED_MODEL}`,
       api_base: provider.url.replace('/chat/completions', ''),
       api_key: 'sk-none',
       input_cost_per_token: 1e-6,
@@ -87,37 +99,11 @@ export async function startLitellm(provider: Endpoint): Promise<Endpoint> {
   );
   await untilReady(program, `http://127.0.0.1:${port}/health/liveliness`);
   const url = `http://127.0.0.1:${port}/v1/chat/completions`;
-  return { name: `LiteLLM ${LITELLM_VERSION}`, url, key: MASTER_KEY, model: MODEL, program };
-}
-
-function registryOf(baseUrl: string) {
   return {
-    version: 1,
-    models: [
-      {
-        id: MODEL,
-        tier: 'escalation',
-        provider: 'openai-compatible',
-        base_url: baseUrl,
-        key: 'none',
-        context_window: 128_000,
-        max_output_tokens: 1_000,
-        ability: { size_billions: 400 },
-      },
-    ],
+    name: `LiteLLM ${LITELLM_VERSION}`,
+    url,
+    key: MASTER_KEY,
+    model: COMPARED_MODEL,
+    program,
   };
 }
-
-const prices = {
-  version: 1,
-  prices: [
-    {
-      model: MODEL,
-      effective_from: '2020-01-01',
-      source: 'the compared provider',
-      checked_at: '2020-01-01',
-      input: 1,
-      output: 10,
-    },
-  ],
-};
