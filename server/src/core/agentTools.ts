@@ -9,7 +9,7 @@ import { dollars } from './price.ts';
 import { reasonText } from './reason.ts';
 import { dryRunOf, roundedMs, sentenceOf, usdOf } from './reply.ts';
 import type { Router } from './router.ts';
-import { dollarAmount, MAX_PROMPT_CHARS } from './schema.ts';
+import { dollarAmount, MAX_PROMPT_CHARS, outputTokens } from './schema.ts';
 import type { Prompt, Registry } from './types.ts';
 
 export const agentToolsHint =
@@ -28,13 +28,7 @@ export const estimateCost = {
       .max(MAX_PROMPT_CHARS)
       .optional()
       .describe('Code or text that would travel with it.'),
-    max_output_tokens: z
-      .number()
-      .int()
-      .positive()
-      .max(1_000_000)
-      .optional()
-      .describe('Tokens that the answer may have at most.'),
+    max_output_tokens: outputTokens.optional().describe('Tokens that the answer may have at most.'),
     max_cost_usd: dollarAmount.optional().describe('The most that the answer may cost.'),
     privacy: z
       .enum(['any', 'local-only'])

@@ -12,6 +12,9 @@ export const dollarAmount = z
   .max(1_000_000)
   .transform((amount) => nanoUsdFromDollars(amount));
 
+/** Tokens that one answer may be asked to have at most. */
+export const outputTokens = z.number().int().positive().max(1_000_000);
+
 /** Characters of a prompt with all its context; more than any model of the registry can read. */
 export const MAX_PROMPT_CHARS = 4_000_000;
 

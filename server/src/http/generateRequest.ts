@@ -1,7 +1,7 @@
 /** The request of `POST /generate`: its fields as documented, and its way into the core's `Prompt`. */
 import { z } from '@hono/zod-openapi';
 import type { NewId } from '../core/ports.ts';
-import { dollarAmount, MAX_PROMPT_CHARS } from '../core/schema.ts';
+import { dollarAmount, MAX_PROMPT_CHARS, outputTokens } from '../core/schema.ts';
 import type { Constraints, Prompt, Registry } from '../core/types.ts';
 import type { Problem } from './problems.ts';
 
@@ -67,13 +67,7 @@ export const generateRequest = z
       .enum(['any', 'local-only'])
       .optional()
       .describe('`local-only`: nothing of this prompt leaves the machine.'),
-    max_output_tokens: z
-      .number()
-      .int()
-      .positive()
-      .max(1_000_000)
-      .optional()
-      .describe('Tokens that the answer may have at most.'),
+    max_output_tokens: outputTokens.optional().describe('Tokens that the answer may have at most.'),
     context: z
       .array(contextPart)
       .max(1000)

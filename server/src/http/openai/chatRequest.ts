@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { CallerConversation } from '../../core/callerConversation.ts';
 import type { AnswerFormat, ToolChoice, ToolUse } from '../../core/callerWishes.ts';
+import { outputTokens } from '../../core/schema.ts';
 import type { Turn } from '../../core/types.ts';
 import { conversationOf, type Read, refused, textOf } from './conversation.ts';
 import {
@@ -86,7 +87,7 @@ const responseFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
-const tokens = z.number().int().positive().max(1_000_000).nullish();
+const tokens = outputTokens.nullish();
 
 export const chatRequest = z
   .looseObject({

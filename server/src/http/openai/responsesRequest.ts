@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { CallerConversation } from '../../core/callerConversation.ts';
 import type { AnswerFormat, Tool, ToolChoice, ToolUse } from '../../core/callerWishes.ts';
+import { outputTokens } from '../../core/schema.ts';
 import type { Turn } from '../../core/types.ts';
 import { conversationOf, type Read, refused, textOf } from './conversation.ts';
 import {
@@ -77,13 +78,7 @@ export const responsesRequest = z
       .describe('What is asked, or the whole conversation.'),
     instructions: z.string().nullish().describe('In place of our own instructions.'),
     stream: z.boolean().nullish().describe('`true` streams Server-Sent Events.'),
-    max_output_tokens: z
-      .number()
-      .int()
-      .positive()
-      .max(1_000_000)
-      .nullish()
-      .describe('Tokens that the answer may have at most.'),
+    max_output_tokens: outputTokens.nullish().describe('Tokens that the answer may have at most.'),
     ...sampling,
     tools: z.array(tool).max(500).nullish().describe('Functions that the caller can run.'),
     tool_choice: z
