@@ -27,7 +27,8 @@ import { type Endpoint, type ProxyOptions, startLitellm, startOurs } from './req
 
 const { values: flags } = parseArgs({ options: { write: { type: 'string' } } });
 
-/** Two calls of the table cost more. */
+const RICH_USD = 1_000;
+/** Three calls of the table cost more. */
 const POOR_USD = 0.0003;
 
 try {
@@ -84,7 +85,10 @@ type Start = (provider: { readonly url: string }, options: ProxyOptions) => Prom
 async function opened(start: Start): Promise<Opened> {
   const provider = await openScriptedProvider();
   const at = { url: `${provider.baseUrl}/chat/completions` };
-  const [rich, poor] = await Promise.all([start(at, {}), start(at, { budgetUsd: POOR_USD })]);
+  const [rich, poor] = await Promise.all([
+    start(at, { budgetUsd: RICH_USD }),
+    start(at, { budgetUsd: POOR_USD }),
+  ]);
   return { provider, rich, poor };
 }
 

@@ -99,7 +99,12 @@ export async function startLitellm(
     model_list: [model],
     general_settings: { master_key: MASTER_KEY },
     ...(budgetUsd !== undefined && {
-      router_settings: { num_retries: 0, provider_budget_config: { openai: budget } },
+      // One failure would otherwise keep the only model from every client for some seconds.
+      router_settings: {
+        num_retries: 0,
+        disable_cooldowns: true,
+        provider_budget_config: { openai: budget },
+      },
     }),
   };
   writeFileSync(config, stringify(settings));
