@@ -36,6 +36,9 @@ const commands = {
   ],
   // Fails when a part fails; what could not be found out here is told as left out.
   'release:check': () => [[node, ['scripts/releaseCheck.ts', ...args]]],
+  // The docs as a site with search: into build/site, or served while they are written.
+  'docs:build': () => [[node, ['scripts/docsSite.ts', 'build', ...args]]],
+  'docs:dev': () => [[node, ['scripts/docsSite.ts', 'dev', ...args]]],
   'docker:steps': () => [[node, ['scripts/dockerSteps.mjs']]],
   sbom: () => [[node, ['scripts/sbom.mjs']]],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
