@@ -150,6 +150,7 @@ const model = z
       ...cloud,
       provider: z.literal('openai-compatible'),
       base_url: baseUrl,
+      sends_on: z.boolean().optional(),
       // No default: whether a key leaves for another server is for a person to say.
       key: z.enum(['openai', 'none']),
     }),
@@ -300,6 +301,7 @@ function toModel(entry: ModelEntry, folder: string): Model {
     key: entry.key,
     tools: entry.tools ?? entry.provider === 'openai',
     ...(entry.base_url !== undefined && { baseUrl: entry.base_url.replace(/\/+$/, '') }),
+    ...(entry.provider === 'openai-compatible' && entry.sends_on === true && { sendsOn: true }),
     ...(entry.reasoning_effort !== undefined && { reasoningEffort: entry.reasoning_effort }),
   };
   return cloudModel;
