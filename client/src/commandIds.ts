@@ -29,6 +29,7 @@ export const COMMAND_NAMES = [
   'calibrateModel',
   'rollbackCalibration',
   'export',
+  'whatIf',
   'openSettings',
   'openBudget',
   'openWalkthrough',

@@ -18,6 +18,7 @@ import type { Models } from './models.ts';
 import { openSample } from './sample.ts';
 import { messageOf, type Server } from './server.ts';
 import type { Training } from './training.ts';
+import type { WhatIf } from './whatIf.ts';
 import { showWouldSend } from './wouldSend.ts';
 
 export interface CommandTargets {
@@ -34,6 +35,7 @@ export interface CommandTargets {
   readonly models: Models;
   readonly training: Training;
   readonly calibration: Calibration;
+  readonly whatIf: WhatIf;
 }
 
 type Handler = (argument?: unknown) => unknown;
@@ -123,6 +125,9 @@ function commandTable(targets: CommandTargets): Readonly<Record<CommandName, Han
     calibrateModel: (modelId) => calibration.run(modelId),
     rollbackCalibration: (modelId) => calibration.rollback(modelId),
     export: () => chooseExport(server),
+    whatIf: async () => {
+      if (await targets.whatIf.run()) dashboard.openTab();
+    },
     openSettings: () => openSettings(`@ext:${targets.extensionId}`),
     openBudget: () => openSettings('costAwareRouter.budget'),
     openWalkthrough: () =>

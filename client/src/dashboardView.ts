@@ -10,6 +10,7 @@ import {
   type HostToDashboard,
   parseDashboardMessage,
 } from './webviewMessages.ts';
+import type { WhatIf } from './whatIf.ts';
 
 export interface DashboardOptions {
   readonly extensionUri: vscode.Uri;
@@ -17,6 +18,8 @@ export interface DashboardOptions {
   readonly status: StatusSource;
   /** The window's last training run, and its changes. */
   readonly training: Pick<Training, 'current' | 'onDidChange'>;
+  /** The window's last look back, and its changes. */
+  readonly whatIf: Omit<WhatIf, 'run'>;
   readonly onExport: (month: string, format: 'csv' | 'jsonl') => Promise<void>;
 }
 
@@ -28,7 +31,7 @@ export interface Dashboard {
 }
 
 export function createDashboard(options: DashboardOptions): Dashboard & vscode.Disposable {
-  const { server, status, training } = options;
+  const { server, status, training, whatIf } = options;
   /** Those that listen. */
   const pages = new Set<vscode.Webview>();
   let tab: vscode.WebviewPanel | undefined;
@@ -58,11 +61,15 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
         if (current !== null) send(webview, { type: 'status', status: current });
         const run = training.current();
         if (run !== null) send(webview, { type: 'training', run });
+        const figures = whatIf.current();
+        if (figures !== null) send(webview, { type: 'what-if', figures });
         sendWanted();
         return;
       }
       case 'export':
         return await options.onExport(message.month, message.format);
+      case 'close_what_if':
+        return whatIf.forget();
       case 'command':
         return await runPageCommand(message.command, message.modelId);
       default:
@@ -116,6 +123,7 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
     server.onDidChangeState(() => sendAll(serverMessage(server))),
     status.onDidChange((next: StatusWire) => sendAll({ type: 'status', status: next })),
     training.onDidChange((run) => sendAll({ type: 'training', run })),
+    whatIf.onDidChange((figures) => sendAll({ type: 'what-if', figures })),
     server.on('costAwareRouter/downloadProgress', (progress: DownloadProgress) =>
       sendAll({ type: 'download', progress }),
     ),

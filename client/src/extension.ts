@@ -19,6 +19,7 @@ import { createServer, type Server } from './server.ts';
 import { dataDir } from './settings.ts';
 import { createStatusBar } from './statusBar.ts';
 import { createTraining } from './training.ts';
+import { createWhatIf } from './whatIf.ts';
 
 let server: Server | undefined;
 
@@ -50,11 +51,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const keys = createKeys(context.secrets, running, log);
   const models = createModels(running);
   const training = createTraining(extensionUri);
+  const whatIf = createWhatIf(running);
   const dashboard = createDashboard({
     extensionUri,
     server: running,
     status,
     training,
+    whatIf,
     onExport: (month, format) => exportRoutes(running, month, format),
   });
   subscriptions.push(
@@ -67,6 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
     explanations,
     keys,
     training,
+    whatIf,
     dashboard,
     createSelectionLens(),
     registerChat({ server: running, answering, status, icon, log }),
@@ -84,6 +88,7 @@ export function activate(context: vscode.ExtensionContext): void {
       models,
       training,
       calibration: createCalibration(running, models, codeActions),
+      whatIf,
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       const atStart = ['costAwareRouter.dataDir', 'costAwareRouter.threads'];

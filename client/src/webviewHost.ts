@@ -35,6 +35,8 @@ export async function runPageCommand(command: PageCommand, modelId: string | nul
       return await vscode.commands.executeCommand(commandId('openDashboardTab'));
     case 'restart_server':
       return await vscode.commands.executeCommand(commandId('restartServer'));
+    case 'what_if':
+      return await vscode.commands.executeCommand(commandId('whatIf'));
     default:
       return await vscode.commands.executeCommand(stepCommand(command), modelId ?? undefined);
   }

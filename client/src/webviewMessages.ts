@@ -15,6 +15,7 @@ import type {
   StatusWire,
   TraceWire,
   Verdict,
+  WhatIfWire,
 } from '../../server/src/protocol.ts';
 import type { TrainingRun } from './trainingCurve.ts';
 
@@ -32,6 +33,7 @@ export const PAGE_COMMANDS = [
   'open_walkthrough',
   'open_tab',
   'restart_server',
+  'what_if',
 ] as const satisfies readonly (
   | NextStep
   | 'ask'
@@ -39,6 +41,7 @@ export const PAGE_COMMANDS = [
   | 'open_walkthrough'
   | 'open_tab'
   | 'restart_server'
+  | 'what_if'
 )[];
 export type PageCommand = (typeof PAGE_COMMANDS)[number];
 
@@ -50,6 +53,7 @@ export type DashboardToHost =
   | { readonly type: 'routes'; readonly id: number; readonly params: RoutesParams }
   | { readonly type: 'trace'; readonly id: number; readonly promptId: string }
   | { readonly type: 'export'; readonly month: string; readonly format: 'csv' | 'jsonl' }
+  | { readonly type: 'close_what_if' }
   | { readonly type: 'command'; readonly command: PageCommand; readonly modelId: string | null };
 
 export type HostToDashboard =
@@ -68,6 +72,8 @@ export type HostToDashboard =
   | { readonly type: 'download'; readonly progress: DownloadProgress }
   /** A training run of this window, pushed at `ready` and whenever it changes. */
   | { readonly type: 'training'; readonly run: TrainingRun }
+  /** What past prompts would have cost, pushed at `ready` and whenever it changes; `null` puts it away. */
+  | { readonly type: 'what-if'; readonly figures: WhatIfWire | null }
   /** Shows that route of the current month with its trace open. */
   | { readonly type: 'open-route'; readonly promptId: string };
 
@@ -151,6 +157,8 @@ export function parseDashboardMessage(value: unknown): DashboardToHost | null {
       if (!isMonth(month) || !isOneOf(format, ['csv', 'jsonl'] as const)) return null;
       return { type: 'export', month, format };
     }
+    case 'close_what_if':
+      return { type: 'close_what_if' };
     case 'command':
       return parseCommand(value);
     default:

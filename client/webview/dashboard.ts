@@ -21,6 +21,7 @@ import { createSpendChart } from './spendChart.ts';
 import { t } from './strings.ts';
 import { summaryCards } from './summaryCards.ts';
 import { createTrainingChart } from './trainingChart.ts';
+import { createWhatIfView } from './whatIfView.ts';
 
 /** Several changes in a row (a hold, its bill, the record) are drawn once. */
 const SETTLE_MS = 300;
@@ -48,6 +49,7 @@ const chart = createSpendChart(saved.view, (view) => keep({ ...saved, view }));
 const training = createTrainingChart(saved.trainingView, (trainingView) =>
   keep({ ...saved, trainingView }),
 );
+const whatIf = createWhatIfView(() => host.post({ type: 'close_what_if' }));
 const groups = el('div', { class: 'groups' });
 const routes = createRouteList(questions);
 const models = el('div');
@@ -59,7 +61,7 @@ const figures = el('div', { class: 'figures' }, [
   models,
 ]);
 figures.hidden = true;
-page.append(header, alerts, downloads, training.element, figures);
+page.append(header, alerts, downloads, training.element, whatIf.element, figures);
 
 host.onMessage((message) => {
   switch (message.type) {
@@ -85,6 +87,9 @@ host.onMessage((message) => {
     }
     case 'training':
       training.show(message.run);
+      return;
+    case 'what-if':
+      whatIf.show(message.figures);
       return;
     case 'open-route':
       keep({ ...saved, month: null });
@@ -181,6 +186,9 @@ function headerParts(next: ReportWire): readonly HTMLElement[] {
       }),
       button(t('JSONL'), () => host.post({ type: 'export', month: next.month, format: 'jsonl' }), {
         label: t('Export this month as JSON lines'),
+      }),
+      button(t('What If...'), () => run('what_if', null), {
+        label: t('What would last month have cost?'),
       }),
       button(t('Settings'), () => run('open_settings', null)),
     ]),

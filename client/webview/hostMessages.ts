@@ -11,6 +11,7 @@ import type {
   RoutesPage,
   StatusWire,
   TraceWire,
+  WhatIfWire,
 } from '../../server/src/protocol.ts';
 import type { TrainingRun } from '../src/trainingCurve.ts';
 import type { HostToAnswers, HostToDashboard } from '../src/webviewMessages.ts';
@@ -249,6 +250,16 @@ const trainingRun = z.object({
   validation: losses,
 }) satisfies z.ZodMiniType<TrainingRun>;
 
+const whatIf = z.object({
+  source: text,
+  lines: texts,
+  escalated: text,
+  saved: text,
+  costs: z.array(z.object({ name: text, nanoUsd: maybe(number), cost: text })),
+  models: z.array(z.object({ name: text, prompts: number, cost: text })),
+  notes: texts,
+}) satisfies z.ZodMiniType<WhatIfWire>;
+
 const dashboardMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('report'), id: number, report }),
   z.object({ type: z.literal('routes'), id: number, page: routesPage }),
@@ -262,6 +273,7 @@ const dashboardMessage = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('download'), progress }),
   z.object({ type: z.literal('training'), run: trainingRun }),
+  z.object({ type: z.literal('what-if'), figures: maybe(whatIf) }),
   z.object({ type: z.literal('open-route'), promptId: text }),
 ]) satisfies z.ZodMiniType<HostToDashboard>;
 

@@ -1,10 +1,11 @@
 // Everything that a publisher would run before a release, in the order in which it is quickest to find a mistake.
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { LinkChecker, LinkState } from 'linkinator';
 import { titlesIn } from '../thirdPartyNotices.ts';
 import { type Check, failed, leftOut, ok, unless } from './check.ts';
 import { goLinter, passes, passesLinter, pythonLinter, root, say } from './programs.ts';
+import { site } from './site.ts';
 import { LIMIT_BYTES, manifestProblems, picturesOf, readVsix, textOf } from './vsix.ts';
 
 // `npm run` starts this on the project's own.
@@ -13,7 +14,9 @@ const bin = (tool: string) => join(root, 'node_modules', '.bin', tool);
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const target = `${process.platform}-${process.arch}`;
 const vsixPath = join(root, 'build', `cost-aware-router-${target}.vsix`);
-const WORKFLOWS = ['.github/workflows/ci.yml', '.github/workflows/release.yml'];
+const WORKFLOWS = readdirSync(join(root, '.github/workflows')).map(
+  (name) => `.github/workflows/${name}`,
+);
 
 /** Licences that ask for no more than a notice, which the package carries. */
 const PERMISSIVE =
@@ -34,6 +37,7 @@ export function releaseChecks({ full }: CheckOptions): readonly Check[] {
     { name: 'unused code', run: () => passes(bin('knip'), [], 'knip') },
     { name: 'changelog', run: async () => changelogVerdict(read('CHANGELOG.md'), version()) },
     { name: 'links', run: links },
+    { name: 'site of the docs', run: site },
     { name: 'workflows', run: workflows },
     { name: 'issue forms', run: issueForms },
     { name: 'workflow security', run: workflowSecurity },
@@ -93,7 +97,8 @@ async function links() {
     // Relative to the folder that this runs in, which is the root.
     path: [
       ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'models/README.md'],
-      ...['docs/**/*.md', 'media/**/*.md'],
+      // Pages that the site makes for itself lie deeper, and are checked there.
+      ...['docs/*.md', 'media/**/*.md'],
     ],
     markdown: true,
     checkFragments: true,

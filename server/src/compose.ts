@@ -45,6 +45,7 @@ import { type LearnedStatus, openTuning } from './tuning.ts';
 
 export { addServer, discoverServers, KNOWN_PORTS } from './models/discover.ts';
 export { ledgerCare } from './store/ledgerCare.ts';
+export { baselineId, type LookedBack, lookBack } from './whatIfDesk.ts';
 export type { ApiKey, AppReports, LearnedStatus, PricesRefreshed };
 
 export interface AppOptions {

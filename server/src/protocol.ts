@@ -451,6 +451,49 @@ export type CalibrateResult =
   | { readonly kind: 'cancelled'; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
 
+export interface WhatIfParams {
+  readonly requestId: string;
+  /** A log of prompts, a folder of such logs, or OpenAI's usage export. Only read. */
+  readonly path: string;
+}
+
+export interface WhatIfProgress {
+  readonly requestId: string;
+  /** Of what there is to read, in [0,1]. */
+  readonly share: number;
+  readonly message: string;
+}
+
+/** What past prompts would have cost. A cost that is not wholly known has no number, only its text. */
+export interface WhatIfWire {
+  /** Name of the file or folder. */
+  readonly source: string;
+  /** What was routed where, as sentences. */
+  readonly lines: readonly string[];
+  /** `≈ 23 % escalated to the cloud`; empty where nothing could be routed. */
+  readonly escalated: string;
+  /** `saved ≈ $1.20 against gpt-5`; empty where nothing could be routed. */
+  readonly saved: string;
+  readonly costs: readonly {
+    readonly name: string;
+    readonly nanoUsd: number | null;
+    readonly cost: string;
+  }[];
+  /** By the model that would have answered first; empty where nothing could be routed. */
+  readonly models: readonly {
+    readonly name: string;
+    readonly prompts: number;
+    readonly cost: string;
+  }[];
+  /** What is estimated, and what could not be read. */
+  readonly notes: readonly string[];
+}
+
+export type WhatIfResult =
+  | { readonly kind: 'done'; readonly whatIf: WhatIfWire }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'failed'; readonly message: string };
+
 export type DoneResult =
   | { readonly kind: 'done'; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
@@ -575,6 +618,8 @@ export interface Requests {
     { readonly text: string },
   ];
   readonly 'costAwareRouter/refreshPrices': [null, DoneResult];
+  /** What past prompts would have cost with this router; nothing is asked, sent or recorded. */
+  readonly 'costAwareRouter/whatIf': [WhatIfParams, WhatIfResult];
 }
 
 /** Server tells the client: method -> params. */
@@ -586,6 +631,7 @@ export interface Notifications {
   readonly 'costAwareRouter/statusChanged': StatusWire;
   readonly 'costAwareRouter/downloadProgress': DownloadProgress;
   readonly 'costAwareRouter/calibrateProgress': CalibrateProgress;
+  readonly 'costAwareRouter/whatIfProgress': WhatIfProgress;
   /** Stored explanations of this document changed, so lenses and hovers are to be asked for again. */
   readonly 'costAwareRouter/explanationsChanged': { readonly uri: string };
 }

@@ -19,15 +19,32 @@ const rooms: Readonly<Record<string, { rooms: readonly string[]; packages?: read
     http: { rooms: ['http', 'compose', 'core'] },
     observe: { rooms: ['observe', 'core'] },
     mcp: { rooms: ['mcp', 'compose', 'core'] },
-    cli: { rooms: ['cli', 'compose', 'core', 'http', 'learning', 'mcp', 'observe', 'training'] },
+    cli: {
+      rooms: [
+        'cli',
+        'compose',
+        'core',
+        'http',
+        'jsonLines',
+        'learning',
+        'mcp',
+        'observe',
+        'training',
+      ],
+    },
     lsp: { rooms: ['lsp', 'compose', 'protocol', 'inertMarkdown', 'core', 'syntax'] },
     inertMarkdown: { rooms: [], packages: [] },
     protocol: { rooms: [], packages: [] },
     compose: {
-      rooms: ['core', 'models', 'store', 'privacy', 'syntax', 'tuning', 'calibrationDesk'],
+      rooms: [
+        ...['core', 'models', 'store', 'privacy', 'syntax'],
+        ...['tuning', 'calibrationDesk', 'whatIfDesk'],
+      ],
     },
     tuning: { rooms: ['core', 'models', 'store'] },
     calibrationDesk: { rooms: ['core', 'learning', 'tuning'] },
+    jsonLines: { rooms: [], packages: [] },
+    whatIfDesk: { rooms: ['core', 'jsonLines'] },
   };
 
 interface Import {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RoutesParams, StatusWire } from '../../server/src/protocol.ts';
 import { describeInChromium, type OpenOptions, type OpenPage } from './pageHarness.ts';
-import { report, routesPage, status, trace } from './sampleView.ts';
+import { report, routesPage, status, trace, whatIf } from './sampleView.ts';
 
 const ROUTES = 100_000;
 
@@ -349,6 +349,53 @@ describeInChromium('dashboard page', (harness) => {
       await open.page.keyboard.press('ArrowDown');
       await open.page.keyboard.press('Enter');
       assert.equal(open.sent.findLast(({ type }) => type === 'report')?.['month'], '2026-10');
+    });
+  });
+
+  test('what past prompts would have cost stands as bars and a table, until it is closed', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      assert.equal(await open.page.locator('.what-if').isVisible(), false);
+      await open.page.getByRole('button', { name: 'What would last month have cost?' }).click();
+      assert.deepEqual(open.sent.at(-1), { type: 'command', command: 'what_if', modelId: null });
+      await open.page.evaluate('scrollTo(0, document.body.scrollHeight)');
+      await open.say({ type: 'what-if', figures: whatIf });
+      await open.page.waitForSelector('.what-if-bars');
+      assert.ok(await isInSight(open, '.what-if .figure'));
+      assert.equal(
+        await text(open, '.what-if .figure'),
+        'saved ≈ $9.40 against gpt-5 · ≈ 26 % escalated to the cloud',
+      );
+      assert.deepEqual(
+        await open.page.locator('.what-if-bars dt').allInnerTexts(),
+        whatIf.costs.map(({ name }) => name),
+      );
+      assert.deepEqual(
+        await open.page.locator('.what-if-bars .cost').allInnerTexts(),
+        whatIf.costs.map(({ cost }) => cost),
+      );
+      // The dearest has the whole width; what is known in part has no bar that could be compared.
+      const bars = open.page.locator('.what-if-bars .budget-fill');
+      const widths = await bars.evaluateAll((all) => all.map((one) => one.style.width));
+      assert.deepEqual(widths, ['24.9201%', '100%']);
+      const lines = await open.page.locator('.what-if tbody tr').allInnerTexts();
+      assert.deepEqual(
+        lines.map((line) => line.split(/\s*\t\s*/)),
+        whatIf.models.map(({ name, prompts, cost }) => [name, String(prompts), cost]),
+      );
+      await open.page.getByRole('button', { name: 'Close what it would have cost' }).click();
+      assert.deepEqual(open.sent.at(-1), { type: 'close_what_if' });
+      await open.say({ type: 'what-if', figures: null });
+      await open.page.locator('.what-if').waitFor({ state: 'hidden' });
+    });
+  });
+
+  test('a usage export is compared by its models, without savings that nobody knows', async () => {
+    const figures = { ...whatIf, saved: '', escalated: '', models: [], lines: ['No prompts.'] };
+    await withPage(async (open) => {
+      await open.say({ type: 'what-if', figures });
+      await open.page.waitForSelector('.what-if-bars');
+      assert.equal(await open.page.locator('.what-if :is(.figure, table)').count(), 0);
     });
   });
 

@@ -9,7 +9,7 @@ import {
 } from '../../client/src/webviewMessages.ts';
 import { parseHostToAnswers, parseHostToDashboard } from '../../client/webview/hostMessages.ts';
 import { answerScript } from './answerScript.ts';
-import { report, status, trace } from './sampleView.ts';
+import { report, status, trace, whatIf } from './sampleView.ts';
 
 test('well-formed messages pass, without fields that nobody named', () => {
   const dashboard = [
@@ -19,6 +19,7 @@ test('well-formed messages pass, without fields that nobody named', () => {
     { type: 'routes', id: 2, params: { offset: 0, limit: 100, served: 'cloud', search: 'x' } },
     { type: 'trace', id: 3, promptId: 'p' },
     { type: 'export', month: '2026-11', format: 'csv' },
+    { type: 'close_what_if' },
     { type: 'command', command: 'set_key', modelId: null },
   ];
   for (const message of dashboard) {
@@ -113,6 +114,8 @@ test('a page takes only what the extension may tell it, and drops the rest', () 
     { type: 'failed', id: 3, message: 'x' },
     { type: 'status', status },
     { type: 'server', state: 'stopped', message: '' },
+    { type: 'what-if', figures: whatIf },
+    { type: 'what-if', figures: null },
     { type: 'open-route', promptId: 'p' },
   ];
   for (const message of dashboard)

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { RoutesParams } from '../../server/src/protocol.ts';
 import { answerScript } from './answerScript.ts';
 import { describeInChromium } from './pageHarness.ts';
-import { report, routesPage, status, trace } from './sampleView.ts';
+import { report, routesPage, status, trace, whatIf } from './sampleView.ts';
 import type { ThemeName } from './themes.ts';
 
 const SHOTS = 'build/shots';
@@ -17,7 +17,12 @@ const cases = themes.flatMap((theme) => [1100, 300].map((width) => ({ theme, wid
 
 function reply(message: Record<string, unknown>): readonly unknown[] {
   const { type, id } = message;
-  if (type === 'ready') return [{ type: 'status', status }];
+  if (type === 'ready') {
+    return [
+      { type: 'status', status },
+      { type: 'what-if', figures: whatIf },
+    ];
+  }
   if (type === 'report') return [{ type, id, report }];
   if (type === 'routes') {
     return [{ type, id, page: routesPage(message['params'] as RoutesParams, 1_204) }];

@@ -7,6 +7,7 @@ import type {
   RoutesParams,
   StatusWire,
   TraceWire,
+  WhatIfWire,
 } from '../../server/src/protocol.ts';
 
 export const trace: TraceWire = {
@@ -190,6 +191,26 @@ export const status: StatusWire = {
   missing: [],
   notices: [],
   locked: [],
+};
+
+export const whatIf: WhatIfWire = {
+  source: 'prompts-2026-10.jsonl',
+  lines: [
+    '1204 prompts: 71 % local, 18 % cloud at once, ≈ 96.3 local drafts deferred',
+    '3 kept local because of what stands in them',
+  ],
+  escalated: '≈ 26 % escalated to the cloud',
+  saved: 'saved ≈ $9.40 against gpt-5',
+  costs: [
+    { name: 'routed', nanoUsd: 3_120_000_000, cost: '≈ $3.12' },
+    { name: 'all by gpt-5', nanoUsd: 12_520_000_000, cost: '≈ $12.52' },
+    { name: 'paid then', nanoUsd: null, cost: '≈ $8.10, and 14 unknown' },
+  ],
+  models: [
+    { name: 'SmolLM2-135M', prompts: 987, cost: '≈ $0.52' },
+    { name: 'gpt-5-mini', prompts: 217, cost: '≈ $2.60' },
+  ],
+  notes: ['Prices of today.', 'Tokens of 14 prompts are estimated.'],
 };
 
 const titles = [

@@ -5,6 +5,7 @@
 import type { Decision } from './answer.ts';
 import { costOf, ZERO_USD } from './price.ts';
 import type { NanoUsd, PriceRow, Usage } from './types.ts';
+import type { UsageExport } from './usageExport.ts';
 
 /** One prompt of the past with the decision on it. */
 export interface PastPrompt {
@@ -54,14 +55,21 @@ export interface WhatIfPrices {
   readonly isLocal: (modelId: string) => boolean;
 }
 
-export function whatIfOf(past: Iterable<PastPrompt>, prices: WhatIfPrices): WhatIf {
+/** Adds prompts up one by one, so that the past may be longer than memory. */
+export interface WhatIfSums {
+  add(past: PastPrompt): void;
+  sums(): WhatIf;
+}
+
+export function createWhatIf(prices: WhatIfPrices): WhatIfSums {
   const counts = { prompts: 0, refused: 0, local: 0, cloud: 0, keptPrivate: 0, estimatedUsage: 0 };
   const routed = createSum();
   const baseline = createSum();
   const paid = createSum();
   const models = new Map<string, { prompts: number; costNanoUsd: number }>();
   let expectedDeferrals = 0;
-  for (const { decision, usage, usageTold, paidRow } of past) {
+
+  function add({ decision, usage, usageTold, paidRow }: PastPrompt): void {
     counts.prompts += 1;
     if (!usageTold) counts.estimatedUsage += 1;
     paid.add(usageTold && paidRow !== undefined ? costOf(paidRow, usage) : undefined);
@@ -69,7 +77,7 @@ export function whatIfOf(past: Iterable<PastPrompt>, prices: WhatIfPrices): What
     if (decision.kind === 'refused') {
       counts.refused += 1;
       routed.add(undefined);
-      continue;
+      return;
     }
     const { route } = decision;
     const here = prices.isLocal(route.modelId);
@@ -93,20 +101,29 @@ export function whatIfOf(past: Iterable<PastPrompt>, prices: WhatIfPrices): What
       costNanoUsd: row.costNanoUsd + (cost ?? 0),
     });
   }
+
   return {
-    ...counts,
-    expectedDeferrals,
-    routed: routed.sum(),
-    baseline: baseline.sum(),
-    paid: paid.sum(),
-    models: [...models]
-      .map(([modelId, row]) => ({
-        modelId,
-        prompts: row.prompts,
-        costNanoUsd: row.costNanoUsd as NanoUsd,
-      }))
-      .sort((a, b) => b.prompts - a.prompts || a.modelId.localeCompare(b.modelId)),
+    add,
+    sums: () => ({
+      ...counts,
+      expectedDeferrals,
+      routed: routed.sum(),
+      baseline: baseline.sum(),
+      paid: paid.sum(),
+      models: [...models]
+        .map(([modelId, row]) => ({
+          modelId,
+          prompts: row.prompts,
+          costNanoUsd: row.costNanoUsd as NanoUsd,
+        }))
+        .sort((a, b) => b.prompts - a.prompts || a.modelId.localeCompare(b.modelId)),
+    }),
   };
+}
+
+/** Of all prompts: those of the cloud at once and the local drafts that would have been deferred. */
+export function escalatedShare({ prompts, cloud, expectedDeferrals }: WhatIf): number {
+  return prompts === 0 ? 0 : (cloud + expectedDeferrals) / prompts;
 }
 
 function costAt(modelId: string, usage: Usage, prices: WhatIfPrices): NanoUsd | undefined {
@@ -125,4 +142,34 @@ function createSum() {
     },
     sum: (): Sum => ({ costNanoUsd: costNanoUsd as NanoUsd, unknown }),
   };
+}
+
+/** A usage export has tokens and no prompts, so nothing can be routed: its tokens at every model's price are all that is known. */
+export interface ExportPriced {
+  readonly calls: number;
+  readonly days: number;
+  /** `unknown` counts rows of the export. */
+  readonly models: readonly (Sum & { readonly modelId: string })[];
+}
+
+export function priceExport(
+  usage: UsageExport,
+  models: readonly { readonly modelId: string; readonly price: PriceRow }[],
+): ExportPriced {
+  return {
+    calls: usage.rows.reduce((all, row) => all + (row.calls ?? 0), 0),
+    days: usage.days.size,
+    models: models.map(({ modelId, price }) => ({ modelId, ...exportCost(usage, price) })),
+  };
+}
+
+/** A row sums many calls, so a price by context length can't be told from it; the base rates are taken. */
+function exportCost(usage: UsageExport, price: PriceRow): Sum {
+  const sum = createSum();
+  for (const { inputTokens, cachedInputTokens, outputTokens } of usage.rows) {
+    const tokens = { inputTokens, outputTokens, cachedInputTokens };
+    const more = { cacheWriteTokens: undefined, reasoningTokens: undefined };
+    sum.add(costOf({ ...price, tiers: [] }, { ...tokens, ...more }));
+  }
+  return sum.sum();
 }

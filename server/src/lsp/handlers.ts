@@ -1,6 +1,6 @@
 /** What the server does for each request of the wire contract. Registering them with a connection is `server.ts`'s. */
 import type { App } from '../compose.ts';
-import type { CalibrateProgress, Notifications, Requests } from '../protocol.ts';
+import type { CalibrateProgress, Notifications, Requests, WhatIfProgress } from '../protocol.ts';
 import { answer, preview, whatWouldBeSent } from './answering.ts';
 import { agentTool } from './chat/agentTool.ts';
 import { answerChat } from './chat/answerChat.ts';
@@ -16,6 +16,7 @@ import { downloadModel, probeModel } from './models/localWork.ts';
 import { reportWire, routesPage, routeTrace } from './reports.ts';
 import { keyFor } from './settings.ts';
 import type { StatusFeed } from './statusFeed.ts';
+import { whatIf } from './whatIf.ts';
 import { failureText } from './wire/retold.ts';
 
 export type Handlers = {
@@ -134,8 +135,13 @@ function tellAfterCancel(
   void router.idle().then(() => status.changed());
 }
 
-function pastHandlers({ live, language }: HandlerDeps) {
+function pastHandlers({ live, language, notify }: HandlerDeps) {
   return {
+    async 'costAwareRouter/whatIf'(params, signal) {
+      const onProgress = (progress: WhatIfProgress) =>
+        notify('costAwareRouter/whatIfProgress', progress);
+      return await whatIf(await live.get(), params, { language: language(), onProgress }, signal);
+    },
     'costAwareRouter/report': async ({ month }) => reportWire(await live.get(), month, language()),
     'costAwareRouter/routes': async (params) => routesPage(await live.get(), params, language()),
     'costAwareRouter/trace': async ({ promptId }) =>

@@ -153,6 +153,7 @@ const schemas: ParamSchemas = {
   'costAwareRouter/clearHistory': z.object({ workspaceId: text.nullable() }),
   'costAwareRouter/export': z.object({ month: text, format: z.enum(['csv', 'jsonl']) }),
   'costAwareRouter/refreshPrices': nothing,
+  'costAwareRouter/whatIf': z.object({ requestId: text, path: text }),
 };
 
 export type ReadParams =
