@@ -41,7 +41,7 @@ export const calls: readonly Call[] = [
     reaches: ['temperature', 'top_p', 'max_tokens'],
   },
   { id: 'seed', what: '`seed`', reaches: ['seed'] },
-  { id: 'stop', what: '`stop`', reaches: ['stop'], note: NO_HONEST_WAY },
+  { id: 'stop', what: '`stop`', reaches: ['stop'] },
   {
     id: 'several',
     what: '`n: 2`',
