@@ -101,6 +101,7 @@ export const calls: readonly Call[] = [
   { id: 'responses', what: 'Responses: text, usage' },
   { id: 'responsesStream', what: 'Responses: stream' },
   { id: 'responsesTool', what: 'Responses: a call of a tool' },
+  { id: 'agent', what: 'Responses: a coding agent makes a file by its tools' },
   {
     id: 'responsesMemory',
     what: 'Responses: `previous_response_id`',
