@@ -130,7 +130,9 @@ test('the shipped registry is good, and its defaults are enabled', () => {
   const path = join(import.meta.dirname, '../../models/registry.yaml');
   const parsed = parseRegistry(path, readFileSync(path, 'utf8'));
   const registry = parsed.kind === 'ok' ? parsed.value : assert.fail(parsed.problems[0]?.message);
-  for (const id of Object.values(registry.defaults)) {
+  const { cheap, escalation, baseline, ladder } = registry.defaults;
+  assert.equal(ladder, undefined, 'the pair is what ships');
+  for (const id of [cheap, escalation, baseline]) {
     assert.equal(registry.models.find((model) => model.id === id)?.enabled, true, id);
   }
   const compatible = registry.models.filter(({ provider }) => provider === 'openai-compatible');

@@ -135,7 +135,12 @@ const model = z
 type ModelEntry = z.infer<typeof model>;
 
 const version = z.literal(1);
-const defaults = z.strictObject({ cheap: id, escalation: id, baseline: id });
+const defaults = z.strictObject({
+  cheap: id,
+  escalation: id,
+  baseline: id,
+  ladder: z.union([z.literal('auto'), z.array(id).min(1)]).exactOptional(),
+});
 const registryFile = z.strictObject({ version, defaults, models: z.array(model).min(1) });
 const overlayFile = z.strictObject({
   version,
@@ -204,6 +209,13 @@ function checkAcross(value: Entries, below: readonly Model[], context: z.Refinem
     }
     seen.add(entry.id);
     tiers.set(entry.id, entry.tier);
+  }
+  const { ladder = [] } = value.defaults ?? {};
+  for (const [index, named] of ladder === 'auto' ? [] : ladder.entries()) {
+    if (!tiers.has(named)) {
+      const path = ['defaults', 'ladder', index];
+      context.addIssue({ code: 'custom', path, message: 'the id of a model' });
+    }
   }
   for (const role of ['cheap', 'escalation', 'baseline'] as const) {
     const named = value.defaults?.[role];
