@@ -36,6 +36,9 @@ const commands = {
   ],
   // Fails when a part fails; what could not be found out here is told as left out.
   'release:check': () => [[node, ['scripts/releaseCheck.ts', ...args]]],
+  // The docs as a site with search: into build/site, or served while they are written.
+  'docs:build': () => [[node, ['scripts/docsSite.ts', 'build', ...args]]],
+  'docs:dev': () => [[node, ['scripts/docsSite.ts', 'dev', ...args]]],
   'docker:steps': () => [[node, ['scripts/dockerSteps.mjs']]],
   sbom: () => [[node, ['scripts/sbom.mjs']]],
   package: () => [[node, ['scripts/packageVsix.mjs', ...args]]],
@@ -45,6 +48,8 @@ const commands = {
   bench: () => [[node, ['test/bench/bench.ts', ...args]]],
   'compare:routers': () => [[node, ['test/bench/compareRouters.ts', ...args]]],
   'bench:training': () => [[node, ['test/bench/trainingBesideTorch.ts', ...args]]],
+  // What clients of OpenAI get of this project's REST server and of LiteLLM's proxy.
+  'compare:clients': () => [[node, ['test/bench/clientsBesideLitellm.ts', ...args]]],
   'compare:litellm': () => [[node, ['test/bench/budgetBesideLitellm.ts']]],
   // Every proof of docs/MONEY.md in its long form; `npm test` runs the short ones. Further parts of tests come along:
   // `npm run prove -- test/` runs all tests there are, and none of them twice.

@@ -20,6 +20,7 @@ export function comparedModelFiles(of: ComparedModel) {
           provider: 'openai-compatible',
           base_url: of.baseUrl,
           key: 'none',
+          tools: true,
           context_window: 128_000,
           max_output_tokens: of.maxOutputTokens,
           ability: { size_billions: 400 },

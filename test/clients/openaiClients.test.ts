@@ -14,11 +14,10 @@ import { serveHttp } from '../../server/src/http/serveHttp.ts';
 import { scriptedApi } from '../edges/httpApi.ts';
 import { repositoryRoot } from '../support/localModel.ts';
 import { startProgram } from '../support/programs.ts';
-import { installPythonPackage } from '../support/pythonPackage.ts';
+import { installPythonPackage, OPENAI_FOR_PYTHON as SDK } from '../support/pythonPackage.ts';
 import { BIG, LOCAL, MINI, type ScriptedAnswer, says } from '../support/scriptedPorts.ts';
 
 const TOKEN = 'T'.repeat(43);
-const SDK = { name: "OpenAI's SDK for Python", package: 'openai', version: '3.57.0' };
 const CODEX = '@openai/codex@0.169.0';
 
 async function served(t: TestContext, answer: ScriptedAnswer) {

@@ -61,6 +61,7 @@ test('only loopback servers count as here', () => {
   ] as const) {
     assert.equal(runsHere(at(url)), here, url);
   }
+  assert.equal(runsHere({ ...at('http://127.0.0.1:4000/v1'), sendsOn: true }), false);
   assert.equal(runsHere(local), true);
   assert.equal(runsHere(registry.models[1]!), false);
 });

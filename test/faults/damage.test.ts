@@ -33,11 +33,14 @@ interface Tally {
 /** Sometimes the process died between the commit and the mirror, which then knows less. */
 function ageMirror(path: string, worn: WornLedger, random: Random): number {
   const mirrorPath = path.replace('.sqlite', '.mirror.json');
-  const mirror = JSON.parse(readFileSync(mirrorPath, 'utf8'));
+  const { sha256: _, ...mirror } = JSON.parse(readFileSync(mirrorPath, 'utf8'));
   if (random() < 0.6) return mirror.spentNanoUsd[MONTH];
   // At the youngest the step before the last; the oldest knows of one payment at least, for zero may start anew.
   const known = worn.spentSteps[random.below(worn.spentSteps.length - 1)] ?? 0;
-  writeFileSync(mirrorPath, JSON.stringify({ ...mirror, spentNanoUsd: { [MONTH]: known } }));
+  writeFileSync(
+    mirrorPath,
+    JSON.stringify({ ...mirror, version: 2, spentNanoUsd: { [MONTH]: known } }),
+  );
   return known;
 }
 

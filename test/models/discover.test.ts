@@ -1,7 +1,7 @@
 /** Servers on loopback are found, told apart, and their models answer once they are written into the user's files. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,14 +9,21 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LLMock } from '@copilotkit/aimock';
 import { addServer, createApp, discoverServers } from '../../server/src/compose.ts';
+import { runsHere } from '../../server/src/core/runsHere.ts';
 import { freePort } from '../support/programs.ts';
 
 const signal = new AbortController().signal;
 
 /** Answers the list of models alone. */
-async function lists(t: TestContext, status: number, body: unknown): Promise<number> {
+async function lists(
+  t: TestContext,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const server = createServer((_, reply) => {
-    reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const all = { 'content-type': 'application/json', ...headers };
+    reply.writeHead(status, all).end(JSON.stringify(body));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -29,16 +36,28 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
     data: [{ id: 'Qwen/Qwen3-8B', owned_by: 'vllm', max_model_len: 32_768 }],
   });
   const llamaCpp = await lists(t, 200, {
-    data: [{ id: 'x.gguf', owned_by: 'llamacpp', meta: { n_ctx_train: 8192, n_params: 135e6 } }],
+    data: [
+      {
+        id: '/home/me/models/x.gguf',
+        owned_by: 'llamacpp',
+        // What it was started with counts, not what the model could.
+        meta: { n_ctx: 1024, n_ctx_train: 8192, n_params: 135e6 },
+      },
+    ],
   });
-  const ollama = await lists(t, 200, { data: [{ id: 'mystery:latest', owned_by: 'library' }] });
+  const ollama = await lists(t, 200, {
+    data: [
+      { id: 'mystery:latest', owned_by: 'library' },
+      { id: 'gpt-oss:120b-cloud', owned_by: 'library' },
+    ],
+  });
   const locked = await lists(t, 401, {});
   const other = await lists(t, 200, { hello: 'world' });
   const found = await discoverServers(
     [
       { name: 'a server', port: vllm },
       { name: 'a server', port: llamaCpp },
-      { name: 'Ollama', port: ollama },
+      { name: 'a server', port: ollama },
       { name: 'LiteLLM', port: locked },
       { name: 'a server', port: other },
       { name: 'a server', port: await freePort() },
@@ -55,10 +74,15 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
     ],
   );
   assert.deepEqual(
+    found.flatMap((one) => (one.kind === 'found' ? one.leftOut : [])),
+    ['gpt-oss:120b-cloud'],
+  );
+  assert.deepEqual(
     found.flatMap((one) => (one.kind === 'found' ? one.models : [])),
     [
       {
         id: 'vllm-qwen/qwen3-8b',
+        name: 'Qwen/Qwen3-8B',
         apiModel: 'Qwen/Qwen3-8B',
         contextWindow: 32_768,
         sizeBillions: 8,
@@ -66,13 +90,15 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
       },
       {
         id: 'llama-x.gguf',
-        apiModel: 'x.gguf',
-        contextWindow: 8192,
+        name: 'x.gguf',
+        apiModel: '/home/me/models/x.gguf',
+        contextWindow: 1024,
         sizeBillions: 0.135,
         assumed: [],
       },
       {
         id: 'ollama-mystery:latest',
+        name: 'mystery:latest',
         apiModel: 'mystery:latest',
         contextWindow: 4096,
         sizeBillions: 1,
@@ -80,6 +106,36 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
       },
     ],
   );
+});
+
+test('a proxy gets no price, and prompts for its models count as leaving this machine, on whatever port it is', async (t) => {
+  const body = { data: [{ id: 'team-model', owned_by: 'openai' }] };
+  const proxy = await lists(t, 200, body, { 'x-litellm-version': '1.100.0' });
+  const unknown = await lists(t, 200, body);
+  const found = await discoverServers(
+    [
+      { name: 'vLLM', port: proxy },
+      { name: 'a server', port: unknown },
+    ],
+    signal,
+  );
+  assert.deepEqual(
+    found.map((one) => one.kind === 'found' && [one.name, one.isRunner]),
+    [
+      ['LiteLLM', false],
+      ['a server', false],
+    ],
+  );
+  const dataDir = mkdtempSync(join(tmpdir(), 'discover-'));
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  for (const one of found) if (one.kind === 'found') await addServer(dataDir, one, '2026-11-26');
+  assert.ok(!existsSync(join(dataDir, 'pricing.yaml')));
+  const app = await createApp({ dataDir });
+  t.after(() => app.close());
+  for (const id of ['litellm-team-model', 'a-team-model']) {
+    const model = app.catalogue.registry().models.find((one) => one.id === id);
+    assert.ok(model !== undefined && !runsHere(model), id);
+  }
 });
 
 test('a model that was found on a protocol server answers for nothing once it is taken in', async (t) => {

@@ -124,10 +124,12 @@ describe('tools', () => {
       const { text, body } = await ask({
         turns: [{ role: 'user', text: 'Name one.' }],
         answerFormat: { kind: 'json-schema', name: 'person', schema, strict: false },
-        sampling: { temperature: 0.3, topP: 0.9 },
+        sampling: { temperature: 0.3, topP: 0.9, seed: 7 },
       });
       assert.equal(text, '{"name":"Ada"}');
       assert.partialDeepStrictEqual(body, { temperature: 0.3, top_p: 0.9 });
+      // The Responses API knows no seed and would refuse it.
+      assert.equal(body['seed'], provider === 'openai' ? undefined : 7);
       assert.partialDeepStrictEqual(
         body,
         provider === 'openai'

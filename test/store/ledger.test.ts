@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { nanoUsd, nanoUsdFromDollars } from '../../server/src/core/price.ts';
 import { closedLedger } from '../../server/src/store/ledger.ts';
+import { readMirror } from '../../server/src/store/ledgerMirror.ts';
 import {
   answer,
   bill,
@@ -270,8 +272,25 @@ test('the mirror follows what is booked', async (t) => {
   const { ledger, path } = await tempLedger(t);
   const mirror = () => JSON.parse(readFileSync(path.replace('.sqlite', '.mirror.json'), 'utf8'));
   assert.deepEqual(mirror().spentNanoUsd, {});
+  await ledger.reserveDispatched?.(request('a', 0.2), ONE_DOLLAR);
+  assert.deepEqual(mirror().atMostNanoUsd.month, { '2026-11': usd(0.2) }, 'before it leaves');
+  await ledger.settle('a', bill(0.1));
+  assert.deepEqual(mirror().spentNanoUsd, { '2026-11': 0 }, 'the bill is not on the disk yet');
+  while (mirror().spentNanoUsd['2026-11'] !== usd(0.1)) await delay(20);
+  await pay(ledger, 'b', 0.3, 0.2);
+  await ledger.close();
+  assert.deepEqual(mirror().spentNanoUsd, { '2026-11': usd(0.3) });
+});
+
+test('a mirror of which a part is older is not believed', async (t) => {
+  const { ledger, path } = await tempLedger(t);
   await pay(ledger, 'a', 0.2, 0.1);
-  assert.deepEqual(mirror().spentNanoUsd, { '2026-11': usd(0.1) });
+  await ledger.close();
+  const mirrorPath = path.replace('.sqlite', '.mirror.json');
+  const content = readFileSync(mirrorPath, 'utf8');
+  assert.equal(readMirror(mirrorPath).kind, 'read');
+  writeFileSync(mirrorPath, content.replace(`${usd(0.1)}`, `${usd(0.9)}`));
+  assert.equal(readMirror(mirrorPath).kind, 'unreadable');
 });
 
 test('a closed ledger says why, knows what it was told and keeps local answers going', async () => {

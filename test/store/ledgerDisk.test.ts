@@ -22,6 +22,7 @@ import { openLedger } from '../../server/src/store/ledger.ts';
 import { whyUnavailable } from '../../server/src/store/ledgerFaults.ts';
 import { rebuildLedger } from '../../server/src/store/ledgerRebuild.ts';
 import {
+  answer,
   bill,
   clockAt,
   expectUnavailable,
@@ -223,6 +224,29 @@ test('a power cut leaves the paid call and the one under way, whatever became of
     assert.deepEqual(ledger.verify(), [], what);
     await ledger.close();
   }
+});
+
+test('a power cut that takes a bill leaves the hold, and the mirror knows no more than the disk', async (t) => {
+  const source = join(tempFolder(t), 'ledger.sqlite');
+  const ledger = await openAt(source);
+  t.after(() => ledger.close());
+  await pay(ledger, 'paid', 0.2, 0.1);
+  const path = join(tempFolder(t), 'ledger.sqlite');
+  const keep = (name: string) => {
+    const from = source.replace('.sqlite', name);
+    if (existsSync(from)) copyFileSync(from, path.replace('.sqlite', name));
+  };
+  await ledger.reserveDispatched?.(request('cut', 0.3), NONE);
+  // What has waited for the disk; of the rest nothing need be there.
+  for (const name of ['.sqlite', '.sqlite-wal']) keep(name);
+  await ledger.settle('cut', bill(0.05));
+  await ledger.record(answer('of the cut call'));
+  keep('.mirror.json');
+  const after = await openAt(path);
+  t.after(() => after.close());
+  const { spentNanoUsd, heldNanoUsd } = await after.budget(ONE_DOLLAR);
+  assert.deepEqual([spentNanoUsd, heldNanoUsd], [usd(0.4), 0]);
+  assert.deepEqual(after.verify(), []);
 });
 
 test('a write-ahead log that is torn or gone is noticed by the mirror, and a rebuild has all of it', async (t) => {

@@ -13,6 +13,12 @@ export interface PythonPackage {
   readonly version: string;
 }
 
+export const OPENAI_FOR_PYTHON: PythonPackage = {
+  name: "OpenAI's SDK for Python",
+  package: 'openai',
+  version: '3.57.0',
+};
+
 /** Minor versions of Python 3. */
 export interface PythonVersions {
   readonly oldest: number;

@@ -176,7 +176,7 @@ test('the release signs what it built, lists its parts, and only a job that runs
   );
   assert.deepEqual(
     writers.map(([job]) => job),
-    ['sign-and-publish'],
+    ['sign-and-publish', 'marketplace', 'open-vsx'],
   );
   const signing = writers[0]?.[1];
   assert.deepEqual(signing?.permissions, {
@@ -191,4 +191,40 @@ test('the release signs what it built, lists its parts, and only a job that runs
   const runs = JSON.stringify(release);
   for (const step of ['npm audit', 'npm run --silent sbom', 'sha256sum', '--check-reproducible'])
     assert.ok(runs.includes(step), step);
+});
+
+test('publishing needs no kept secret, and runs one pinned tool on the files that were signed', () => {
+  const release = workflows.find(({ name }) => name === 'release.yml')?.workflow;
+  const tools = JSON.parse(read('tools/publish/package-lock.json')) as typeof lock;
+  const unhashed = Object.entries(tools.packages).filter(
+    ([path, { integrity }]) => path !== '' && !integrity?.startsWith('sha512-'),
+  );
+  assert.deepEqual(unhashed, []);
+  const direct = JSON.parse(read('tools/publish/package.json')).dependencies;
+  assert.equal(direct['@vscode/vsce'], manifest.devDependencies['@vscode/vsce']);
+  assert.match(direct.ovsx, /^\d+\.\d+\.\d+$/);
+  for (const [job, command] of [
+    ['marketplace', 'vsce publish --oidc'],
+    ['open-vsx', 'ovsx publish --trusted-publishing'],
+  ] as const) {
+    const { permissions, steps = [], ...rest } = release?.jobs[job] ?? {};
+    assert.deepEqual(permissions, { contents: 'read', 'id-token': 'write' }, job);
+    assert.doesNotMatch(JSON.stringify({ steps, rest }), /secrets\.|_PAT|TOKEN/, job);
+    assert.deepEqual(
+      steps.flatMap(({ run }) => run ?? []),
+      [
+        'sha256sum --check --strict SHA256SUMS',
+        'npm ci --ignore-scripts --no-audit --no-fund',
+        `tools/publish/node_modules/.bin/${command} --skip-duplicate --packagePath release/*.vsix`,
+      ],
+      job,
+    );
+  }
+});
+
+test('what publishes is the Node of .nvmrc', () => {
+  const node = read('.nvmrc').trim();
+  const named = [...read('.github/workflows/release.yml').matchAll(/node-version: (\S+)/g)];
+  assert.ok(named.length > 0);
+  for (const [, version] of named) assert.equal(version, node);
 });

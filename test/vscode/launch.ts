@@ -29,6 +29,8 @@ export interface LaunchOptions {
   readonly settings?: SettingsJson;
   /** Settings that the opened folder carries. */
   readonly workspaceSettings?: SettingsJson;
+  /** Puts more into the folder before it is opened. */
+  readonly fillWorkspace?: (folder: string) => void;
   readonly env?: Readonly<Record<string, string>>;
   readonly serverArgs?: readonly string[];
   /** With the packed extension installed. @default true */
@@ -97,6 +99,7 @@ export async function launchVscode(options: LaunchOptions = {}): Promise<Launche
   if (options.workspaceSettings !== undefined) {
     writeJson(at('ws', '.vscode', 'settings.json'), options.workspaceSettings);
   }
+  options.fillWorkspace?.(at('ws'));
   const userSettingsFile = at('user', 'User', 'settings.json');
   const { asksForTrust = false } = options;
   const trust = { 'security.workspace.trust.enabled': asksForTrust };

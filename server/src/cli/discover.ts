@@ -34,11 +34,15 @@ export async function discover(session: Session, { add, port }: DiscoverFlags): 
         const guess = assumed.length === 0 ? '' : `; assumed: ${assumed.join(', ')}`;
         await writeLine(io.stdout, `  ${id}  ${contextWindow} tokens, ${sizeBillions} B${guess}`);
       }
+      if (server.leftOut.length > 0) {
+        const names = server.leftOut.join(', ');
+        await writeLine(io.stdout, `  left out, since they run on other machines: ${names}`);
+      }
       if (add === true) {
         await addServer(app.dataDir, server, today);
         await writeLine(
           io.stdout,
-          `  written into ${app.dataDir}${server.isFree ? '' : '; give each a row in pricing.yaml, or it is refused'}`,
+          `  written into ${app.dataDir}${server.isRunner ? '' : '; give each a row in pricing.yaml, or it is refused. Prompts for them count as leaving this machine: take sends_on out of registry.yaml if they do not'}`,
         );
       }
     }

@@ -45,6 +45,8 @@ export type AnswerFormat =
 export interface Sampling {
   readonly temperature?: number;
   readonly topP?: number;
+  /** For servers of Chat Completions; the Responses API has none. */
+  readonly seed?: number;
 }
 
 interface Said {

@@ -4,7 +4,7 @@ import type { AnswerResult } from './answer.ts';
 import { reasonSentence } from './reason.ts';
 import { english, type Translate } from './translate.ts';
 import { leftOutSentence } from './trimToFit.ts';
-import type { Registry, Savings } from './types.ts';
+import type { Registry, Savings, UnknownSavings } from './types.ts';
 
 /** `$3.12` from a cent up, two significant digits below (`$0.0042`); zero is `$0.00`, a negative amount keeps its sign. */
 export function formatUsd(nanoUsd: number): string {
@@ -29,10 +29,27 @@ export function formatSeconds(ms: number): string {
 }
 
 export function formatSavings(savings: Savings, t: Translate = english): string {
-  if (savings.kind === 'unknown') return t('savings unknown');
+  if (savings.kind === 'unknown') return unknownSavings(savings.why, t);
   return savings.savedNanoUsd < 0
     ? t('cost {amount} more than the baseline', { amount: formatUsd(-savings.savedNanoUsd) })
     : t('saved {amount}', { amount: formatUsd(savings.savedNanoUsd) });
+}
+
+/** Why nothing is claimed stands beside it, or people would take it for a defect. */
+function unknownSavings(why: UnknownSavings, t: Translate): string {
+  switch (why) {
+    case 'below_wanted_quality':
+      return t('savings unknown (may not be good enough)');
+    case 'answer_incomplete':
+      return t('savings unknown (not a whole answer)');
+    case 'baseline_missing':
+    case 'baseline_unpriced':
+      return t('savings unknown (no baseline with a price)');
+    case 'tokens_unknown':
+      return t('savings unknown (tokens not counted)');
+    case 'measurement':
+      return t('savings unknown (a measurement)');
+  }
 }
 
 /** `free`, `cached`, or an amount; `at most` marks a bound that stands in for an unknown bill. */

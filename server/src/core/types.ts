@@ -142,6 +142,8 @@ export interface CloudModel extends ModelBase {
   readonly apiModel: string;
   /** Required for `openai-compatible`; the SDK's default for `openai`. */
   readonly baseUrl?: string;
+  /** The server hands prompts on to another machine, as a proxy does, wherever it stands itself. */
+  readonly sendsOn?: boolean;
   /** `none` marks a compatible server that wants no key (a local vLLM, say). */
   readonly key: 'openai' | 'none';
   /** Whether it can call a caller's tools. */

@@ -21,10 +21,13 @@ export function adminPolicyPath(platform: NodeJS.Platform = process.platform): s
   }
 }
 
-const schema = z.strictObject({
-  local_only: z.boolean().optional(),
-  allowed_models: z.array(z.string().min(1)).optional(),
-  max_monthly_usd: dollarAmount.optional(),
+export const adminPolicyFile = z.strictObject({
+  local_only: z.boolean().optional().describe('Nothing leaves the machine.'),
+  allowed_models: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('Ids of the registry; others do not answer.'),
+  max_monthly_usd: dollarAmount.optional().describe("The most that a user's budget can be."),
 });
 
 /** Between two looks at the file. */
@@ -71,7 +74,7 @@ function readPolicy(path: string): AdminPolicy {
     const text = readFileSync(path, 'utf8');
     // An empty file is nobody's intention.
     if (text.trim() === '') return closed(`${path}: expected a policy, found an empty file`);
-    const parsed = parseYaml(path, text, schema);
+    const parsed = parseYaml(path, text, adminPolicyFile);
     if (parsed.kind === 'bad')
       return closed(parsed.problems.map(({ message }) => message).join('; '));
     const { local_only, allowed_models, max_monthly_usd } = parsed.value;

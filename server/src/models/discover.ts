@@ -17,6 +17,8 @@ export const KNOWN_PORTS: readonly KnownPort[] = [
 
 export interface FoundModel {
   readonly id: string;
+  /** As a person calls it. */
+  readonly name: string;
   readonly apiModel: string;
   readonly contextWindow: number;
   /** Thousand millions of parameters. */
@@ -30,9 +32,11 @@ export type FoundServer =
       readonly kind: 'found';
       readonly name: string;
       readonly baseUrl: string;
-      /** A proxy's models may cost money, so they get no price of 0. */
-      readonly isFree: boolean;
+      /** It runs its models itself. Another's may cost money and leave this machine, so they get no price of 0. */
+      readonly isRunner: boolean;
       readonly models: readonly FoundModel[];
+      /** Names of models that the server only hands on to its maker's own machines. */
+      readonly leftOut: readonly string[];
     }
   | { readonly kind: 'wants key'; readonly name: string; readonly baseUrl: string };
 
@@ -51,7 +55,11 @@ const modelList = z.object({
         owned_by: z.string().optional(),
         max_model_len: z.int().positive().optional(),
         meta: z
-          .object({ n_ctx_train: z.int().positive(), n_params: z.number().positive() })
+          .object({
+            n_ctx: z.int().positive(),
+            n_ctx_train: z.int().positive(),
+            n_params: z.number().positive(),
+          })
           .partial()
           .nullish(),
       }),
@@ -82,28 +90,56 @@ async function ask(known: KnownPort, signal: AbortSignal): Promise<FoundServer |
     const parsed = modelList.safeParse(await reply.json());
     if (!parsed.success) return undefined;
     const { data } = parsed.data;
-    const name = nameOf(data[0]?.owned_by) ?? known.name;
-    const models = data.map((one) => modelOf(one, name));
-    return { kind: 'found', name, baseUrl, isFree: name !== 'LiteLLM', models };
+    const name = nameOf(reply.headers, data[0]?.owned_by) ?? known.name;
+    const [handedOn, own] = [data.filter(isHandedOn), data.filter((one) => !isHandedOn(one))];
+    return {
+      kind: 'found',
+      name,
+      baseUrl,
+      isRunner: RUNNERS.has(name),
+      models: own.map((one) => modelOf(one, name)),
+      leftOut: handedOn.map(({ id }) => id),
+    };
   } catch {
     signal.throwIfAborted();
     return undefined;
   }
 }
 
+type Told = z.infer<typeof modelList>['data'][number];
+
+const OWNERS: ReadonlyMap<string | undefined, string> = new Map([
+  ['llamacpp', 'llama.cpp server'],
+  ['vllm', 'vLLM'],
+  ['library', 'Ollama'],
+]);
+
+const RUNNERS: ReadonlySet<string> = new Set(OWNERS.values());
+
 /** What a server says of itself weighs more than its port. */
-function nameOf(owner: string | undefined): string | undefined {
-  return owner === 'llamacpp' ? 'llama.cpp server' : owner === 'vllm' ? 'vLLM' : undefined;
+function nameOf(headers: Headers, owner: string | undefined): string | undefined {
+  if ([...headers.keys()].some((name) => name.startsWith('x-litellm-'))) return 'LiteLLM';
+  return OWNERS.get(owner);
 }
 
-function modelOf(told: z.infer<typeof modelList>['data'][number], server: string): FoundModel {
-  const context = told.max_model_len ?? told.meta?.n_ctx_train;
+/** Ollama lists models that run at its maker's beside those that run here, and tells them apart by name alone. */
+function isHandedOn({ id }: Told): boolean {
+  return /[:-]cloud$/.test(id);
+}
+
+function modelOf(told: Told, server: string): FoundModel {
+  // What the server was started with, else what the model was made for.
+  const context = told.max_model_len ?? told.meta?.n_ctx ?? told.meta?.n_ctx_train;
+  // llama.cpp's server names a model by its file, folders and all, unless it was given a name.
+  const shortName = told.id.split(/[\\/]/).at(-1) ?? told.id;
+  const name = /\.gguf$/i.test(told.id) && shortName !== '' ? shortName : told.id;
   const [, inName] = /(?:^|[^\d.])(\d+(?:\.\d+)?)b(?![a-z])/i.exec(told.id) ?? [];
   const size = told.meta?.n_params === undefined ? Number(inName) : told.meta.n_params / 1e9;
   const isKnown = Number.isFinite(size) && size > 0 && size <= 100_000;
-  const slug = `${server.split(/\W/)[0]}-${told.id}`.toLowerCase();
+  const slug = `${server.split(/\W/)[0]}-${name}`.toLowerCase();
   return {
     id: slug.replaceAll(/[^a-z0-9._:/-]+/g, '-').slice(0, 80),
+    name,
     apiModel: told.id,
     contextWindow: context ?? ASSUMED_CONTEXT,
     sizeBillions: isKnown ? size : ASSUMED_BILLIONS,
@@ -115,7 +151,8 @@ function modelOf(told: z.infer<typeof modelList>['data'][number], server: string
 }
 
 /**
- * Writes each model of a server into the user's registry, as one of the cheap tier, and, where it is free, its price of 0.
+ * Writes each model of a server into the user's registry, as one of the cheap tier: of a runner with a price of 0, of any
+ * other server as one that sends prompts on.
  * @param today a UTC day such as `2026-11-26`
  */
 export async function addServer(
@@ -123,8 +160,8 @@ export async function addServer(
   server: Extract<FoundServer, { kind: 'found' }>,
   today: string,
 ): Promise<void> {
-  for (const { id, apiModel, contextWindow, sizeBillions } of server.models) {
-    if (server.isFree) {
+  for (const { id, name, apiModel, contextWindow, sizeBillions } of server.models) {
+    if (server.isRunner) {
       await writeEntry(join(dataDir, 'pricing.yaml'), 'prices', 'model', {
         model: id,
         effective_from: '2020-01-01',
@@ -136,10 +173,11 @@ export async function addServer(
     }
     await writeEntry(join(dataDir, 'registry.yaml'), 'models', 'id', {
       id,
-      label: `${apiModel} (${server.name})`,
+      label: `${name} (${server.name})`,
       tier: 'cheap',
       provider: 'openai-compatible',
       base_url: server.baseUrl,
+      ...(!server.isRunner && { sends_on: true }),
       key: 'none',
       api_model: apiModel,
       context_window: contextWindow,

@@ -117,6 +117,7 @@ export function chatBody(
     }),
     ...(sampling?.temperature !== undefined && { temperature: sampling.temperature }),
     ...(sampling?.topP !== undefined && { top_p: sampling.topP }),
+    ...(sampling?.seed !== undefined && { seed: sampling.seed }),
   };
 }
 

@@ -38,21 +38,29 @@ const rate = z
 const day = z.string({ error: 'a day as 2026-01-31' }).refine(isDay, 'a day as 2026-01-31');
 
 const rates = {
-  input: rate,
-  cached_input: rate.optional(),
-  cache_write: rate.optional(),
-  output: rate,
+  input: rate.describe('USD per million tokens, at most six decimals.'),
+  cached_input: rate.optional().describe('Of input that the provider had in its cache.'),
+  cache_write: rate
+    .optional()
+    .describe(
+      'Of input written to the cache; without it a bill that has such is booked at its bound.',
+    ),
+  output: rate.describe('Reasoning included.'),
 };
 
 const row = z.strictObject({
-  model: z.string().min(1),
-  effective_from: day,
-  source: z.string().min(1),
-  checked_at: day,
+  model: z.string().min(1).describe('An id of the registry.'),
+  effective_from: day.describe('The latest row that has begun holds.'),
+  source: z
+    .string()
+    .min(1)
+    .describe('`genai-prices` is kept by `models refresh-prices`; any other is yours.'),
+  checked_at: day.describe('You are warned when it is old.'),
   ...rates,
   tiers: z
     .array(z.strictObject({ above_input_tokens: z.int().positive(), ...rates }))
     .default([])
+    .describe('The whole request is billed at the rates of the highest tier that its input passes.')
     .superRefine((tiers, context) => {
       for (const [index, tier] of tiers.entries()) {
         const before = tiers[index - 1]?.above_input_tokens ?? 0;
@@ -66,7 +74,7 @@ const row = z.strictObject({
     }),
 });
 
-const pricingFile = z
+export const pricingFile = z
   .strictObject({ version: z.literal(1), prices: z.array(row) })
   .superRefine(({ prices }, context) => {
     const seen = new Set<string>();

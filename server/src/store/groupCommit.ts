@@ -1,9 +1,11 @@
 /**
  * Writes that come in one turn of the event loop are committed together, so that they wait for the disk once. Each keeps
- * its own result: one that the rules refuse is rolled back alone, and a fault of storage makes each try by itself.
+ * its own result: one that the rules refuse is rolled back alone, and a fault of storage makes each try by itself. A
+ * commit waits for the disk where one of its writes must; others survive the end of the program, and a power cut after the
+ * next commit that waits.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import { faultOf, inTransaction, type Patience, patiently } from './sqliteFile.ts';
+import { faultOf, inTransaction, type Patience, patiently, setDurable } from './sqliteFile.ts';
 
 export interface GroupCommitDeps {
   readonly patience: Omit<Patience, 'limitMs'>;
@@ -11,15 +13,20 @@ export interface GroupCommitDeps {
   readonly gather: () => Promise<void>;
   /** Throws where nothing may be written any more; asked before each transaction. */
   readonly assertOpen: () => void;
-  readonly onCommitted: () => void;
+  readonly onCommitted: (durable: boolean) => void;
 }
 
-export type GroupWrite = <T>(work: () => T, limitMs: number) => Promise<T>;
-
-interface Waiting {
-  readonly work: () => unknown;
+export interface WriteOptions {
   /** Longest sum of waits for a locked file. */
   readonly limitMs: number;
+  /** Whether it must be on the disk when its promise resolves. */
+  readonly durable: boolean;
+}
+
+export type GroupWrite = <T>(work: () => T, options: WriteOptions) => Promise<T>;
+
+interface Waiting extends WriteOptions {
+  readonly work: () => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -47,11 +54,13 @@ export function createGroupCommit(db: DatabaseSync, deps: GroupCommitDeps): Grou
   async function commit(batch: readonly Waiting[]): Promise<void> {
     // Whoever has least patience must not wait as long as the others.
     const limitMs = Math.min(...batch.map((one) => one.limitMs));
+    const durable = batch.some((one) => one.durable);
     try {
       const outcomes = await patiently({ ...deps.patience, limitMs }, () => {
         deps.assertOpen();
+        setDurable(db, durable);
         const found = inTransaction(db, () => outcomesOf(batch));
-        deps.onCommitted();
+        deps.onCommitted(durable);
         return found;
       });
       batch.forEach((one, at) => {
@@ -95,9 +104,9 @@ export function createGroupCommit(db: DatabaseSync, deps: GroupCommitDeps): Grou
     }
   }
 
-  return <T>(work: () => T, limitMs: number) =>
+  return <T>(work: () => T, options: WriteOptions) =>
     new Promise<T>((resolve, reject) => {
-      line.push({ work, limitMs, resolve: resolve as Waiting['resolve'], reject });
+      line.push({ ...options, work, resolve: resolve as Waiting['resolve'], reject });
       if (!running) void run();
     });
 }

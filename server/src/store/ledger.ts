@@ -37,6 +37,8 @@ export interface OpenLedgerOptions {
   readonly random?: () => number;
   /** Waits for further writes that may be committed with the first. @default one turn of the event loop */
   readonly gather?: () => Promise<void>;
+  /** After so long without a hold, what was booked is brought to the disk and into the mirror. @default 500 */
+  readonly calmMs?: number;
   /** What is known of the disk that a folder lies on. @default asks the system */
   readonly diskFacts?: (folder: string) => DiskFacts;
 }
@@ -57,6 +59,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     sleep: options.sleep ?? ((ms) => sleepFor(ms)),
     random: options.random ?? Math.random,
     gather: options.gather ?? (() => nextTurn()),
+    calmMs: options.calmMs ?? 500,
   };
   let db: DatabaseSync | undefined;
   let why: string;

@@ -1,7 +1,8 @@
 /**
  * The ledger: money in one SQLite file that all processes of a user share. The check of the limit and the hold are one
- * transaction, every write is on the disk before its promise resolves, and no wait for another process blocks the event
- * loop.
+ * transaction that is on the disk before its promise resolves, and no wait for another process blocks the event loop. The
+ * end of a call and the record of an answer do not wait for the disk: all processes see them at once, and they survive the
+ * end of this one; a power cut in the next half second leaves the hold, which is booked at its bound.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -27,12 +28,13 @@ import type {
 import { exportHead, exportLines } from '../core/routeExport.ts';
 import type { RouteReports, Verdict } from '../core/routeReports.ts';
 import type { NanoUsd } from '../core/types.ts';
-import { createGroupCommit } from './groupCommit.ts';
+import { createGroupCommit, type WriteOptions } from './groupCommit.ts';
 import { openBook } from './ledgerBook.ts';
 import { verifyFile } from './ledgerCheck.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { LedgerUnavailableError, whyUnavailable } from './ledgerFaults.ts';
 import { type LedgerFiles, mirrorOf, writeMirror } from './ledgerMirror.ts';
+import { createMirroring } from './ledgerMirroring.ts';
 import { enterOwner } from './ledgerOwners.ts';
 import { openPast } from './ledgerPast.ts';
 import { createReadings } from './ledgerReadings.ts';
@@ -69,6 +71,8 @@ export interface LedgerDeps {
   readonly random: () => number;
   /** Waits for further writes that may be committed with the first. */
   readonly gather: () => Promise<void>;
+  /** After so long without a hold, what was booked is brought to the disk and into the mirror. */
+  readonly calmMs: number;
 }
 
 const SETTLE_PATIENCE = 6;
@@ -98,14 +102,15 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     assertOpen() {
       if (closedWhy !== undefined) throw new LedgerUnavailableError(closedWhy);
     },
-    onCommitted() {
+    onCommitted(durable) {
       // SQLite counts only the commits of others in data_version.
       ownWrites += 1;
+      mirroring.onCommitted(durable);
     },
   });
 
-  function write<T>(work: () => T, limitMs = deps.busyRetryMs): Promise<T> {
-    return commitTogether(work, limitMs);
+  function write<T>(work: () => T, options: Partial<WriteOptions> = {}): Promise<T> {
+    return commitTogether(work, { limitMs: deps.busyRetryMs, durable: true, ...options });
   }
 
   /** Turns a fault of storage into a sentence, or throws what is no such fault. */
@@ -122,21 +127,13 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     return `expected the ledger ${files.ledger} that was opened, found it moved, deleted or replaced; restart to open the one that is there`;
   }
 
-  function mirror(): void {
-    writeMirror(files.mirror, ownerId, () => mirrorOf(book));
-  }
-
-  let mirroring: Promise<void> | undefined;
-  /** For all that was committed together the mirror is written once. */
-  function mirrorTogether(): Promise<void> {
-    mirroring ??= Promise.resolve().then(() => {
-      mirroring = undefined;
-      mirror();
-    });
-    return mirroring;
-  }
-
   const { remembered, version: commitsOfOthers } = createReadings(db, () => ownWrites);
+  const mirroring = createMirroring(db, {
+    read: () => mirrorOf(book),
+    write: (mirror) => writeMirror(files.mirror, ownerId, mirror),
+    commitsOfOthers,
+    calmMs: deps.calmMs,
+  });
   const balancesNow = remembered(({ hour, scope }: { hour: number; scope: BudgetScope }) =>
     balancesAt(book, hour * HOUR_MS, scope),
   );
@@ -185,11 +182,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     limitMs?: number,
   ): Promise<NanoUsd> {
     const work = () => settleIn(book, reservationId, settlement, entry());
-    const bookedNanoUsd = await writeOrThrow(work, limitMs);
-    // An answer that was recorded by the same commit leaves before.
-    await deps.gather();
-    await mirrorTogether();
-    return bookedNanoUsd;
+    return await writeOrThrow(work, { durable: false, ...(limitMs !== undefined && { limitMs }) });
   }
 
   async function settleAgain(
@@ -207,7 +200,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
   const unsettled = createUnsettled(settleAgain);
 
   const lock = await enter();
-  mirror();
+  mirroring.now();
 
   /** The lock is released again when its row could not be entered: a later opener may then remove the file. */
   async function enter(): Promise<OwnerLock> {
@@ -252,7 +245,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       const work = () => reserveDispatchedIn(book, request, limits, entry());
       const result = await holding(work);
       // Before the call leaves, so that a ledger lost while it is under way can be rebuilt with its hold.
-      if (result.kind === 'held') await mirrorTogether();
+      if (result.kind === 'held') await mirroring.together();
       return result;
     },
 
@@ -260,7 +253,7 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       const why = moved();
       if (why !== undefined) throw new LedgerUnavailableError(why);
       await writeOrThrow(() => dispatchIn(book, reservationId, entry()));
-      await mirrorTogether();
+      await mirroring.together();
     },
 
     async settle(reservationId, settlement) {
@@ -272,8 +265,8 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       }
     },
 
-    record: (answer) => writeOrThrow(() => answers.add(answer)),
-    recordAudit: (audit) => writeOrThrow(() => audits.add(audit)),
+    record: (answer) => writeOrThrow(() => answers.add(answer), { durable: false }),
+    recordAudit: (audit) => writeOrThrow(() => audits.add(audit), { durable: false }),
 
     verify: () => verifyFile(db, sha256),
     events: () => eventsFrom(db, 1),
@@ -313,12 +306,13 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
       try {
         for (const [id, settlement] of bills) await settleAgain(id, settlement);
         await write(() => endHoldsIn(book, ownerId, 'the ledger was closed', entry()));
-        mirror();
+        mirroring.now();
       } catch (error) {
         // Then the next opener finds this owner gone and ends its reservations in the same way.
         unavailable(error);
       } finally {
         closedWhy = `the ledger ${files.ledger} was closed by this process`;
+        mirroring.stop();
         lock.release();
         db.close();
       }
@@ -337,9 +331,9 @@ export async function startLedger(db: DatabaseSync, deps: LedgerDeps): Promise<L
     }
   }
 
-  async function writeOrThrow<T>(work: () => T, limitMs?: number): Promise<T> {
+  async function writeOrThrow<T>(work: () => T, options?: Partial<WriteOptions>): Promise<T> {
     try {
-      return await write(work, limitMs);
+      return await write(work, options);
     } catch (error) {
       if (error instanceof LedgerUnavailableError) throw error;
       throw new LedgerUnavailableError(unavailable(error), { cause: error });

@@ -1,15 +1,22 @@
 /**
  * A second, tiny record of the money beside the ledger, so that a deleted, emptied, replaced or older ledger is noticed,
  * never starts again at zero unseen, and can be rebuilt. It is written after commits: before a call leaves, with what is
- * held for it, and after its end. So the ledger that it belongs to always knows of everything that it says.
+ * held for it, and after its end. So the ledger that it belongs to always knows of everything that it says. It is written
+ * in place, because a rename makes some file systems write the whole file out first, which takes as long as a commit; its
+ * hash tells a reader, who may come in between, whether it is whole.
  */
+import { hash } from 'node:crypto';
 import {
+  closeSync,
   copyFileSync,
+  fstatSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
@@ -39,6 +46,9 @@ const mirrorSchema = z.strictObject({
 });
 
 export type Mirror = z.infer<typeof mirrorSchema>;
+
+/** As it lies in the file: the second version with the hash of all its other fields. */
+const hashedSchema = z.looseObject({ version: z.literal(3), sha256: z.string() });
 
 export const NOTHING_MIRRORED = { month: {}, day: {}, workspace: {} };
 
@@ -89,7 +99,17 @@ export function ledgerFiles(path: string): LedgerFiles {
   return { ledger: path, mirror: `${stem}.mirror.json`, owners: `${stem}.owners` };
 }
 
+/** Another process may be writing it at this moment. */
+const MOST_READS = 3;
+
 export function readMirror(path: string): MirrorRead {
+  for (let reads = 1; ; reads += 1) {
+    const read = readOnce(path);
+    if (read.kind !== 'unreadable' || reads === MOST_READS) return read;
+  }
+}
+
+function readOnce(path: string): MirrorRead {
   let content: string;
   try {
     content = readFileSync(path, 'utf8');
@@ -98,7 +118,7 @@ export function readMirror(path: string): MirrorRead {
     return { kind: missing ? 'none' : 'unreadable' };
   }
   try {
-    const read = z.union([mirrorSchema, firstSchema]).parse(JSON.parse(content));
+    const read = z.union([mirrorSchema, firstSchema]).parse(withoutHash(JSON.parse(content)));
     if (read.version === 2) return { kind: 'read', mirror: read };
     const atMostNanoUsd = { ...NOTHING_MIRRORED, month: read.spentNanoUsd };
     return { kind: 'read', mirror: { ...read, version: 2, last: null, atMostNanoUsd } };
@@ -107,30 +127,56 @@ export function readMirror(path: string): MirrorRead {
   }
 }
 
-/** Others that commit all the time write it themselves. */
-const MOST_WRITES = 8;
+/** Throws where the hash is another one: the content is partly an older one's. */
+function withoutHash(content: unknown): unknown {
+  const hashed = hashedSchema.safeParse(content);
+  if (!hashed.success) return content;
+  const { version: _, sha256, ...fields } = hashed.data;
+  if (hashOf(fields) !== sha256) throw new Error('expected the mirror to match its hash');
+  return { version: 2, ...fields };
+}
 
-/**
- * Writes what `read` says, until that is still the newest when it is in place: of several processes that write at once,
- * the last one leaves the newest totals. A failure is not reported: the ledger itself holds the money.
- */
+function hashOf(fields: object): string {
+  return hash('sha256', JSON.stringify(fields));
+}
+
+/** A failure is not reported: the ledger itself holds the money. */
 export function writeMirror(
   path: string,
   ownerId: string,
-  read: () => Mirror | z.infer<typeof firstSchema>,
+  mirror: Mirror | z.infer<typeof firstSchema>,
 ): void {
   const draft = `${path}.${ownerId}`;
   try {
-    let newest = JSON.stringify(read());
-    for (let writes = 0; writes < MOST_WRITES; writes += 1) {
-      const written = newest;
-      writeFileSync(draft, written, { mode: 0o600 });
-      renameSync(draft, path);
-      newest = JSON.stringify(read());
-      if (newest === written) return;
+    if (mirror.version === 2) {
+      const { version: _, ...fields } = mirror;
+      const text = JSON.stringify({ version: 3, sha256: hashOf(fields), ...fields });
+      if (overwritten(path, text)) return;
+      writeFileSync(draft, text, { mode: 0o600 });
+    } else {
+      writeFileSync(draft, JSON.stringify(mirror), { mode: 0o600 });
     }
+    renameSync(draft, path);
   } catch {
     rmSync(draft, { force: true });
+  }
+}
+
+/** One write that leaves nothing of a longer text behind. False where there is no file yet, or none that may be written. */
+function overwritten(path: string, text: string): boolean {
+  let file: number;
+  try {
+    file = openSync(path, 'r+');
+  } catch {
+    return false;
+  }
+  try {
+    const room = Math.max(fstatSync(file).size, Buffer.byteLength(text));
+    const bytes = Buffer.alloc(room, ' ');
+    bytes.write(text);
+    return writeSync(file, bytes, 0, room, 0) === room;
+  } finally {
+    closeSync(file);
   }
 }
 

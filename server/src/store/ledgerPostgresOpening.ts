@@ -27,7 +27,7 @@ export function teamMirror({ label }: PostgresPlace, dataDir: string): TeamMirro
     write(ledgerId, months, writerId) {
       const spent = [...months].map(([month, amount]) => [month, nanoUsd(amount)] as const);
       const mirror = { version: 1, ledgerId, spentNanoUsd: Object.fromEntries(spent) } as const;
-      writeMirror(path, writerId, () => mirror);
+      writeMirror(path, writerId, mirror);
     },
   };
 }

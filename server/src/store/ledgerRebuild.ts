@@ -147,7 +147,7 @@ function rebuildUnused(files: LedgerFiles, options: RebuildOptions): Rebuild {
       keepMirror(files, clock.now());
       const aside = isLeft ? setAside(files, clock.now()) : undefined;
       // Should the program end here, this mirror has all of the money, and the next rebuild begins with it.
-      writeMirror(files.mirror, newId(), () => newMirror);
+      writeMirror(files.mirror, newId(), newMirror);
       renameSync(built, files.ledger);
       return rebuilt(from === files.ledger ? aside : from);
     }

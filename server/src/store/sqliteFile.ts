@@ -5,7 +5,7 @@
  */
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { text, UnreadableRowError } from './sqliteRows.ts';
+import { integer, text, UnreadableRowError } from './sqliteRows.ts';
 
 /** What SQLite's error says about the file; `undefined` for an error that is no fault of storage. */
 export type SqliteFault = 'busy' | 'damaged' | 'full' | 'read_only' | 'io';
@@ -56,6 +56,28 @@ export function openSqlite(
     db.close();
     throw error;
   }
+}
+
+/** Whether commits of this connection wait for the disk from now on. Without a write-ahead log they always do: it could be torn. */
+export function setDurable(db: DatabaseSync, durable: boolean): void {
+  db.exec(`PRAGMA synchronous = ${durable || !hasWriteAheadLog(db) ? 'FULL' : 'NORMAL'}`);
+}
+
+const writeAheadLogs = new WeakMap<DatabaseSync, boolean>();
+
+function hasWriteAheadLog(db: DatabaseSync): boolean {
+  const known = writeAheadLogs.get(db);
+  if (known !== undefined) return known;
+  const found = text(db.prepare('PRAGMA journal_mode').get(), 'journal_mode') === 'wal';
+  writeAheadLogs.set(db, found);
+  return found;
+}
+
+/** Brings to the disk what was committed without waiting for it. False when other readers stand in the way: try again later. */
+export function bringToDisk(db: DatabaseSync): boolean {
+  if (!hasWriteAheadLog(db)) return true;
+  const row = db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
+  return integer(row, 'busy') === 0 && integer(row, 'log') === integer(row, 'checkpointed');
 }
 
 /** Several writers can lose a commit when SQLite before 3.51.3 resets its write-ahead log, so older ones get a rollback journal. */

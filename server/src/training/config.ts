@@ -24,38 +24,54 @@ export const trainConfigSchema = z
     dropout: z.literal(0).default(0),
     lr: z.number().positive(),
     weight_decay: z.number().min(0).default(0.1),
-    /** In optimizer steps, as are all that follow. */
-    warmup_steps: z.number().int().min(0),
+    warmup_steps: z.number().int().min(0).describe('In optimizer steps, as are all that follow.'),
     max_steps: count,
     log_every: count.default(10),
     save_every: count,
-    /** Tokens of one optimizer step; gradients of `batch_size_tokens / (micro_batch_size * seq_len)` micro-batches add up. */
-    batch_size_tokens: count,
+    batch_size_tokens: count.describe(
+      'Tokens of one optimizer step; gradients of `batch_size_tokens / (micro_batch_size * seq_len)` micro-batches add up.',
+    ),
     micro_batch_size: count,
-    /** Taken for the sake of old files; `batch_size_tokens` decides. */
-    grad_accum_steps: count.optional(),
-    /** Only on a GPU; everything else computes in 32 bits. */
-    bf16: z.boolean().default(false),
-    /** Of the global norm, once per optimizer step. 0 leaves gradients alone. */
-    grad_clip: z.number().min(0).default(1),
-    /** @default n_heads */
-    n_kv_heads: count.optional(),
+    grad_accum_steps: count
+      .optional()
+      .describe('Taken for the sake of old files; `batch_size_tokens` decides.'),
+    bf16: z
+      .boolean()
+      .default(false)
+      .describe('Only on a GPU; everything else computes in 32 bits.'),
+    grad_clip: z
+      .number()
+      .min(0)
+      .default(1)
+      .describe('Of the global norm, once per optimizer step. 0 leaves gradients alone.'),
+    n_kv_heads: count.optional().describe('When left out: n_heads.'),
     rope_theta: z.number().positive().default(10_000),
     norm_eps: z.number().positive().default(1e-5),
     tie_embeddings: z.boolean().default(false),
-    /** Where the cosine ends, at `max_steps`. @default a tenth of lr */
-    min_lr: z.number().min(0).optional(),
+    min_lr: z
+      .number()
+      .min(0)
+      .optional()
+      .describe('Where the cosine ends, at `max_steps`. When left out: a tenth of lr.'),
     beta1: z.number().min(0).lt(1).default(0.9),
     beta2: z.number().min(0).lt(1).default(0.95),
     adam_eps: z.number().positive().default(1e-8),
-    /** Standard deviation of fresh weights; those that end a residual branch are divided by sqrt(2 * n_layers). */
-    init_std: z.number().positive().default(0.02),
-    /** @default save_every */
-    eval_every: count.optional(),
-    /** Sequences of the validation shards that are scored each time, always the same first ones. */
-    eval_sequences: count.default(64),
-    /** Older checkpoints are deleted; that of the best validation loss stays. */
-    keep_checkpoints: count.default(3),
+    init_std: z
+      .number()
+      .positive()
+      .default(0.02)
+      .describe(
+        'Standard deviation of fresh weights; those that end a residual branch are divided by sqrt(2 * n_layers).',
+      ),
+    eval_every: count.optional().describe('When left out: save_every.'),
+    eval_sequences: count
+      .default(64)
+      .describe(
+        'Sequences of the validation shards that are scored each time, always the same first ones.',
+      ),
+    keep_checkpoints: count
+      .default(3)
+      .describe('Older checkpoints are deleted; that of the best validation loss stays.'),
     seed: z.number().int().min(0).max(0xffff_ffff).default(1337),
   })
   .check((context) => {

@@ -38,10 +38,17 @@ export async function startProvider(): Promise<Endpoint> {
   };
 }
 
+export interface ProxyOptions {
+  /** What all calls together may cost. */
+  readonly budgetUsd?: number;
+}
+
+type Behind = Pick<Endpoint, 'url'>;
+
 /** The built command line, with a ledger that is durable on the disk and a budget that holds. */
 export async function startOurs(
-  provider: Endpoint,
-  nodeArgs: readonly string[] = [],
+  provider: Behind,
+  { budgetUsd = 1000 }: ProxyOptions = {},
 ): Promise<Endpoint> {
   const dataDir = temporaryFolder();
   const baseUrl = provider.url.replace('/chat/completions', '');
@@ -54,9 +61,8 @@ export async function startOurs(
   writeFileSync(join(dataDir, 'registry.yaml'), stringify(files.registry));
   writeFileSync(join(dataDir, 'pricing.yaml'), stringify(files.pricing));
   const args = [
-    ...nodeArgs,
     join(repositoryRoot, 'dist', 'cli.js'),
-    ...['serve', '--port', '0', '--data-dir', dataDir, '--monthly-budget-usd', '1000'],
+    ...['serve', '--port', '0', '--data-dir', dataDir, '--monthly-budget-usd', String(budgetUsd)],
   ];
   const program = startProgram('cost-aware-router serve', process.execPath, args, {
     env: { PATH: process.env['PATH'], HOME: dataDir },
@@ -70,8 +76,11 @@ export async function startOurs(
   return { name: 'ours', url: `${url}/v1/chat/completions`, key, model: COMPARED_MODEL, program };
 }
 
-/** One worker, its default, without budgets, callbacks or a database: the least that it can do for a request. */
-export async function startLitellm(provider: Endpoint): Promise<Endpoint> {
+/** One worker, its default, without callbacks, a database and, unless asked for, budgets: the least that it can do for a request. */
+export async function startLitellm(
+  provider: Behind,
+  { budgetUsd }: ProxyOptions = {},
+): Promise<Endpoint> {
   const bin = await installPythonPackage(litellmPackage, PYTHON_3);
   const folder = temporaryFolder();
   const config = join(folder, 'config.yaml');
@@ -85,7 +94,19 @@ export async function startLitellm(provider: Endpoint): Promise<Endpoint> {
       output_cost_per_token: 1e-5,
     },
   };
-  const settings = { model_list: [model], general_settings: { master_key: MASTER_KEY } };
+  const budget = { budget_limit: budgetUsd, time_period: '30d' };
+  const settings = {
+    model_list: [model],
+    general_settings: { master_key: MASTER_KEY },
+    ...(budgetUsd !== undefined && {
+      // One failure would otherwise keep the only model from every client for some seconds.
+      router_settings: {
+        num_retries: 0,
+        disable_cooldowns: true,
+        provider_budget_config: { openai: budget },
+      },
+    }),
+  };
   writeFileSync(config, stringify(settings));
   const port = await freePort();
   const program = startProgram(

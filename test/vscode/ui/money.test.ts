@@ -151,6 +151,26 @@ inEditor('money', {}, async (step) => {
     await workbench.clearToasts();
   });
 
+  await step(
+    'a changed base URL asks for a key of its own, and gets none of the old',
+    async ({ workbench, provider }) => {
+      const elsewhere = 'http://127.0.0.1:9/v1';
+      await workbench.setUser('costAwareRouter.openai.baseUrl', elsewhere);
+      const asks = workbench.toast(`and is not sent to ${elsewhere}`);
+      await asks.waitFor();
+      await workbench.shot('key-other-address-dark');
+      await asks.getByRole('button', { name: 'Enter a Key' }).click();
+      await workbench.page
+        .locator('.quick-input-title', { hasText: `Key for ${elsewhere}` })
+        .waitFor();
+      await workbench.page.keyboard.press('Escape');
+      await previewsCloud(workbench, 'Is the fourth loop bounded?', /key/);
+      await workbench.setUser('costAwareRouter.openai.baseUrl', `${provider.url}/v1`);
+      await previewsCloud(workbench, 'Is the fifth loop bounded?', /cloud · GPT/);
+      await workbench.clearToasts();
+    },
+  );
+
   await step('a cleared key is gone', async ({ workbench }) => {
     await workbench.palette('Cost-Aware Router: Forget Key');
     await workbench.toast('Key forgotten').waitFor();

@@ -1,11 +1,13 @@
 /**
  * The pictures of README and marketplace, from the packed extension with the real local model; the cloud's answers come
- * from the loopback provider. They lie in build/shots; COST_AWARE_ROUTER_PICTURES=1 also puts them into media/pictures.
+ * from the loopback provider. They lie in build/shots; COST_AWARE_ROUTER_PICTURES=1 also puts them into media/pictures, and an
+ * animated one of the explanation as it comes.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../support/localModel.ts';
+import type { Animation } from '../animation.ts';
 import { ask, ended, enterKey, turnOf } from '../questions.ts';
 import { CLOUD_USAGE, inEditor } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
@@ -13,6 +15,7 @@ import { textOf, type Workbench } from '../workbench.ts';
 const BIGGER =
   '`median` returns the middle element of the sorted values, but `sort()` without a comparison sorts numbers as **texts**: ' +
   '10 comes before 9. Pass `(one, other) => one - other`. For an even count it takes the upper of the two middle values.';
+const TAKES_PICTURES = process.env['COST_AWARE_ROUTER_PICTURES'] === '1';
 const QUESTIONS = [
   'Say hello.',
   'What is 17 times 23?',
@@ -30,10 +33,14 @@ inEditor('pictures', {}, async (step) => {
     });
     await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
+    const animation = TAKES_PICTURES ? await animationOf(workbench) : undefined;
+    animation?.start();
     await workbench.palette('Cost-Aware Router: Explain');
     const comments = page.locator('.review-widget .review-comment');
     await comments.filter({ hasText: /local · SmolLM2/ }).waitFor();
+    await animation?.stop();
     await enterKey(workbench);
+    animation?.start();
     await page
       .locator('.review-widget .head .action-label[aria-label*="Ask the Bigger Model"]')
       .first()
@@ -44,6 +51,8 @@ inEditor('pictures', {}, async (step) => {
       .waitFor();
     assert.match(await textOf(comments.nth(1)), /10 comes before 9/);
     await page.mouse.move(0, 0);
+    await animation?.stop();
+    await animation?.write(join(repositoryRoot, 'media', 'pictures', 'explanation.gif'));
     await take(workbench, 'explanation');
   });
 
@@ -70,9 +79,15 @@ inEditor('pictures', {}, async (step) => {
   });
 });
 
+/** Read only where pictures are taken: what it needs is nothing that a test needs. */
+async function animationOf({ page }: Workbench): Promise<Animation> {
+  const { createAnimation } = await import('../animation.ts');
+  return createAnimation(page);
+}
+
 async function take(workbench: Workbench, surface: string): Promise<void> {
   await workbench.shotThemes(`picture-${surface}`);
-  if (process.env['COST_AWARE_ROUTER_PICTURES'] !== '1') return;
+  if (!TAKES_PICTURES) return;
   for (const theme of ['light', 'dark']) {
     copyFileSync(
       join(repositoryRoot, 'build', 'shots', `picture-${surface}-${theme}.png`),

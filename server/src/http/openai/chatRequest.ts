@@ -103,6 +103,13 @@ export const chatRequest = z
     max_completion_tokens: tokens.describe('Tokens that the answer may have at most.'),
     max_tokens: tokens.describe('The older name of `max_completion_tokens`.'),
     ...sampling,
+    seed: z
+      .number()
+      .int()
+      .nullish()
+      .describe(
+        'For cloud models of provider `openai-compatible`; a local model is repeatable anyway.',
+      ),
     tools: z.array(tool).max(500).nullish().describe('Functions that the caller can run.'),
     tool_choice: toolChoice.nullish().describe('Whether and which tool is to be called.'),
     parallel_tool_calls: z.boolean().nullish().describe('Whether several may be called at once.'),

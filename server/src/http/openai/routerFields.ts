@@ -32,15 +32,18 @@ export const sampling = {
 interface SentSampling {
   readonly temperature?: number | null | undefined;
   readonly top_p?: number | null | undefined;
+  readonly seed?: number | null | undefined;
 }
 
 export function samplingOf({
   temperature,
   top_p: topP,
+  seed,
 }: SentSampling): Pick<CallerWishes, 'sampling'> {
   const sent: Sampling = {
     ...(typeof temperature === 'number' && { temperature }),
     ...(typeof topP === 'number' && { topP }),
+    ...(typeof seed === 'number' && { seed }),
   };
   return Object.keys(sent).length === 0 ? {} : { sampling: sent };
 }
