@@ -34,7 +34,7 @@ inEditor('what if', {}, async (step) => {
       assert.equal(await textOf(section.locator('.what-if-source')), 'october.jsonl');
       assert.match(await textOf(section.locator('.figure')), /≈ \$\d.* · ≈ \d+ % escalated/);
       assert.match(await textOf(section), /40 prompts: \d+ % local, \d+ % cloud at once/);
-      assert.match(await textOf(section), /Tokens of 1 prompts are estimated\./);
+      assert.match(await textOf(section), /Prompts whose tokens are estimated: 1\./);
       assert.deepEqual((await section.locator('dt').allInnerTexts()).at(-1), 'paid then');
       const prompts = await section.locator('tbody td:nth-child(2)').allInnerTexts();
       assert.equal(
