@@ -72,6 +72,13 @@ function checkAcross(value: Entries, below: readonly Model[], context: z.Refinem
     seen.add(entry.id);
     tiers.set(entry.id, entry.tier);
   }
+  const { ladder = [] } = value.defaults ?? {};
+  for (const [index, named] of ladder === 'auto' ? [] : ladder.entries()) {
+    if (!tiers.has(named)) {
+      const path = ['defaults', 'ladder', index];
+      context.addIssue({ code: 'custom', path, message: 'the id of a model' });
+    }
+  }
   for (const role of ['cheap', 'escalation', 'baseline'] as const) {
     const named = value.defaults?.[role];
     if (named === undefined) continue;
