@@ -38,8 +38,8 @@ export function fenced(text: string, language: string): string {
 
 /** @param from what the page was made of, for whoever wants to change it */
 export function page(path: string, title: string, from: string, parts: readonly string[]): Page {
-  const note = `::: info\nMade from ${from} by \`npm run docs:build\`.\n:::`;
-  return { path, text: `${[`# ${title}`, note, ...parts].join('\n\n')}\n` };
+  const note = `*Made from ${from} by \`npm run docs:build\`.*`;
+  return { path, text: `${[`# ${title}`, ...parts, note].join('\n\n')}\n` };
 }
 
 /** The id of a heading, as GitHub makes it: a link to one works there and on the site. */

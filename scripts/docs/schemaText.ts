@@ -37,13 +37,12 @@ interface Row {
 export function fieldTable(schema: Schema): string {
   const rows = rowsOf(schema, '').map(({ path, schema: field, optional, only }) => [
     code(path) + (optional ? '' : ' *'),
-    typeOf(field) + limitsOf(field),
-    field.default === undefined ? '' : code(JSON.stringify(field.default)),
+    typeOf(field) + limitsOf(field) + defaultOf(field),
     [prose(field.description ?? ''), only === undefined ? '' : `Only with ${code(only)}.`]
       .filter((text) => text !== '')
       .join(' '),
   ]);
-  return table(['field (* required)', 'type', 'default', 'meaning'], rows);
+  return table(['field (* required)', 'type', 'meaning'], rows);
 }
 
 function rowsOf(schema: Schema, path: string): readonly Row[] {
@@ -116,6 +115,10 @@ export function typeOf(schema: Schema | undefined): string {
   if (schema.items !== undefined) return `list of ${typeOf(schema.items)}`;
   const { type } = schema;
   return type === undefined ? 'anything' : [type].flat().join(' or ');
+}
+
+function defaultOf({ default: value }: Schema): string {
+  return value === undefined ? '' : `, default ${code(JSON.stringify(value))}`;
 }
 
 function limitsOf(schema: Schema): string {

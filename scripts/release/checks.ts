@@ -1,11 +1,10 @@
 // Everything that a publisher would run before a release, in the order in which it is quickest to find a mistake.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { LinkChecker, LinkState } from 'linkinator';
 import { titlesIn } from '../thirdPartyNotices.ts';
 import { type Check, failed, leftOut, ok, unless } from './check.ts';
+import { pageLinks, site } from './links.ts';
 import { goLinter, passes, passesLinter, pythonLinter, root, say } from './programs.ts';
-import { site } from './site.ts';
 import { LIMIT_BYTES, manifestProblems, picturesOf, readVsix, textOf } from './vsix.ts';
 
 // `npm run` starts this on the project's own.
@@ -36,7 +35,7 @@ export function releaseChecks({ full }: CheckOptions): readonly Check[] {
     { name: 'types', run: () => passes('npm', ['run', '--silent', 'typecheck'], 'tsc') },
     { name: 'unused code', run: () => passes(bin('knip'), [], 'knip') },
     { name: 'changelog', run: async () => changelogVerdict(read('CHANGELOG.md'), version()) },
-    { name: 'links', run: links },
+    { name: 'links', run: pageLinks },
     { name: 'site of the docs', run: site },
     { name: 'workflows', run: workflows },
     { name: 'issue forms', run: issueForms },
@@ -89,30 +88,6 @@ export function changelogVerdict(changelog: string, wanted: string) {
   return newest === found
     ? ok(found)
     : failed(`expected ${wanted} to be the newest entry, got ${newest}`);
-}
-
-async function links() {
-  const checker = new LinkChecker();
-  const { links: all } = await checker.check({
-    // Relative to the folder that this runs in, which is the root.
-    path: [
-      ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'models/README.md'],
-      // Pages that the site makes for itself lie deeper, and are checked there.
-      ...['docs/*.md', 'media/**/*.md'],
-    ],
-    markdown: true,
-    checkFragments: true,
-    directoryListing: true,
-    // The addresses of others come and go; a release does not wait for them.
-    linksToSkip: ['^https://'],
-  });
-  const here = all.filter(({ state }) => state !== LinkState.SKIPPED);
-  if (here.length < 20) return failed(`expected to find the links of the docs, got ${here.length}`);
-  const broken = here.filter(({ state }) => state === LinkState.BROKEN);
-  return unless(
-    broken.map(({ url, parent }) => `${parent}: ${url}`),
-    `${here.length} inside the repository; addresses elsewhere are not called`,
-  );
 }
 
 async function workflows() {

@@ -2,25 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import type { Schema } from '../../scripts/docs/schemaText.ts';
 import { failure } from '../../server/src/core/errors.ts';
 import { ownEvents } from '../../server/src/http/answerEvents.ts';
 import { problemStatus } from '../../server/src/http/problems.ts';
 import { BIG, fails, LOCAL, MINI, prices, says } from '../support/scriptedPorts.ts';
 import { allEvents, scriptedApi } from './httpApi.ts';
-
-interface Schema {
-  readonly $ref?: string;
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly items?: Schema;
-  readonly additionalProperties?: Schema | boolean;
-  readonly enum?: readonly unknown[];
-  readonly anyOf?: readonly Schema[];
-  readonly oneOf?: readonly Schema[];
-  readonly allOf?: readonly Schema[];
-}
 
 interface Operation {
   readonly security: readonly object[];

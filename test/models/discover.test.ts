@@ -19,11 +19,12 @@ async function lists(
   t: TestContext,
   status: number,
   body: unknown,
-  headers: Readonly<Record<string, string>> = {},
+  alive?: string,
 ): Promise<number> {
-  const server = createServer((_, reply) => {
-    const all = { 'content-type': 'application/json', ...headers };
-    reply.writeHead(status, all).end(JSON.stringify(body));
+  const server = createServer(({ url }, reply) => {
+    const isAsked = url === '/health/liveliness';
+    const [code, said] = !isAsked ? [status, body] : alive === undefined ? [404, {}] : [200, alive];
+    reply.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(said));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -52,6 +53,8 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
     ],
   });
   const locked = await lists(t, 401, {});
+  const withoutDatabase = await lists(t, 500, {}, "I'm alive!");
+  const broken = await lists(t, 500, {});
   const other = await lists(t, 200, { hello: 'world' });
   const found = await discoverServers(
     [
@@ -59,6 +62,8 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
       { name: 'a server', port: llamaCpp },
       { name: 'a server', port: ollama },
       { name: 'LiteLLM', port: locked },
+      { name: 'a server', port: withoutDatabase },
+      { name: 'vLLM', port: broken },
       { name: 'a server', port: other },
       { name: 'a server', port: await freePort() },
     ],
@@ -70,6 +75,7 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
       ['found', 'vLLM'],
       ['found', 'llama.cpp server'],
       ['found', 'Ollama'],
+      ['wants key', 'LiteLLM'],
       ['wants key', 'LiteLLM'],
     ],
   );
@@ -110,7 +116,7 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
 
 test('a proxy gets no price, and prompts for its models count as leaving this machine, on whatever port it is', async (t) => {
   const body = { data: [{ id: 'team-model', owned_by: 'openai' }] };
-  const proxy = await lists(t, 200, body, { 'x-litellm-version': '1.100.0' });
+  const proxy = await lists(t, 200, body, "I'm alive!");
   const unknown = await lists(t, 200, body);
   const found = await discoverServers(
     [

@@ -128,10 +128,12 @@ describe('against a mock provider', () => {
   for (const provider of both) {
     test(`${provider}: text in deltas, then the end with its usage`, async () => {
       mock.reset();
-      mock.onMessage(/tangerine/, {
+      const answered = {
         content: 'An answer in pieces.',
         usage: { prompt_tokens: 40, completion_tokens: 7, input_tokens: 40, output_tokens: 7 },
-      });
+      };
+      // What comes at once is read at once.
+      mock.onMessage(/tangerine/, answered, { latency: 20 });
       const pieces: string[] = [];
       const { text, final } = await ask({
         model: at(provider),
@@ -675,7 +677,12 @@ describe('on the wire', () => {
   }
 
   test('a slow reader is no silence of the provider', async () => {
-    const handler = stream(delta('a'), delta('b'), completed({ status: 'completed' }));
+    const handler: Handler = (_incoming, response) => {
+      response.writeHead(200).write(sse(delta('a')));
+      void setTimeout(50).then(() =>
+        response.end(sse(delta('b')) + sse(completed({ status: 'completed' }))),
+      );
+    };
     await served(handler, async (baseUrl) => {
       const models = createCloudModels({ key: () => KEY, timeoutMs: 1000 });
       const model = cloudModel('openai', { baseUrl });
@@ -784,6 +791,44 @@ describe('cancelling', () => {
     );
     assertFailed(final, { code: 'cancelled', billing: 'nothing' });
   });
+
+  for (const provider of ['openai', 'openai-compatible'] as const) {
+    test(`${provider}: the next call goes over the same connection`, async () => {
+      const ports = new Set<number | undefined>();
+      const whole =
+        provider === 'openai'
+          ? [delta('a'), completed({ status: 'completed' })]
+          : [
+              { choices: [{ index: 0, delta: { content: 'a' }, finish_reason: 'stop' }] },
+              { choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } },
+              '[DONE]',
+            ];
+      const handler: Handler = (incoming, response) => {
+        ports.add(incoming.socket.remotePort);
+        stream(...whole)(incoming, response);
+      };
+      await served(handler, async (baseUrl) => {
+        const models = createCloudModels({ key: () => KEY });
+        const model = cloudModel(provider, { baseUrl });
+        const { signal } = new AbortController();
+        for (let call = 0; call < 3; call++) {
+          const events: ModelEvent[] = [];
+          // As the router reads: no further than the end.
+          const told = models.generate(model, request('x'), signal)[Symbol.asyncIterator]();
+          for (let next = await told.next(); next.done !== true; next = await told.next()) {
+            events.push(next.value);
+            if (next.value.type === 'end') break;
+          }
+          assert.deepEqual(
+            events.map(({ type }) => type),
+            ['text-delta', 'end'],
+          );
+          await setTimeout(20);
+        }
+      });
+      assert.equal(ports.size, 1);
+    });
+  }
 
   test('a reader who leaves closes the connection at once', async () => {
     const closed = Promise.withResolvers<void>();

@@ -5,15 +5,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { LLMock } from '@copilotkit/aimock';
-import { repositoryRoot } from '../support/localModel.ts';
-import { endAllPrograms, startProgram, temporaryFolder, untilSaid } from '../support/programs.ts';
+import { endAllPrograms, untilSaid } from '../support/programs.ts';
 import { installPythonPackage, type PythonPackage } from '../support/pythonPackage.ts';
+import { ANSWER, type Answered, SECRET, serving } from './watchedServe.ts';
 
 const PROMETHEUS = { name: "Prometheus' parser", package: 'prometheus-client', version: '0.26.0' };
 const OTLP = {
@@ -21,9 +19,6 @@ const OTLP = {
   package: 'opentelemetry-proto',
   version: '1.45.2',
 };
-const SECRET = 'zanzibar-heliotrope';
-const ANSWER = 'saffron-quixotic';
-
 const pythons = await Promise.all([PROMETHEUS, OTLP].map(pythonOf)).catch((error: unknown) =>
   error instanceof Error ? error.message : 'Python is not there',
 );
@@ -61,52 +56,6 @@ async function collector(t: TestContext) {
     server.close();
   });
   return { bodies, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
-
-async function serving(t: TestContext, flags: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const provider = new LLMock({ port: 0 });
-  await provider.start();
-  t.after(() => provider.stop());
-  provider.onMessage(/fail/, { error: { message: 'no', type: 'server_error' }, status: 400 });
-  provider.onMessage(/.*/s, {
-    content: ANSWER,
-    usage: { input_tokens: 200, output_tokens: 30, prompt_tokens: 200, completion_tokens: 30 },
-  });
-  const dataDir = temporaryFolder();
-  const main = join(repositoryRoot, 'server', 'src', 'cli', 'main.ts');
-  const program = startProgram(
-    'serve',
-    process.execPath,
-    [main, 'serve', '--port', '0', '--data-dir', dataDir, '--monthly-budget-usd', '2', ...flags],
-    {
-      env: {
-        PATH: process.env['PATH'],
-        HOME: dataDir,
-        OPENAI_API_KEY: 'sk-test',
-        OPENAI_BASE_URL: `${provider.url}/v1`,
-        ...env,
-      },
-    },
-  );
-  t.after(() => program.kill());
-  const [, url, path] = await untilSaid(program, /Listening on (\S+).*\nToken in (.+)\n/);
-  const headers = { authorization: `Bearer ${readFileSync(path ?? '', 'utf8').trim()}` };
-  return {
-    program,
-    get: (call: string) => fetch(`${url}${call}`, { headers }),
-    bare: (call: string) => fetch(`${url}${call}`),
-    ask: (prompt: string) =>
-      fetch(`${url}/generate`, {
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json' },
-        body: JSON.stringify({ prompt, force_model: 'openai' }),
-      }),
-  };
-}
-
-interface Answered {
-  readonly cost_usd: number;
-  readonly chosen_model: string;
 }
 
 interface Sample {

@@ -25,6 +25,8 @@ export interface Program {
 export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** How many of the last characters it wrote are kept. @default 2000 */
+  readonly keptCharacters?: number;
 }
 
 const started = new Set<Program>();
@@ -35,14 +37,14 @@ export function startProgram(
   name: string,
   command: string,
   args: readonly string[],
-  { env = process.env, cwd }: StartOptions = {},
+  { env = process.env, cwd, keptCharacters = KEPT_CHARACTERS }: StartOptions = {},
 ): Program {
   if (ending) throw new Error(`expected nothing to be started at the end, got ${name}`);
   const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-KEPT_CHARACTERS);
+      said = (said + text).slice(-keptCharacters);
     });
   }
   const gone = whenGone(child);

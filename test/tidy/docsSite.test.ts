@@ -106,10 +106,10 @@ test('fields of a form say which value of the choosing field they belong to', ()
       .split('\n')
       .slice(2),
     [
-      '| `kind` * | `"a"` or `"b"` |  |  |',
-      '| `name` | string |  |  |',
-      '| `x` * | number |  | Only with `kind: a`. |',
-      '| `y` * | number |  | Only with `kind: b`. |',
+      '| `kind` * | `"a"` or `"b"` |  |',
+      '| `name` | string |  |',
+      '| `x` * | number | Only with `kind: a`. |',
+      '| `y` * | number | Only with `kind: b`. |',
     ],
   );
 });

@@ -37,7 +37,7 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
   };
   program
     .description(
-      'Answers with the cheapest plan that is good enough, never spends past the limit, and always says why.',
+      'Answers with the cheapest plan that is good enough, holds the worst case of each call against your limit, and always says why.',
     )
     .version(io.version)
     .configureOutput({

@@ -181,7 +181,7 @@ export function createApi(deps: ApiDeps): Api {
         title: 'Cost-Aware Router',
         version: deps.version,
         description:
-          'Answers with the cheapest plan that is good enough, never spends past the limit, and always says why. Unknown is null, never 0.',
+          'Answers with the cheapest plan that is good enough, holds the worst case of each call against your limit, and always says why. Unknown is null, never 0.',
         license: { name: 'MIT' },
       },
     });

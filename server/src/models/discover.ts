@@ -40,7 +40,7 @@ export type FoundServer =
     }
   | { readonly kind: 'wants key'; readonly name: string; readonly baseUrl: string };
 
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 5_000;
 /** Small enough to be true of nearly every server. */
 const ASSUMED_CONTEXT = 4096;
 /** Cautious: a model that is taken for small is not sent what it can't answer. */
@@ -83,14 +83,18 @@ async function ask(known: KnownPort, signal: AbortSignal): Promise<FoundServer |
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
       redirect: 'error',
     });
-    if (reply.status === 401 || reply.status === 403) {
+    if (!reply.ok) {
       await reply.body?.cancel();
-      return { kind: 'wants key', name: known.name, baseUrl };
+      const isProxy = await isLitellm(known, signal);
+      // Without its database, LiteLLM fails over a missing key by 500.
+      if (!isProxy && reply.status !== 401 && reply.status !== 403) return undefined;
+      return { kind: 'wants key', name: isProxy ? 'LiteLLM' : known.name, baseUrl };
     }
     const parsed = modelList.safeParse(await reply.json());
     if (!parsed.success) return undefined;
     const { data } = parsed.data;
-    const name = nameOf(reply.headers, data[0]?.owned_by) ?? known.name;
+    const name =
+      OWNERS.get(data[0]?.owned_by) ?? ((await isLitellm(known, signal)) ? 'LiteLLM' : known.name);
     const [handedOn, own] = [data.filter(isHandedOn), data.filter((one) => !isHandedOn(one))];
     return {
       kind: 'found',
@@ -108,6 +112,7 @@ async function ask(known: KnownPort, signal: AbortSignal): Promise<FoundServer |
 
 type Told = z.infer<typeof modelList>['data'][number];
 
+/** What a server says of itself weighs more than its port. */
 const OWNERS: ReadonlyMap<string | undefined, string> = new Map([
   ['llamacpp', 'llama.cpp server'],
   ['vllm', 'vLLM'],
@@ -116,10 +121,13 @@ const OWNERS: ReadonlyMap<string | undefined, string> = new Map([
 
 const RUNNERS: ReadonlySet<string> = new Set(OWNERS.values());
 
-/** What a server says of itself weighs more than its port. */
-function nameOf(headers: Headers, owner: string | undefined): string | undefined {
-  if ([...headers.keys()].some((name) => name.startsWith('x-litellm-'))) return 'LiteLLM';
-  return OWNERS.get(owner);
+/** Its list of models looks like OpenAI's own; what tells it is a call that it alone has, under that spelling. */
+async function isLitellm({ port }: KnownPort, signal: AbortSignal): Promise<boolean> {
+  const reply = await fetch(`http://127.0.0.1:${port}/health/liveliness`, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+    redirect: 'error',
+  });
+  return reply.status === 200 && (await reply.text()).startsWith('"I\'m alive');
 }
 
 /** Ollama lists models that run at its maker's beside those that run here, and tells them apart by name alone. */

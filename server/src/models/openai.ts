@@ -11,6 +11,7 @@ import { networkFetch } from './network.ts';
 import { chatBody, responsesBody } from './openaiBodies.ts';
 import { openaiFailure, streamedFailure, timedOut } from './openaiErrors.ts';
 import { type AnswerReader, createChatReader, createResponsesReader } from './openaiEvents.ts';
+import { wireStream } from './openaiStream.ts';
 
 export interface CloudOptions {
   /** The key for a base URL; a key entered for one server is `undefined` for any other. */
@@ -40,6 +41,12 @@ export function createCloudModels(options: CloudOptions): CloudPort {
     OPENAI_URL;
   const keyOf = (model: CloudModel) =>
     model.key === 'none' ? undefined : options.key(baseUrlOf(model)) || undefined;
+  const limits: Limits = {
+    fetch: options.fetch ?? networkFetch,
+    timeoutMs: options.timeoutMs ?? 120_000,
+    drainMs: options.drainMs ?? 30_000,
+  };
+  const clients = createClients(limits);
   /** Asked for at every decision, and neither the model nor the address of this port changes. */
   const identities = new WeakMap<Model, string>();
 
@@ -73,11 +80,8 @@ export function createCloudModels(options: CloudOptions): CloudPort {
       const cloud = cloudModel(model);
       return generate(
         { model: cloud, request, baseUrl: baseUrlOf(cloud), key: keyOf(cloud) },
-        {
-          fetch: options.fetch ?? networkFetch,
-          timeoutMs: options.timeoutMs ?? 120_000,
-          drainMs: options.drainMs ?? 30_000,
-        },
+        limits,
+        clients,
         signal,
       );
     },
@@ -96,6 +100,7 @@ type Limits = Required<Pick<CloudOptions, 'fetch' | 'timeoutMs' | 'drainMs'>>;
 async function* generate(
   call: Call,
   limits: Limits,
+  clients: Clients,
   signal: AbortSignal,
 ): AsyncGenerator<ModelEvent, void> {
   const { model, key } = call;
@@ -126,13 +131,13 @@ async function* generate(
   let answer: Answer | undefined;
   signal.addEventListener('abort', drain, { once: true });
   try {
-    const client = await createClient(call, limits, (send) => {
+    const client = await clients.of(call);
+    const mark = () => {
       if (signal.aborted) throw new DOMException('aborted before sending', 'AbortError');
       state.sent = true;
-      return send();
-    });
+    };
     // The SDK's own timeout ends with the headers; an error's body may stall after them.
-    const opening = open(client, call, host, connection.signal);
+    const opening = open(client, call, host, { signal: connection.signal, mark });
     answer = await withinSilence(opening, limits.timeoutMs, onSilence);
     state.answering = true;
     for await (const text of itemsWithinSilence(answer.texts, limits.timeoutMs, onSilence)) {
@@ -144,15 +149,37 @@ async function* generate(
   } finally {
     signal.removeEventListener('abort', drain);
     clearTimeout(drainTimer);
-    connection.abort();
+    if (answer?.isOver() !== true) connection.abort();
   }
 }
 
-/** `gate` stands in front of the one request that a client makes. */
+interface Clients {
+  of(call: Pick<Call, 'baseUrl' | 'key'>): Promise<OpenAI>;
+}
+
+/** Beside what `fetch` knows: called before the one request of a call leaves, and may throw. */
+interface MarkedInit extends RequestInit {
+  readonly mark?: () => void;
+}
+
+/** One client for each base URL, for as long as its key stays the same. */
+function createClients(limits: Limits): Clients {
+  const known = new Map<string, { readonly key: string | undefined; readonly client: OpenAI }>();
+  return {
+    async of({ baseUrl, key }) {
+      const before = known.get(baseUrl);
+      if (before !== undefined && before.key === key) return before.client;
+      const client = await createClient(baseUrl, key, limits);
+      known.set(baseUrl, { key, client });
+      return client;
+    },
+  };
+}
+
 async function createClient(
-  { baseUrl, key }: Call,
+  baseUrl: string,
+  key: string | undefined,
   limits: Limits,
-  gate: (send: () => Promise<Response>) => Promise<Response>,
 ): Promise<OpenAI> {
   // Loaded late: half the commands never call a cloud model, and the SDK takes 0.2 s to load.
   const { OpenAI } = await import('openai');
@@ -169,14 +196,17 @@ async function createClient(
     timeout: limits.timeoutMs,
     // The SDK's log could show parts of an answer.
     logLevel: 'off',
-    fetch: (input, init) =>
-      gate(() => limits.fetch(input, onlyWhatIsMeant(init, key !== undefined))),
+    async fetch(input, init: MarkedInit = {}) {
+      const { mark, ...meant } = init;
+      mark?.();
+      return await limits.fetch(input, onlyWhatIsMeant(meant, key !== undefined));
+    },
   });
 }
 
 /** A redirect is not followed: it would carry the prompt to a server that nobody chose. */
-function onlyWhatIsMeant(init: RequestInit | undefined, withKey: boolean): RequestInit {
-  const given = new Headers(init?.headers);
+function onlyWhatIsMeant(init: RequestInit, withKey: boolean): RequestInit {
+  const given = new Headers(init.headers);
   const headers = new Headers();
   for (const name of SENT_HEADERS) {
     const value = given.get(name);
@@ -186,37 +216,51 @@ function onlyWhatIsMeant(init: RequestInit | undefined, withKey: boolean): Reque
 }
 
 interface Answer {
-  /** One entry per event of the wire, empty for those that add no text. */
+  /** One entry per piece of the wire, empty for those that add no text. */
   readonly texts: AsyncIterable<string>;
   readonly ended: AnswerReader<never>['ended'];
+  /** Nothing more is wanted of its connection. */
+  readonly isOver: () => boolean;
 }
 
 async function open(
   client: OpenAI,
   { model, request, key }: Call,
   host: string,
-  signal: AbortSignal,
+  { signal, mark }: { readonly signal: AbortSignal; readonly mark: () => void },
 ): Promise<Answer> {
   const { apiModel } = model;
+  const fetchOptions = { redirect: 'manual' as const, mark };
   if (model.provider === 'openai') {
     const reader = createResponsesReader((told) => streamedFailure(told, { host, apiModel, key }));
+    const body = responsesBody(model, request);
     return answerOf(
-      await client.responses.create(responsesBody(model, request), { signal }),
+      await client.responses.create(body, { signal, fetchOptions }).asResponse(),
       reader,
     );
   }
-  const stream = await client.chat.completions.create(chatBody(model, request), { signal });
-  return answerOf(stream, createChatReader());
+  const body = chatBody(model, request);
+  return answerOf(
+    await client.chat.completions.create(body, { signal, fetchOptions }).asResponse(),
+    createChatReader(),
+  );
 }
 
-function answerOf<Event>(stream: AsyncIterable<Event>, reader: AnswerReader<Event>): Answer {
+/** The types of events are what a provider promises; a reader takes nothing of them on trust. */
+function answerOf<Event>(response: Response, reader: AnswerReader<Event>): Answer {
+  const stream = wireStream(response);
   async function* texts() {
-    for await (const event of stream) {
-      yield reader.read(event);
-      if (reader.complete()) return;
+    for await (const events of stream.pieces) {
+      let text = '';
+      for (const event of events) {
+        if (!reader.complete()) text += reader.read(event as Event);
+      }
+      // Before anybody else is asked: whoever reads may not come back after the last text.
+      if (reader.complete()) stream.finish();
+      yield text;
     }
   }
-  return { texts: texts(), ended: reader.ended };
+  return { texts: texts(), ended: reader.ended, isOver: stream.isOver };
 }
 
 /** Tells when something that is waited for takes too long; whoever is told has to end it. */
