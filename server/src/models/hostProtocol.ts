@@ -54,8 +54,9 @@ export interface GenerationStats {
   /** Prompt tokens that were not evaluated for this answer: the sequence still held them, or loaded the state of another. */
   readonly reusedTokens: number;
   readonly outputTokens: number;
-  /** With the wait for another sequence that reads the shared beginning. */
+  /** Until the first token, with the wait for another sequence that reads the shared beginning. */
   readonly readingMs: number;
+  /** From the first token on. */
   readonly writingMs: number;
 }
 

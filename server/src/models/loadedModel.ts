@@ -6,7 +6,12 @@ import type { GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-c
 import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
-import { type GenerationOutcome, generate } from './generation.ts';
+import {
+  FIRST_SLICE_TOKENS,
+  type GenerationOutcome,
+  generate,
+  type ReadingPace,
+} from './generation.ts';
 import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
 import { type HeldFile, holdFile, stampOf } from './modelFile.ts';
@@ -139,6 +144,8 @@ function createLoadedModel(
         .firstDifferentIndex,
   );
 
+  const pace: ReadingPace = { sliceTokens: FIRST_SLICE_TOKENS };
+
   async function answer(
     request: GenerationRequest,
     signal: AbortSignal,
@@ -161,6 +168,7 @@ function createLoadedModel(
         model,
         sequence,
         prefixes,
+        pace,
         chat,
         prompt,
         maxOutputTokens: Math.min(request.maxOutputTokens, room),
