@@ -82,8 +82,14 @@ export function createAnswerColumn(
       fold(t('Unfinished answer of {0}, replaced by {1}', writer, model));
     writer = model;
     text += delta;
-    state.textContent = draft ? t('Local draft; it is checked when it is complete.') : '';
+    state.textContent = draft ? draftText() : '';
     drawing ??= setTimeout(drawText, FRAME_MS);
+  }
+
+  function draftText(): string {
+    return tier === 'cloud'
+      ? t('Draft; it is checked when it is complete.')
+      : t('Local draft; it is checked when it is complete.');
   }
 
   function drawText(): void {

@@ -96,7 +96,7 @@ function reasonWords(): readonly (readonly [string, string])[] {
     ['prompt_complexity_low', t('looks easy')],
     ['prompt_complexity_high', t('looks hard')],
     ['conversation_kept', t('conversation kept')],
-    ['low_confidence', t('local draft unsure')],
+    ['low_confidence', t('draft unsure')],
     ['confident', t('local answer sure')],
     ['cache_hit', t('answered before')],
     ['forced', t('asked for by hand')],

@@ -16,8 +16,9 @@ export async function* jsonLinesOf(
   onRead: (bytes: number) => void = () => {},
 ): AsyncGenerator<JsonLine, void> {
   let number = 0;
-  for await (const line of linesOf(input, onRead)) {
+  for await (const read of linesOf(input, onRead)) {
     number += 1;
+    const line = number === 1 ? read?.replace(/^\uFEFF/, '') : read;
     if (line === undefined) {
       const message = `expected a line of at most ${LONGEST_LINE} characters, got a longer one`;
       yield { kind: 'bad', line: number, message };

@@ -168,7 +168,7 @@ export interface RouteWire {
   readonly model: string;
   readonly modelId: string;
   readonly tier: 'local' | 'cloud';
-  /** Label of the model that takes over an unsure answer. */
+  /** Label of the model that takes over an unsure answer; of several, in their order: `gpt-5-mini → gpt-5`. */
   readonly ifUnsure: string | null;
   /** Code and facts: `prompt_complexity_low(score=0.22, …)`. */
   readonly reasonCode: string;
@@ -230,7 +230,7 @@ export type AnswerEvent =
       readonly model: string;
       readonly draft: boolean;
     }
-  /** The text so far was a local draft (`line` says how sure it was); another model's answer follows. */
+  /** The text so far was a draft (`line` says how sure it was); another model's answer follows. */
   | { readonly kind: 'deferred'; readonly line: string; readonly toModel: string }
   | { readonly kind: 'fallback'; readonly reason: string; readonly toModel: string };
 

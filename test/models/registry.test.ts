@@ -126,11 +126,26 @@ test('samples for the gate are asked for by the entry of a local model, within b
   }
 });
 
+test('a ladder is all models or a list of known ones, and a user file may set it alone', () => {
+  const path = join(import.meta.dirname, '../../models/registry.yaml');
+  const shipped = parseRegistry(path, readFileSync(path, 'utf8'));
+  const below = shipped.kind === 'ok' ? shipped.value : assert.fail('the shipped registry');
+  const over = (ladder: string) =>
+    parseOverlay(FILE, `version: 1\ndefaults:\n  ladder: ${ladder}\n`, below);
+  const auto = over('auto');
+  assert.ok(auto.kind === 'ok');
+  assert.deepEqual(auto.value.defaults, { ...below.defaults, ladder: 'auto' });
+  assert.equal(over('[own-server, gpt-6-sol]').kind, 'ok');
+  for (const bad of ['[]', '[nobody]', 'all', '3']) assert.equal(over(bad).kind, 'bad', bad);
+});
+
 test('the shipped registry is good, and its defaults are enabled', () => {
   const path = join(import.meta.dirname, '../../models/registry.yaml');
   const parsed = parseRegistry(path, readFileSync(path, 'utf8'));
   const registry = parsed.kind === 'ok' ? parsed.value : assert.fail(parsed.problems[0]?.message);
-  for (const id of Object.values(registry.defaults)) {
+  const { cheap, escalation, baseline, ladder } = registry.defaults;
+  assert.equal(ladder, undefined, 'the pair is what ships');
+  for (const id of [cheap, escalation, baseline]) {
     assert.equal(registry.models.find((model) => model.id === id)?.enabled, true, id);
   }
   const compatible = registry.models.filter(({ provider }) => provider === 'openai-compatible');

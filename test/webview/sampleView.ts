@@ -210,7 +210,7 @@ export const whatIf: WhatIfWire = {
     { name: 'SmolLM2-135M', prompts: 987, cost: '≈ $0.52' },
     { name: 'gpt-5-mini', prompts: 217, cost: '≈ $2.60' },
   ],
-  notes: ['Prices of today.', 'Tokens of 14 prompts are estimated.'],
+  notes: ['Prices of today.', 'Prompts whose tokens are estimated: 14.'],
 };
 
 const titles = [

@@ -2,7 +2,7 @@
 import type { AnswerResult, Route, RouterEvent } from '../core/answer.ts';
 import { assertNever } from '../core/errors.ts';
 import { reasonSentence } from '../core/reason.ts';
-import { answerLine, formatSeconds, formatUsd, labelOf } from '../core/report.ts';
+import { answerLine, formatSeconds, formatUsd, labelOf, takeoverText } from '../core/report.ts';
 import { leftOutSentence } from '../core/trimToFit.ts';
 import type { Registry } from '../core/types.ts';
 import { type CliIo, printable, styled, writeLine } from './io.ts';
@@ -51,7 +51,7 @@ export function terminalView(io: CliIo, registry: Registry): AnswerView {
           first = event.toModelId;
           const { value, needed } = event.confidence;
           note(
-            `The local draft was unsure (confidence ${value.toFixed(2)} of ${needed.toFixed(2)}); ${names(event.toModelId)} answers:`,
+            `${event.fromModelId === undefined ? 'The local draft was unsure' : `The answer of ${names(event.fromModelId)} shows signs of failure`} (confidence ${value.toFixed(2)} of ${needed.toFixed(2)}); ${names(event.toModelId)} answers:`,
           );
           return;
         }
@@ -110,7 +110,9 @@ export function routePreview(route: Route, registry: Registry): string {
     `  ${reasonSentence(route.reason, names, formatUsd)}`,
     ...(route.ifUnsure === undefined
       ? []
-      : [`  if unsure: ${names(route.ifUnsure)}, at most ${known(route.boundNanoUsd)}`]),
+      : [
+          `  if unsure: ${takeoverText([route.ifUnsure, ...(route.further ?? [])], names)}, at most ${known(route.boundNanoUsd)}`,
+        ]),
     ...(route.trace.leftOut ?? []).map((one) => `  ${leftOutSentence(one)}`),
     ...route.trace.flips.map((flip) => `  would change if ${flip}`),
   ].join('\n');

@@ -118,8 +118,10 @@ function decisionJson(decision: Decision, unpriced: ReadonlySet<string>): Record
     };
   }
   const { route } = decision;
-  const involved = [route.modelId, ...(route.ifUnsure === undefined ? [] : [route.ifUnsure])];
-  const cost = involved.some((id) => unpriced.has(id)) ? undefined : route.expectedCostNanoUsd;
+  const involved = [route.modelId, route.ifUnsure, ...(route.further ?? [])];
+  const cost = involved.some((id) => id !== undefined && unpriced.has(id))
+    ? undefined
+    : route.expectedCostNanoUsd;
   return {
     score: route.score,
     quality: route.qualities,

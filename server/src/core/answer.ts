@@ -3,7 +3,7 @@
 import type { ToolCall } from './callerWishes.ts';
 import type { Conversation } from './conversation.ts';
 import type { Failure } from './errors.ts';
-import type { Candidate } from './estimate.ts';
+import type { Candidate } from './plans.ts';
 import type { BudgetState } from './ports.ts';
 import type { Reason } from './reason.ts';
 import type { LeftOut } from './trimToFit.ts';
@@ -31,6 +31,8 @@ export interface Route {
   readonly tier: Tier;
   /** The model that takes over when the local answer turns out unsure. */
   readonly ifUnsure: string | undefined;
+  /** Those that take over after it, in this order; absent where nobody does. */
+  readonly further?: readonly string[];
   readonly reason: Reason;
   /** The model that would have answered had no limit stood in the way. */
   readonly wanted: string;
@@ -138,6 +140,8 @@ export type RouterEvent =
       readonly type: 'answer-deferred';
       readonly confidence: Confidence;
       readonly toModelId: string;
+      /** Whose answer it was, where that was no model run here. */
+      readonly fromModelId?: string;
     }
   /** A model could not answer; what follows, or `answer-end`, comes from `toModelId`. */
   | { readonly type: 'fallback-started'; readonly reason: Reason; readonly toModelId: string }

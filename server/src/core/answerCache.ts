@@ -69,7 +69,7 @@ function eligible(run: Run, route: Route): string[] {
   return [
     ...new Set([
       route.modelId,
-      ...(route.ifUnsure === undefined ? [] : [route.ifUnsure]),
+      ...(route.ifUnsure === undefined ? [] : [route.ifUnsure, ...(route.further ?? [])]),
       ...better,
     ]),
   ];

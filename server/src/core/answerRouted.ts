@@ -55,9 +55,10 @@ export async function* answerRouted(
 }
 
 /** Only complete answers that the gate did not doubt: a cached answer is given without asking again. */
-function mayBeKept({ finish, confidence, served }: AnswerResult): boolean {
-  const doubted =
-    served === 'local' && confidence !== undefined && confidence.value < confidence.needed;
+function mayBeKept({ finish, confidence, served, reason }: AnswerResult): boolean {
+  // After a deferral the confidence is that of the answer that was replaced.
+  const isOwn = served === 'local' || reason.code !== 'low_confidence';
+  const doubted = isOwn && confidence !== undefined && confidence.value < confidence.needed;
   return finish === 'stop' && !doubted;
 }
 

@@ -19,7 +19,9 @@ export async function* callModel(
   modelId: string,
   watch?: Watch,
 ): AsyncGenerator<RouterEvent, CallOutcome> {
-  const draft = modelId === route.modelId && route.ifUnsure !== undefined;
+  // The last model of a route has nobody to take over.
+  const draft =
+    route.ifUnsure !== undefined && modelId !== (route.further?.at(-1) ?? route.ifUnsure);
   const model = modelById(run.decided.registry, modelId);
   const kept = await keptHere(run, model);
   if (kept !== undefined) return kept;

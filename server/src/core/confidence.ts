@@ -6,7 +6,9 @@ import { z } from 'zod';
 import type { Confidence, Part } from './answer.ts';
 import { type SignedAnswer, type SignStep, signSteps, signWeightsSchema } from './answerSigns.ts';
 import { curveSchema, onCurve } from './calibrationCurve.ts';
+import type { Gate } from './estimate.ts';
 import type { TokenLogProb } from './ports.ts';
+import type { Model } from './types.ts';
 
 /** What is looked at in an answer. */
 export interface JudgedAnswer extends SignedAnswer {
@@ -91,6 +93,21 @@ export function parseFittedConfidence(json: unknown): FittedConfidence {
 export function gateOf(fitted: FittedConfidence, identity: string, task: string): FittedGate {
   const ownGate = fitted.models.get(identity);
   return ownGate !== undefined && ownGate.tasks[task] !== undefined ? ownGate : fitted.gate;
+}
+
+/**
+ * What a plan may expect of the gate. Of a model that is not run here only signs of a failed answer are seen; how many
+ * failures they catch was never measured, so nothing is expected of them.
+ */
+export function planningGate(
+  fitted: FittedConfidence,
+  model: Model,
+  identity: string,
+  task: string,
+): Gate {
+  const gate = gateOf(fitted, identity, task);
+  if (model.provider === 'local') return gate;
+  return { needed: gate.needed, catchRate: 0, falseRejectRate: 0 };
 }
 
 /** @param task as the score names it */

@@ -2,11 +2,13 @@
 import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
 import { needsOf } from './callerWishes.ts';
-import { type FittedConfidence, gateOf } from './confidence.ts';
+import { type FittedConfidence, planningGate } from './confidence.ts';
 import { type AnswerMemory, conversationOf, createAnswerMemory } from './conversation.ts';
-import type { Gate, ModelEstimate } from './estimate.ts';
+import type { ModelEstimate } from './estimate.ts';
 import { featuresOf } from './features.ts';
+import { type ModelsInPlay, modelsInPlay } from './modelsInPlay.ts';
 import { pacedShare, pressureOf } from './pacing.ts';
+import type { Rung } from './plans.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
 import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
@@ -62,7 +64,7 @@ export function createDecide(options: DecideDeps): Decide {
     const settings = options.settings();
     const prompt = withinSettings(asked, settings);
     const registry = ports.catalogue.registry();
-    const pair = modelsInPlay(registry, settings, prompt);
+    const pair = modelsInPlay(registry, settings, prompt, ports);
     const scope = scopeOf(prompt);
     const limits: BudgetLimits = assumeAvailable
       ? { monthlyNanoUsd: undefined }
@@ -101,11 +103,21 @@ export function createDecide(options: DecideDeps): Decide {
       inputTokens,
       expectedOutputTokens: settings.expectedOutputTokens,
     });
-    const gate: Gate = gateOf(
-      confidence(),
-      portOf(pair.first, ports).identity(pair.first),
-      rank.task,
-    );
+    const fitted = confidence();
+    const gateFor = (model: Model) =>
+      planningGate(fitted, model, portOf(model, ports).identity(model), rank.task);
+    const gate = gateFor(pair.first);
+    const rungOf = (model: Model): Rung => {
+      const top = pair.escalation;
+      if (top === undefined || scoreOf(model).value <= scoreOf(top).value) {
+        return { gate: gateFor(model) };
+      }
+      const gain = model === pair.cheap ? rank : scorer.gain(features, model, top);
+      return { gate: gateFor(model), gain: gain.value };
+    };
+    const rungs = pair.isLadder
+      ? new Map([pair.first, ...pair.escalations].map((model) => [model.id, rungOf(model)]))
+      : undefined;
 
     const estimate = (
       model: Model,
@@ -135,6 +147,7 @@ export function createDecide(options: DecideDeps): Decide {
       escalations: pair.escalations.map((model) => estimate(model, bound(model), failed)),
       escalationId: pair.escalation?.id,
       gate,
+      rungs,
       constraints: prompt.constraints,
       needs: needsOf(prompt),
       budget,
@@ -192,6 +205,7 @@ export function createDecide(options: DecideDeps): Decide {
         modelId: candidate.first,
         tier: model.tier,
         ifUnsure: candidate.ifUnsure,
+        ...(candidate.further && { further: candidate.further.map(({ modelId }) => modelId) }),
         reason: choice.reason,
         wanted: choice.wanted,
         score: choice.score,
@@ -229,31 +243,6 @@ export function createDecide(options: DecideDeps): Decide {
       without: async (failed) => decisionOf(await choose(failed)),
     };
   };
-}
-
-interface ModelsInPlay {
-  readonly cheap: Model | undefined;
-  readonly escalations: readonly Model[];
-  readonly escalation: Model | undefined;
-  /** The cheap model where there is one; its failures are what escalating mends. */
-  readonly first: Model;
-}
-
-/** The pair of the settings, every other enabled escalation model, and a model forced by id in the place of its tier. */
-function modelsInPlay(registry: Registry, settings: Settings, prompt: Prompt): ModelsInPlay {
-  const enabled = registry.models.filter((model) => model.enabled);
-  const byId = (id: string) => enabled.find((model) => model.id === id);
-  const force = prompt.constraints.forceModel;
-  const forced = force !== undefined && 'id' in force ? byId(force.id) : undefined;
-  const cheap = forced?.tier === 'cheap' ? forced : byId(settings.cheap ?? registry.defaults.cheap);
-  const escalation = byId(settings.escalation ?? registry.defaults.escalation);
-  const escalations = enabled.filter(
-    (model) => model.id !== cheap?.id && (model.tier === 'escalation' || model === escalation),
-  );
-  const first = cheap ?? escalation ?? escalations[0];
-  if (first === undefined)
-    throw new Error('expected at least one enabled model in the registry, got none');
-  return { cheap, escalations, escalation, first };
 }
 
 export function modelById(registry: Registry, id: string): Model {
@@ -319,8 +308,10 @@ function moneyIsShort({ candidates }: PolicyResult): boolean {
 /** Whether the plan as chosen could send anything off this machine. */
 function mayLeave(result: PolicyResult, registry: Registry): boolean {
   if (result.kind === 'refused') return false;
-  const { first, ifUnsure } = result.choice.candidate;
-  return [first, ifUnsure].some((id) => id !== undefined && !runsHere(modelById(registry, id)));
+  const { first, ifUnsure, further = [] } = result.choice.candidate;
+  return [first, ifUnsure, ...further.map(({ modelId }) => modelId)].some(
+    (id) => id !== undefined && !runsHere(modelById(registry, id)),
+  );
 }
 
 /** Every cloud model is sent the same messages. A scan that fails has found nothing out, so the prompt stays local. */

@@ -2,7 +2,7 @@
 import type { Route } from './answer.ts';
 import type { Decide, Decided } from './decide.ts';
 import { modelById } from './decide.ts';
-import type { Candidate } from './estimate.ts';
+import type { Candidate } from './plans.ts';
 import { byteBound, generationRequest } from './request.ts';
 import { trimToFit } from './trimToFit.ts';
 

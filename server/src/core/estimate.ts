@@ -1,8 +1,8 @@
-/** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
-import { type BudgetLeft, tightest } from './budget.ts';
+/** What one model of a plan would cost for a prompt, how long it would take, and what stands against it. */
+import type { BudgetLeft } from './budget.ts';
 import { isAble, type Need } from './callerWishes.ts';
 import type { Availability, BudgetState } from './ports.ts';
-import { addUsd, costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
+import { costBound, costOf, outputCapWithin, ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
 import { runsHere } from './runsHere.ts';
 import type {
@@ -56,27 +56,7 @@ export type Layer =
   | 'budget'
   | 'availability';
 
-/** One plan: the model that answers first and, where the gate may defer, the one that takes over. */
-export interface Candidate {
-  readonly first: string;
-  readonly ifUnsure: string | undefined;
-  readonly quality: number;
-  /** Chance that `ifUnsure` will have to answer. */
-  readonly deferralShare: number;
-  readonly expectedCostNanoUsd: NanoUsd | undefined;
-  /** The most that the whole plan can cost. */
-  readonly boundNanoUsd: NanoUsd | undefined;
-  readonly expectedLatencyMs: number | undefined;
-  /** Output caps by model id, lowered where money or time is short. */
-  readonly outputCaps: Readonly<Record<string, number>>;
-  /** What stands against the plan, at most one reason a layer. */
-  readonly exclusions: Readonly<Partial<Record<Layer, Reason>>>;
-}
-
 export interface EstimateInput {
-  readonly cheap: ModelEstimate | undefined;
-  readonly escalations: readonly ModelEstimate[];
-  readonly gate: Gate;
   readonly constraints: Constraints;
   readonly needs: readonly Need[];
   readonly budget: BudgetState;
@@ -84,25 +64,12 @@ export interface EstimateInput {
   readonly figures: PlanningFigures;
 }
 
-export function listCandidates(input: EstimateInput): Candidate[] {
-  const context: PlanningContext = { ...input, tightest: tightest(input.budget) };
-  const cheap = input.cheap && estimatePart(input.cheap, context);
-  const escalations = input.escalations.map((estimate) => estimatePart(estimate, context));
-  const clouds = escalations.map((part) => planOf(part, undefined, context));
-  if (cheap === undefined) return clouds;
-  return [
-    planOf(cheap, undefined, context),
-    ...escalations.map((part) => planOf(cheap, part, context)),
-    ...clouds,
-  ];
-}
-
-interface PlanningContext extends EstimateInput {
+export interface PlanningContext extends EstimateInput {
   readonly tightest: BudgetLeft | undefined;
 }
 
 /** One model's share of any plan that it is in. */
-interface PlanPart {
+export interface PlanPart {
   readonly estimate: ModelEstimate;
   readonly cap: number;
   readonly costNanoUsd: NanoUsd | undefined;
@@ -111,7 +78,7 @@ interface PlanPart {
   readonly exclusions: readonly (readonly [Layer, Reason])[];
 }
 
-function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPart {
+export function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPart {
   const cap = capFor(estimate, context);
   return {
     estimate,
@@ -121,80 +88,6 @@ function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPa
     latencyMs: expectedLatencyMs(estimate, context.figures.expectedOutputTokens),
     exclusions: [...partExclusions(estimate, context)],
   };
-}
-
-function planOf(
-  first: PlanPart,
-  second: PlanPart | undefined,
-  context: PlanningContext,
-): Candidate {
-  const { gate } = context;
-  const { score } = first.estimate;
-  const firstId = first.estimate.model.id;
-  if (second === undefined) {
-    return {
-      first: firstId,
-      ifUnsure: undefined,
-      quality: 1 - score,
-      deferralShare: 0,
-      expectedCostNanoUsd: first.costNanoUsd,
-      boundNanoUsd: first.boundNanoUsd,
-      expectedLatencyMs: first.latencyMs,
-      outputCaps: { [firstId]: first.cap },
-      exclusions: exclusionsOf(first, undefined, context),
-    };
-  }
-  const deferralShare = score * gate.catchRate + (1 - score) * gate.falseRejectRate;
-  return {
-    first: firstId,
-    ifUnsure: second.estimate.model.id,
-    quality: checkedQuality(first.estimate, second.estimate, gate),
-    deferralShare,
-    expectedCostNanoUsd:
-      first.costNanoUsd === undefined || second.costNanoUsd === undefined
-        ? undefined
-        : addUsd(first.costNanoUsd, Math.round(second.costNanoUsd * deferralShare) as NanoUsd),
-    boundNanoUsd:
-      first.boundNanoUsd === undefined || second.boundNanoUsd === undefined
-        ? undefined
-        : addUsd(first.boundNanoUsd, second.boundNanoUsd),
-    expectedLatencyMs: checkedLatencyMs(first.latencyMs, second.latencyMs, deferralShare),
-    outputCaps: { [firstId]: first.cap, [second.estimate.model.id]: second.cap },
-    exclusions: exclusionsOf(first, second, context),
-  };
-}
-
-/** A good first answer survives unless the gate rejects it in error; a bad one is mended when the gate catches it. */
-function checkedQuality(first: ModelEstimate, second: ModelEstimate, gate: Gate): number {
-  const good = (1 - first.score) * (1 - gate.falseRejectRate * second.score);
-  return good + first.score * gate.catchRate * (1 - second.score);
-}
-
-function checkedLatencyMs(
-  first: number | undefined,
-  second: number | undefined,
-  deferralShare: number,
-): number | undefined {
-  if (first === undefined || deferralShare === 0) return first;
-  return second === undefined ? undefined : first + deferralShare * second;
-}
-
-function exclusionsOf(
-  first: PlanPart,
-  second: PlanPart | undefined,
-  { constraints }: PlanningContext,
-): Partial<Record<Layer, Reason>> {
-  const exclusions: Partial<Record<Layer, Reason>> = {};
-  for (const [layer, reason] of first.exclusions) exclusions[layer] ??= reason;
-  for (const [layer, reason] of second?.exclusions ?? []) exclusions[layer] ??= reason;
-  const limitMs = constraints.maxLatencyMs;
-  // What is known of the plan must fit; an unmeasured part has nothing known against it.
-  const needsMs = (first.latencyMs ?? 0) + (second?.latencyMs ?? 0);
-  if (limitMs !== undefined && needsMs > limitMs) {
-    const wanted = first.estimate.model.id;
-    exclusions.latency = { code: 'latency_limit', facts: { wanted, needsMs, limitMs } };
-  }
-  return exclusions;
 }
 
 function* partExclusions(

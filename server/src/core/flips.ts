@@ -1,5 +1,6 @@
 /** What would have changed a choice, and the layers of limits in which it is looked for. */
-import type { Candidate, Layer } from './estimate.ts';
+import type { Layer } from './estimate.ts';
+import type { Candidate } from './plans.ts';
 import type { Reason } from './reason.ts';
 
 /**

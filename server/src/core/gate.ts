@@ -1,6 +1,6 @@
 /**
- * The gate on local answers: one that is unsure is deferred where it may be and where that is worth its cost, and stands
- * with the reason where not. A growing answer that is as good as sure to be deferred is stopped at once.
+ * The gate on answers: one that is unsure is deferred where it may be and where that is worth its cost, and stands with the
+ * reason where not. A growing answer that is as good as sure to be deferred is stopped at once.
  */
 import { agreementWith } from './agreement.ts';
 import type { AnswerResult, Confidence, Route, RouterEvent } from './answer.ts';
@@ -27,12 +27,12 @@ export async function* checkAnswer(
   answered: Answered,
   isFallback: boolean,
 ): AsyncGenerator<RouterEvent, AnswerResult> {
-  const { registry } = run.decided;
-  const model = modelById(registry, route.modelId);
+  const model = modelById(run.decided.registry, route.modelId);
   const routed = { reason: route.reason, belowWanted: route.belowWanted };
-  if (model.provider !== 'local') return await resultOf(run, route, answered, model, routed);
+  const [next] = stepsAfter(route);
+  if (!isChecked(model, answered, next)) return await resultOf(run, route, answered, model, routed);
 
-  const confidence = await judge(run, route, answered);
+  const confidence = await judge(run, route, model, answered, next);
   const facts = { confidence: confidence.value, needed: confidence.needed };
   if (confidence.value >= confidence.needed && answered.cutShort !== true) {
     const reason: Reason = reliedOnGate(run, route)
@@ -44,39 +44,94 @@ export async function* checkAnswer(
   if (route.reason.code === 'forced') {
     return await resultOf(run, route, answered, model, { ...routed, confidence });
   }
-  const { ifUnsure } = route;
-  if (ifUnsure === undefined) {
+  if (next === undefined) {
     const reason = (isFallback ? undefined : deferralBlock(route)) ?? route.reason;
     return await resultOf(run, route, answered, model, { reason, belowWanted: true, confidence });
   }
-  const late = answered.cutShort === true ? undefined : tooLate(run, ifUnsure);
-  if (late !== undefined) {
-    return await resultOf(run, route, answered, model, {
-      reason: late,
-      belowWanted: true,
-      confidence,
-    });
-  }
+  return yield* goUp(run, route, { model, answered, confidence }, stepsAfter(route));
+}
 
-  yield { type: 'answer-deferred', confidence, toModelId: ifUnsure };
-  markDeferred(run);
-  const second = yield* callModel(run, route, ifUnsure);
-  if (second.kind === 'answered') {
-    const reason: Reason = { code: 'low_confidence', facts: { ...facts, model: ifUnsure } };
-    const escalated = modelById(registry, ifUnsure);
-    const verdict = { reason, belowWanted: false, confidence };
-    return await resultOf(run, route, second, escalated, verdict);
+/** The models of the route above one, in the order in which they take over. */
+function stepsAfter(route: Route, modelId: string = route.modelId): readonly string[] {
+  const { ifUnsure, further = [] } = route;
+  const steps = ifUnsure === undefined ? [] : [ifUnsure, ...further];
+  return modelId === route.modelId ? steps : steps.slice(steps.indexOf(modelId) + 1);
+}
+
+/**
+ * Of a model that is not run here only signs of a failed answer are seen; they matter where another model may take over. Calls
+ * of tools are no text that could show them.
+ */
+function isChecked(model: Model, { toolCalls }: Answered, next: string | undefined): boolean {
+  return model.provider === 'local' || (next !== undefined && toolCalls.length === 0);
+}
+
+/** An answer that is unsure. */
+interface Draft {
+  readonly model: Model;
+  readonly answered: Answered;
+  readonly confidence: Confidence;
+}
+
+/** Defers to the models above, one after the other: what answers is checked in its turn, what fails is passed over. */
+async function* goUp(
+  run: Run,
+  route: Route,
+  { model, answered, confidence }: Draft,
+  steps: readonly string[],
+): AsyncGenerator<RouterEvent, AnswerResult> {
+  const stands = { belowWanted: true, confidence };
+  const isLocal = model.provider === 'local';
+  const facts = { confidence: confidence.value, needed: confidence.needed };
+  let kept: Reason | undefined;
+  for (const [at, id] of steps.entries()) {
+    const late = answered.cutShort === true ? undefined : tooLate(run, id);
+    if (late !== undefined) {
+      kept ??= late;
+      break;
+    }
+    if (at === 0) {
+      const from = isLocal ? {} : { fromModelId: model.id };
+      yield { type: 'answer-deferred', confidence, toModelId: id, ...from };
+      markDeferred(run);
+    } else if (kept !== undefined) {
+      yield { type: 'fallback-started', reason: kept, toModelId: id };
+    }
+    const outcome = yield* callModel(run, route, id);
+    if (outcome.kind === 'answered') {
+      const better = modelById(run.decided.registry, id);
+      const above = steps.slice(at + 1);
+      const reason: Reason = {
+        code: 'low_confidence',
+        facts: { ...facts, model: id, ...(isLocal ? {} : { draft: model.id }) },
+      };
+      if (!isChecked(better, outcome, above[0])) {
+        const verdict = { reason, belowWanted: false, confidence };
+        return await resultOf(run, route, outcome, better, verdict);
+      }
+      const own = await judge(run, route, better, outcome, above[0]);
+      const isSure = own.value >= own.needed;
+      if (isSure || above.length === 0) {
+        const verdict = { reason, belowWanted: !isSure, confidence: own };
+        return await resultOf(run, route, outcome, better, verdict);
+      }
+      return yield* goUp(run, route, { model: better, answered: outcome, confidence: own }, above);
+    }
+    kept ??= outcome.reason ?? unavailable(id, outcome.failure);
+    if (run.signal.aborted) break;
   }
-  // The draft is there and paid for by nobody: it stands, and the reason says what kept the better answer away.
-  const reason = second.reason ?? unavailable(ifUnsure, second.failure);
-  yield { type: 'fallback-started', reason, toModelId: model.id };
+  // The draft is there: it stands, and the reason says what kept the better answer away.
+  const reason = kept ?? route.reason;
+  const wasDeferred = run.attempts.findLast(({ modelId }) => modelId === model.id)?.outcome;
+  if (wasDeferred === 'deferred') yield { type: 'fallback-started', reason, toModelId: model.id };
   if (answered.cutShort === true) {
     // Half a draft is no answer: it is written again, to its end.
-    const whole = yield* callModel(run, { ...route, ifUnsure: undefined }, model.id);
-    const stands: Answered = whole.kind === 'answered' ? whole : { ...answered, finish: 'length' };
-    return await resultOf(run, route, stands, model, { reason, belowWanted: true, confidence });
+    const whole = yield* callModel(run, { ...route, ifUnsure: undefined, further: [] }, model.id);
+    const whatStands: Answered =
+      whole.kind === 'answered' ? whole : { ...answered, finish: 'length' };
+    return await resultOf(run, route, whatStands, model, { reason, ...stands });
   }
-  return await resultOf(run, route, answered, model, { reason, belowWanted: true, confidence });
+  return await resultOf(run, route, answered, model, { reason, ...stands });
 }
 
 export function unavailable(wanted: string, failed: Failure): Reason {
@@ -102,7 +157,7 @@ export function watchFor(run: Run, route: Route): Watch | undefined {
   const gate = gateOf(confidence(), identity, task);
   const { early } = gate;
   if (early === undefined) return undefined;
-  const below = Math.min(early.below, ruleFor(run, route, gate.needed).needed);
+  const below = Math.min(early.below, ruleFor(run, route, gate.needed, ifUnsure).needed);
   let look = early.fromTokens;
   return ({ text, logProbs }) => {
     if (logProbs.length < look) return false;
@@ -113,15 +168,22 @@ export function watchFor(run: Run, route: Route): Watch | undefined {
   };
 }
 
-async function judge(run: Run, route: Route, answered: Answered): Promise<Confidence> {
+/** @param next who would take over */
+async function judge(
+  run: Run,
+  route: Route,
+  model: Model,
+  answered: Answered,
+  next: string | undefined,
+): Promise<Confidence> {
   const { ports, confidence } = run.deps;
-  const model = modelById(run.decided.registry, route.modelId);
+  const port = model.provider === 'local' ? ports.local : ports.cloud;
   const growing = answered.cutShort === true;
   const code = growing ? undefined : await ports.checkCode?.(answered.text);
   const agreement = growing ? undefined : await agreed(run, route, model, answered.text);
   const judged = { ...answered, code, growing, agreement };
-  const found = confidenceOf(judged, route.trace.task, confidence(), ports.local.identity(model));
-  const rule = ruleFor(run, route, found.needed);
+  const found = confidenceOf(judged, route.trace.task, confidence(), port.identity(model));
+  const rule = ruleFor(run, route, found.needed, next);
   const tokens = answered.logProbs?.length ?? 0;
   const notes = growing ? [`clear after ${tokens} tokens`, ...rule.notes] : rule.notes;
   return { ...found, needed: rule.needed, ...(notes.length > 0 && { notes }) };
@@ -152,8 +214,8 @@ export interface DeferralContext {
   readonly ports: Pick<RouterPorts, 'catalogue' | 'clock'>;
 }
 
-function ruleFor(run: Run, route: Route, needed: number): DeferralRule {
-  return deferralRuleFor({ ...run.decided, ports: run.deps.ports }, route, needed);
+function ruleFor(run: Run, route: Route, needed: number, next: string | undefined): DeferralRule {
+  return deferralRuleFor({ ...run.decided, ports: run.deps.ports }, route, needed, next);
 }
 
 /** What deferring this prompt's answer would cost and bring, against the usual. A quality that was asked for is not traded. */
@@ -161,13 +223,14 @@ export function deferralRuleFor(
   { prompt, settings, registry, ports }: DeferralContext,
   route: Route,
   needed: number,
+  next: string | undefined = route.ifUnsure,
 ): DeferralRule {
-  const { ifUnsure, trace } = route;
-  if (ifUnsure === undefined || prompt.constraints.minQuality !== undefined) {
+  const { trace } = route;
+  if (next === undefined || prompt.constraints.minQuality !== undefined) {
     return { needed, notes: [] };
   }
-  const alone = trace.candidates.find((plan) => plan.first === ifUnsure && !plan.ifUnsure);
-  const price = ports.catalogue.price(modelById(registry, ifUnsure).id, ports.clock.now());
+  const alone = trace.candidates.find((plan) => plan.first === next && !plan.ifUnsure);
+  const price = ports.catalogue.price(modelById(registry, next).id, ports.clock.now());
   const usual =
     price &&
     costOf(price, {
@@ -178,7 +241,7 @@ export function deferralRuleFor(
   const expected = alone?.expectedCostNanoUsd;
   return deferralRule({
     needed,
-    otherQuality: route.qualities[ifUnsure] ?? 1,
+    otherQuality: route.qualities[next] ?? 1,
     costRatio: expected === undefined || !usual ? undefined : expected / usual,
     pressure: pressureOf(trace.budget, ports.clock.now(), settings.pacingFrom),
   });
@@ -203,7 +266,8 @@ function tooLate(run: Run, wanted: string): Reason | undefined {
   const { ports } = run.deps;
   const limitMs = run.prompt.constraints.maxLatencyMs;
   const model = modelById(run.decided.registry, wanted);
-  const speed = ports.speeds.get(ports.cloud.identity(model));
+  const port = model.provider === 'local' ? ports.local : ports.cloud;
+  const speed = ports.speeds.get(port.identity(model));
   if (limitMs === undefined || speed === undefined) return undefined;
   const answerMs = (run.decided.settings.expectedOutputTokens / speed.outputTokensPerSecond) * 1000;
   const elapsedMs = ports.clock.monotonicMs() - run.startedMs;

@@ -6,12 +6,12 @@ import { NOT_ALLOWED } from './adminPolicy.ts';
 import { usedShare } from './budget.ts';
 import type { Conversation } from './conversation.ts';
 import { type Failure, failure } from './errors.ts';
-import { type Candidate, type EstimateInput, listCandidates } from './estimate.ts';
 import { flipsOf, layers } from './flips.ts';
+import { type Candidate, listCandidates, type PlanInput } from './plans.ts';
 import { budgetName, type Reason } from './reason.ts';
 import type { Settings } from './schema.ts';
 
-export interface PolicyInput extends EstimateInput {
+export interface PolicyInput extends PlanInput {
   /** What escalating this prompt is worth; without an escalation model, the chance that the cheap one fails. */
   readonly score: number;
   /** The score above which the escalation tier answers at once. */
@@ -201,8 +201,11 @@ function reachesWanted(input: PolicyInput, threshold: number): Reaches {
   const escalated = qualityById(input);
   const wanted = escalated.get(input.escalationId ?? '') ?? 0;
   const strong = (id: string) => (escalated.get(id) ?? 0) >= wanted;
+  const { rungs } = input;
+  // What the escalation model would still add is worth as little as what the threshold leaves to the cheap one.
+  const enough = (id: string) => strong(id) || (rungs?.get(id)?.gain ?? 1) <= threshold;
   return ({ first, ifUnsure }) =>
-    first === cheapId ? easy && (ifUnsure === undefined || strong(ifUnsure)) : strong(first);
+    first === cheapId ? easy && (ifUnsure === undefined || enough(ifUnsure)) : enough(first);
 }
 
 function qualityById(input: PolicyInput): Map<string, number> {
@@ -226,10 +229,15 @@ function thresholdOf(input: PolicyInput, candidates: readonly Candidate[]): numb
   const score = input.cheap.score;
   const cheapFirst = candidates.filter(({ first }) => first === input.cheap?.model.id);
   const crossings = cheapFirst.map((candidate) => {
-    const second = input.escalations.find(({ model }) => model.id === candidate.ifUnsure);
-    const atZero = 1 - input.gate.falseRejectRate * (second?.score ?? 0);
+    const { ifUnsure, further } = candidate;
+    if (ifUnsure === undefined) return 1 - minQuality;
+    // The same plan without its first model.
+    const after = candidates.find(
+      (plan) => plan.first === ifUnsure && plan.ifUnsure === further?.[0]?.modelId,
+    );
+    const atZero = 1 - input.gate.falseRejectRate * (1 - (after?.quality ?? 1));
     const slope = score === 0 ? 1 : (atZero - candidate.quality) / score;
-    return second === undefined ? 1 - minQuality : (atZero - minQuality) / slope;
+    return (atZero - minQuality) / slope;
   });
   return Math.min(1, Math.max(0, ...crossings));
 }

@@ -59,6 +59,8 @@ export type Reason =
         readonly confidence: number;
         readonly needed: number;
         readonly model: string;
+        /** Whose answer was unsure, where that was no model run here. */
+        readonly draft?: string;
       };
     }
   | {
@@ -184,6 +186,16 @@ export function reasonSentence(
         },
       );
     case 'low_confidence':
+      if (reason.facts.draft !== undefined) {
+        return t(
+          'The answer of {draft} shows signs of failure (confidence {confidence} of {needed}), so {model} answered.',
+          {
+            ...confidenceFacts(reason.facts),
+            model: names(reason.facts.model),
+            draft: names(reason.facts.draft),
+          },
+        );
+      }
       return t(
         'The local draft was unsure (confidence {confidence} of {needed}), so {model} answered.',
         { ...confidenceFacts(reason.facts), model: names(reason.facts.model) },

@@ -76,6 +76,7 @@ export function traceOf(route: Route, outcome: Outcome) {
     candidates: trace.candidates.map((plan) => ({
       model: plan.first,
       if_unsure: plan.ifUnsure ?? null,
+      further: (plan.further ?? []).map(({ modelId }) => modelId),
       quality: plan.quality,
       deferral_share: plan.deferralShare,
       expected_cost_usd: usdOf(plan.expectedCostNanoUsd),

@@ -67,6 +67,14 @@ export function labelOf(registry: Registry): (modelId: string) => string {
   return (modelId) => registry.models.find((model) => model.id === modelId)?.label ?? modelId;
 }
 
+/** Those that take over an unsure answer, in their order: `gpt-5-mini → gpt-5`. */
+export function takeoverText(
+  ids: readonly (string | undefined)[],
+  names: (modelId: string) => string,
+): string {
+  return ids.flatMap((id) => (id === undefined ? [] : [names(id)])).join(' → ');
+}
+
 /** `local · SmolLM2-135M · free · 1.3 s · saved $0.0038 · Looks easy (0.22 of 0.55).` */
 export function answerLine(
   result: AnswerResult,

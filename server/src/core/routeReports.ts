@@ -1,6 +1,6 @@
 /** What a dashboard reads of the past, as data: a month's sums, pages of routes, the trace of one, and people's verdicts. */
 import type { Attempt, Confidence, Route } from './answer.ts';
-import type { Candidate } from './estimate.ts';
+import type { Candidate } from './plans.ts';
 import type { AnswerRecord, BudgetLimits, BudgetState } from './ports.ts';
 import type { AuditSums } from './qualityKept.ts';
 import type { NanoUsd } from './types.ts';

@@ -50,6 +50,8 @@ export const settingsSchema = z.strictObject({
   cheap: z.string().optional(),
   escalation: z.string().optional(),
   baseline: z.string().optional(),
+  /** The models that may answer, in place of the pair; see `ladder.ts`. */
+  ladder: z.union([z.literal('auto'), z.array(z.string()).min(1)]).optional(),
   /** A planning figure for costs and times before an answer exists. */
   expectedOutputTokens: z.number().int().positive().default(256),
   maxOutputTokens: z.number().int().positive().default(1024),

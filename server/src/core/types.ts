@@ -161,6 +161,8 @@ export interface Registry {
     readonly cheap: string;
     readonly escalation: string;
     readonly baseline: string;
+    /** The models that may answer, in place of the pair; see `ladder.ts`. */
+    readonly ladder?: 'auto' | readonly string[];
   };
 }
 

@@ -89,11 +89,16 @@ export function createWhatIf(prices: WhatIfPrices): WhatIfSums {
     const share = plan?.deferralShare ?? 0;
     expectedDeferrals += share;
     const first = costAt(route.modelId, usage, prices);
-    const second = route.ifUnsure === undefined ? ZERO_USD : costAt(route.ifUnsure, usage, prices);
-    const cost =
-      first === undefined || second === undefined
+    const later = [
+      ...(route.ifUnsure === undefined ? [] : [{ modelId: route.ifUnsure, share }]),
+      ...(plan?.further ?? []),
+    ];
+    const cost = later.reduce<NanoUsd | undefined>((sum, step) => {
+      const more = costAt(step.modelId, usage, prices);
+      return sum === undefined || more === undefined
         ? undefined
-        : ((first + Math.round(second * share)) as NanoUsd);
+        : ((sum + Math.round(more * step.share)) as NanoUsd);
+    }, first);
     routed.add(cost);
     const row = models.get(route.modelId) ?? { prompts: 0, costNanoUsd: 0 };
     models.set(route.modelId, {

@@ -53,7 +53,7 @@ export function whatIfNotes({ estimatedUsage }: WhatIf, t: Translate): readonly 
   return [
     t('Prices of today.'),
     ...(estimatedUsage > 0
-      ? [t('Tokens of {n} prompts are estimated.', { n: estimatedUsage })]
+      ? [t('Prompts whose tokens are estimated: {n}.', { n: estimatedUsage })]
       : []),
     t(
       'Whether the local answers would have been good enough is an estimate; calibrate measures it.',

@@ -42,7 +42,7 @@ export async function wouldSend(
       throw new Error(`expected the body of a request to ${model.id}, got none`);
     return { ...body, modelId: model.id, when };
   };
-  const models = [route.modelId, route.ifUnsure]
+  const models = [route.modelId, route.ifUnsure, ...(route.further ?? [])]
     .filter((id) => id !== undefined)
     .map((id) => modelById(registry, id))
     .filter((model) => !runsHere(model));

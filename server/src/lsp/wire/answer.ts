@@ -28,13 +28,21 @@ export function eventWire(event: RunningEvent, registry: Registry, t: Translate)
       };
     case 'answer-deferred': {
       const { value, needed } = event.confidence;
+      const { fromModelId } = event;
+      const facts = {
+        confidence: value.toFixed(2),
+        needed: needed.toFixed(2),
+        model: names(event.toModelId),
+      };
       return {
         kind: 'deferred',
-        line: t('Local draft (confidence {confidence} of {needed}), replaced by {model}', {
-          confidence: value.toFixed(2),
-          needed: needed.toFixed(2),
-          model: names(event.toModelId),
-        }),
+        line:
+          fromModelId === undefined
+            ? t('Local draft (confidence {confidence} of {needed}), replaced by {model}', facts)
+            : t('Answer of {draft} (confidence {confidence} of {needed}), replaced by {model}', {
+                ...facts,
+                draft: names(fromModelId),
+              }),
         toModel: names(event.toModelId),
       };
     }

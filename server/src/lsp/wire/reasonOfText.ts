@@ -33,7 +33,7 @@ function reasonOfText(text: string): Reason | undefined {
 }
 
 /** Facts that are text even where they look like numbers. `wanted` is a model's id or a wanted quality. */
-const TEXTS = new Set(['model', 'rule', 'task', 'because', 'failure', 'period', 'needs']);
+const TEXTS = new Set(['model', 'draft', 'rule', 'task', 'because', 'failure', 'period', 'needs']);
 
 function factOf(fact: string): [string, string | number] {
   const at = fact.indexOf('=');

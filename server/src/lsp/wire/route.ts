@@ -1,8 +1,8 @@
 /** A route and its trace as they travel to a client: every figure with its unit and its words, ready to draw. */
 import type { Attempt, Confidence, Part, Route } from '../../core/answer.ts';
-import type { Candidate } from '../../core/estimate.ts';
+import type { Candidate } from '../../core/plans.ts';
 import { reasonSentence, reasonText } from '../../core/reason.ts';
-import { formatSeconds, formatUsd } from '../../core/report.ts';
+import { formatSeconds, formatUsd, takeoverText } from '../../core/report.ts';
 import type { StoredRoute } from '../../core/routeReports.ts';
 import type { Translate } from '../../core/translate.ts';
 import { leftOutSentence } from '../../core/trimToFit.ts';
@@ -25,7 +25,10 @@ export function routeWire(route: Route, names: Names, t: Translate): RouteWire {
     model: names(route.modelId),
     modelId: route.modelId,
     tier: route.tier === 'cheap' ? 'local' : 'cloud',
-    ifUnsure: route.ifUnsure === undefined ? null : names(route.ifUnsure),
+    ifUnsure:
+      route.ifUnsure === undefined
+        ? null
+        : takeoverText([route.ifUnsure, ...(route.further ?? [])], names),
     reasonCode: reasonText(route.reason),
     reason: reasonSentence(route.reason, names, formatUsd, t),
     score: route.score,
@@ -111,7 +114,10 @@ function candidateWire(
         ? names(plan.first)
         : t('{model}, {other} if unsure', {
             model: names(plan.first),
-            other: names(plan.ifUnsure),
+            other: takeoverText(
+              [plan.ifUnsure, ...(plan.further ?? []).map(({ modelId }) => modelId)],
+              names,
+            ),
           }),
     quality: plan.quality,
     cost: estimateText(plan.expectedCostNanoUsd, t),

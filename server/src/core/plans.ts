@@ -1,0 +1,226 @@
+/** Lists the plans for a prompt and estimates what each would cost, how long it would take and how good it would be. Chooses nothing. */
+import { tightest } from './budget.ts';
+import {
+  type EstimateInput,
+  estimatePart,
+  type Gate,
+  type Layer,
+  type ModelEstimate,
+  type PlanningContext,
+  type PlanPart,
+} from './estimate.ts';
+import { addUsd } from './price.ts';
+import type { Reason } from './reason.ts';
+import type { NanoUsd } from './types.ts';
+
+/** One plan: the model that answers first and, where the gate may defer, the one that takes over. */
+export interface Candidate {
+  readonly first: string;
+  readonly ifUnsure: string | undefined;
+  readonly quality: number;
+  /** Chance that `ifUnsure` will have to answer. */
+  readonly deferralShare: number;
+  /** Who takes over after `ifUnsure`, in this order; absent where nobody does. */
+  readonly further?: readonly Further[];
+  readonly expectedCostNanoUsd: NanoUsd | undefined;
+  /** The most that the whole plan can cost. */
+  readonly boundNanoUsd: NanoUsd | undefined;
+  readonly expectedLatencyMs: number | undefined;
+  /** Output caps by model id, lowered where money or time is short. */
+  readonly outputCaps: Readonly<Record<string, number>>;
+  /** What stands against the plan, at most one reason a layer. */
+  readonly exclusions: Readonly<Partial<Record<Layer, Reason>>>;
+}
+
+/** A model further up a plan, and the chance that it will have to answer. */
+export interface Further {
+  readonly modelId: string;
+  readonly share: number;
+}
+
+/** What a ladder adds to what is known of a model. */
+export interface Rung {
+  readonly gate: Gate;
+  /** What escalating from it to the yardstick is worth, as the score is; absent for the yardstick and what is as good. */
+  readonly gain?: number;
+}
+
+export interface PlanInput extends EstimateInput {
+  readonly cheap: ModelEstimate | undefined;
+  readonly escalations: readonly ModelEstimate[];
+  /** Of the cheap model. */
+  readonly gate: Gate;
+  /** By model id; the cheap model and the escalations are then in the order of their prices. Absent for the pair. */
+  readonly rungs?: ReadonlyMap<string, Rung> | undefined;
+}
+
+export function listCandidates(input: PlanInput): Candidate[] {
+  const context: Context = { ...input, tightest: tightest(input.budget) };
+  const cheap = input.cheap && estimatePart(input.cheap, context);
+  const escalations = input.escalations.map((estimate) => estimatePart(estimate, context));
+  if (input.rungs !== undefined) {
+    return ladderPlans(cheap === undefined ? escalations : [cheap, ...escalations], context);
+  }
+  const clouds = escalations.map((part) => planOf(part, undefined, context));
+  if (cheap === undefined) return clouds;
+  return [
+    planOf(cheap, undefined, context),
+    ...escalations.map((part) => planOf(cheap, part, context)),
+    ...clouds,
+  ];
+}
+
+interface Context extends PlanningContext, PlanInput {}
+
+/** Every rung alone, and followed by each dearer and better one, from which the plan goes on upwards. */
+function ladderPlans(parts: readonly PlanPart[], context: Context): Candidate[] {
+  return parts.flatMap((first, at) => {
+    const above = parts.slice(at + 1);
+    return [
+      planOf(first, undefined, context),
+      ...above
+        .filter(({ estimate }) => estimate.score < first.estimate.score)
+        .map((second) => planOf(first, second, context, furtherUp(first, second, above, context))),
+    ];
+  });
+}
+
+/** What is above the second model of a plan, usable and better each time, as far as the time allows. */
+function furtherUp(
+  first: PlanPart,
+  second: PlanPart,
+  above: readonly PlanPart[],
+  { constraints }: Context,
+): readonly PlanPart[] {
+  const further: PlanPart[] = [];
+  let below = second;
+  let needsMs = (first.latencyMs ?? 0) + (second.latencyMs ?? 0);
+  for (const part of above.slice(above.indexOf(second) + 1)) {
+    if (part.estimate.score >= below.estimate.score || part.exclusions.length > 0) continue;
+    needsMs += part.latencyMs ?? 0;
+    if (needsMs > (constraints.maxLatencyMs ?? Number.POSITIVE_INFINITY)) break;
+    further.push(part);
+    below = part;
+  }
+  return further;
+}
+
+function planOf(
+  first: PlanPart,
+  second: PlanPart | undefined,
+  context: Context,
+  more: readonly PlanPart[] = [],
+): Candidate {
+  const { score } = first.estimate;
+  const firstId = first.estimate.model.id;
+  if (second === undefined) {
+    return {
+      first: firstId,
+      ifUnsure: undefined,
+      quality: 1 - score,
+      deferralShare: 0,
+      expectedCostNanoUsd: first.costNanoUsd,
+      boundNanoUsd: first.boundNanoUsd,
+      expectedLatencyMs: first.latencyMs,
+      outputCaps: { [firstId]: first.cap },
+      exclusions: exclusionsOf(first, undefined, context),
+    };
+  }
+  const gate = context.rungs?.get(firstId)?.gate ?? context.gate;
+  const after = afterwards(second, more, context);
+  const deferralShare = score * gate.catchRate + (1 - score) * gate.falseRejectRate;
+  const further = after.further.map(({ modelId, share }) => ({
+    modelId,
+    share: deferralShare * share,
+  }));
+  return {
+    first: firstId,
+    ifUnsure: second.estimate.model.id,
+    quality: checkedQuality(score, after.miss, gate),
+    deferralShare,
+    ...(further.length > 0 && { further }),
+    expectedCostNanoUsd:
+      first.costNanoUsd === undefined || after.costNanoUsd === undefined
+        ? undefined
+        : addUsd(first.costNanoUsd, Math.round(after.costNanoUsd * deferralShare) as NanoUsd),
+    boundNanoUsd:
+      first.boundNanoUsd === undefined || after.boundNanoUsd === undefined
+        ? undefined
+        : within(addUsd(first.boundNanoUsd, after.boundNanoUsd), context),
+    expectedLatencyMs: checkedLatencyMs(first.latencyMs, after.latencyMs, deferralShare),
+    outputCaps: { [firstId]: first.cap, ...after.caps },
+    exclusions: exclusionsOf(first, second, context),
+  };
+}
+
+interface Afterwards {
+  /** Chance that what comes of it is not good enough. */
+  readonly miss: number;
+  readonly costNanoUsd: NanoUsd | undefined;
+  readonly boundNanoUsd: NanoUsd | undefined;
+  readonly latencyMs: number | undefined;
+  readonly caps: Readonly<Record<string, number>>;
+  readonly further: readonly Further[];
+}
+
+/** What follows when the second model of a plan has to answer. */
+function afterwards(second: PlanPart, more: readonly PlanPart[], context: Context): Afterwards {
+  const [third, ...rest] = more;
+  if (third === undefined) {
+    const { estimate, cap, costNanoUsd, boundNanoUsd, latencyMs } = second;
+    const caps = { [estimate.model.id]: cap };
+    return { miss: estimate.score, costNanoUsd, boundNanoUsd, latencyMs, caps, further: [] };
+  }
+  const plan = planOf(second, third, context, rest);
+  return {
+    miss: 1 - plan.quality,
+    costNanoUsd: plan.expectedCostNanoUsd,
+    boundNanoUsd: plan.boundNanoUsd,
+    latencyMs: plan.expectedLatencyMs,
+    caps: plan.outputCaps,
+    further: [
+      { modelId: third.estimate.model.id, share: plan.deferralShare },
+      ...(plan.further ?? []),
+    ],
+  };
+}
+
+/** Each call is given no more than what the request's own limit has left. */
+function within(boundNanoUsd: NanoUsd, { constraints: { maxCostNanoUsd } }: Context): NanoUsd {
+  return maxCostNanoUsd === undefined || boundNanoUsd <= maxCostNanoUsd
+    ? boundNanoUsd
+    : maxCostNanoUsd;
+}
+
+/** A good first answer survives unless the gate rejects it in error; a bad one is mended when the gate catches it. */
+function checkedQuality(score: number, missAfter: number, gate: Gate): number {
+  const good = (1 - score) * (1 - gate.falseRejectRate * missAfter);
+  return good + score * gate.catchRate * (1 - missAfter);
+}
+
+function checkedLatencyMs(
+  first: number | undefined,
+  second: number | undefined,
+  deferralShare: number,
+): number | undefined {
+  if (first === undefined || deferralShare === 0) return first;
+  return second === undefined ? undefined : first + deferralShare * second;
+}
+
+function exclusionsOf(
+  first: PlanPart,
+  second: PlanPart | undefined,
+  { constraints }: PlanningContext,
+): Partial<Record<Layer, Reason>> {
+  const exclusions: Partial<Record<Layer, Reason>> = {};
+  for (const [layer, reason] of first.exclusions) exclusions[layer] ??= reason;
+  for (const [layer, reason] of second?.exclusions ?? []) exclusions[layer] ??= reason;
+  const limitMs = constraints.maxLatencyMs;
+  // What is known of the plan must fit; an unmeasured part has nothing known against it.
+  const needsMs = (first.latencyMs ?? 0) + (second?.latencyMs ?? 0);
+  if (limitMs !== undefined && needsMs > limitMs) {
+    const wanted = first.estimate.model.id;
+    exclusions.latency = { code: 'latency_limit', facts: { wanted, needsMs, limitMs } };
+  }
+  return exclusions;
+}
