@@ -8,7 +8,7 @@ import { settingsSchema } from '../../server/src/core/schema.ts';
 import { createApi } from '../../server/src/http/api.ts';
 import { adminPolicyFile } from '../../server/src/models/adminPolicyFile.ts';
 import { pricingFile } from '../../server/src/models/pricing.ts';
-import { overlayFile } from '../../server/src/models/registry.ts';
+import { overlayFile } from '../../server/src/models/registryFile.ts';
 import { trainConfigSchema } from '../../server/src/training/config.ts';
 import { scriptedRouter } from '../../test/support/scriptedPorts.ts';
 import { commandPage } from './commandPage.ts';

@@ -95,8 +95,9 @@ function discriminatorOf([first, ...others]: readonly Schema[]): string | undefi
 }
 
 function withAllChoices(variant: Schema, name: string, variants: readonly Schema[]): Schema {
+  const { const: _, ...field } = variant.properties?.[name] ?? {};
   const choices = variants.map((each) => each.properties?.[name]?.const);
-  return { ...variant, properties: { ...variant.properties, [name]: { enum: choices } } };
+  return { ...variant, properties: { ...variant.properties, [name]: { ...field, enum: choices } } };
 }
 
 /** A type in a few words; a named shape is a link to its heading. */

@@ -89,6 +89,13 @@ test('the page of files has the fields that the shipped files use, and a schema 
   const page = made('files.md');
   for (const field of ['models[].file.sources[].wheel.member', 'prices[].tiers[].cache_write'])
     assert.ok(page.includes(`\`${field}\``), field);
+  const unexplained = [...page.matchAll(/^\| (`\S+)`.* \| (.*) \| {2}\|$/gm)].filter(
+    ([, field = '', type = '']) => !/object/.test(type) && field !== '`version',
+  );
+  assert.deepEqual(
+    unexplained.map(([, field]) => field),
+    [],
+  );
   for (const { id } of describedFiles()) {
     const schema = pages.find(({ path }) => path === `public/schemas/${id}.json`);
     assert.equal(JSON.parse(schema?.text ?? 'null')?.type, 'object', id);

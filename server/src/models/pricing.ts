@@ -58,7 +58,12 @@ const row = z.strictObject({
   checked_at: day.describe('You are warned when it is old.'),
   ...rates,
   tiers: z
-    .array(z.strictObject({ above_input_tokens: z.int().positive(), ...rates }))
+    .array(
+      z.strictObject({
+        above_input_tokens: z.int().positive().describe('Holds for inputs longer than this.'),
+        ...rates,
+      }),
+    )
     .default([])
     .describe('The whole request is billed at the rates of the highest tier that its input passes.')
     .superRefine((tiers, context) => {

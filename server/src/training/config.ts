@@ -11,27 +11,27 @@ const count = z.number().int().positive();
 
 export const trainConfigSchema = z
   .strictObject({
-    tokenizer_path: z.string().min(1),
-    train_glob: z.string().min(1),
-    val_glob: z.string().min(1),
-    save_dir: z.string().min(1),
-    seq_len: count.min(2).max(65_536),
-    vocab_size: count.min(2).max(1_000_000),
-    n_layers: count.max(200),
-    n_heads: count,
-    d_model: count,
-    d_ff: count,
-    dropout: z.literal(0).default(0),
-    lr: z.number().positive(),
-    weight_decay: z.number().min(0).default(0.1),
+    tokenizer_path: z.string().min(1).describe('Of `train tokenizer`, a SentencePiece model file.'),
+    train_glob: z.string().min(1).describe('The shards to learn from.'),
+    val_glob: z.string().min(1).describe('The shards to validate with.'),
+    save_dir: z.string().min(1).describe('Where checkpoints go.'),
+    seq_len: count.min(2).max(65_536).describe('Tokens that the model sees at once.'),
+    vocab_size: count.min(2).max(1_000_000).describe('Of the tokenizer.'),
+    n_layers: count.max(200).describe('Blocks.'),
+    n_heads: count.describe('Attention heads of a block.'),
+    d_model: count.describe('Width; a multiple of 2 * n_heads.'),
+    d_ff: count.describe('Width of the feed-forward part.'),
+    dropout: z.literal(0).default(0).describe('There is none.'),
+    lr: z.number().positive().describe('The highest learning rate, after the warm-up.'),
+    weight_decay: z.number().min(0).default(0.1).describe('Of matrices, by AdamW.'),
     warmup_steps: z.number().int().min(0).describe('In optimizer steps, as are all that follow.'),
-    max_steps: count,
-    log_every: count.default(10),
-    save_every: count,
+    max_steps: count.describe('Where training ends.'),
+    log_every: count.default(10).describe('A line with the loss.'),
+    save_every: count.describe('A checkpoint.'),
     batch_size_tokens: count.describe(
       'Tokens of one optimizer step; gradients of `batch_size_tokens / (micro_batch_size * seq_len)` micro-batches add up.',
     ),
-    micro_batch_size: count,
+    micro_batch_size: count.describe('Sequences computed at once; memory goes with it.'),
     grad_accum_steps: count
       .optional()
       .describe('Taken for the sake of old files; `batch_size_tokens` decides.'),
@@ -45,17 +45,17 @@ export const trainConfigSchema = z
       .default(1)
       .describe('Of the global norm, once per optimizer step. 0 leaves gradients alone.'),
     n_kv_heads: count.optional().describe('When left out: n_heads.'),
-    rope_theta: z.number().positive().default(10_000),
-    norm_eps: z.number().positive().default(1e-5),
-    tie_embeddings: z.boolean().default(false),
+    rope_theta: z.number().positive().default(10_000).describe('Base of the rotary positions.'),
+    norm_eps: z.number().positive().default(1e-5).describe('Of the RMS norms.'),
+    tie_embeddings: z.boolean().default(false).describe('One matrix for input and output.'),
     min_lr: z
       .number()
       .min(0)
       .optional()
       .describe('Where the cosine ends, at `max_steps`. When left out: a tenth of lr.'),
-    beta1: z.number().min(0).lt(1).default(0.9),
-    beta2: z.number().min(0).lt(1).default(0.95),
-    adam_eps: z.number().positive().default(1e-8),
+    beta1: z.number().min(0).lt(1).default(0.9).describe('Of AdamW.'),
+    beta2: z.number().min(0).lt(1).default(0.95).describe('Of AdamW.'),
+    adam_eps: z.number().positive().default(1e-8).describe('Of AdamW.'),
     init_std: z
       .number()
       .positive()
@@ -72,7 +72,13 @@ export const trainConfigSchema = z
     keep_checkpoints: count
       .default(3)
       .describe('Older checkpoints are deleted; that of the best validation loss stays.'),
-    seed: z.number().int().min(0).max(0xffff_ffff).default(1337),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(0xffff_ffff)
+      .default(1337)
+      .describe('Of weights and the order of data.'),
   })
   .check((context) => {
     const config = context.value;
