@@ -62,6 +62,7 @@ const trace = z.object({
     z.object({ model: text, outcome: text, cost: text, priceRow: text, latency: text }),
   ),
   estimateAgainstBill: text,
+  audit: text,
 }) satisfies z.ZodMiniType<TraceWire>;
 
 const route = z.object({

@@ -7,6 +7,7 @@ export function traceView(trace: TraceWire): HTMLElement {
   return el('div', { class: 'trace' }, [
     scoreSection(trace),
     confidenceSection(trace),
+    listSection(t('Audit'), trace.audit === '' ? [] : [trace.audit], 'audit'),
     listSection(t('The choice would have been another if'), trace.wouldFlip, 'flip'),
     listSection(t('Found in the prompt'), trace.findings, 'findings'),
     listSection(t('Left out to fit'), trace.leftOut, 'left-out'),
@@ -44,7 +45,7 @@ function confidenceSection(trace: TraceWire): HTMLElement | null {
   const low = replaced ? t('too low: the draft was replaced') : t('too low, but the answer stands');
   const side = confidence.value < confidence.needed ? low : t('enough');
   return el('section', { class: 'trace-confidence' }, [
-    el('h4', { text: t('Confidence of the local answer') }),
+    el('h4', { text: t('Confidence of the answer') }),
     el('p', {
       text: t('{0} of {1} needed ({2}).', fixed(confidence.value), fixed(confidence.needed), side),
     }),

@@ -162,6 +162,8 @@ export interface TraceWire {
   }[];
   /** `estimate ≤ $0.0121, billed $0.0108` */
   readonly estimateAgainstBill: string;
+  /** The audit's verdict and its cost as a sentence; empty where there was none. It comes after the answer. */
+  readonly audit: string;
 }
 
 export interface RouteWire {

@@ -27,6 +27,7 @@ const trace = {
   confidence: null,
   attempts: [],
   estimateAgainstBill: '',
+  audit: '',
 };
 
 const route: RouteWire = {

@@ -49,6 +49,7 @@ const trace: TraceWire = {
   confidence: null,
   attempts: [],
   estimateAgainstBill: '',
+  audit: '',
 };
 
 test('/why has the reason, the parts of the score, every plan and what was left out', () => {
@@ -62,7 +63,13 @@ test('/why has the reason, the parts of the score, every plan and what was left 
   );
   assert.match(text, /It would have gone elsewhere if:\n- the score had been above/);
   assert.match(text, /Left out to fit:\n- left out to fit: attachment 2/);
-  assert.doesNotMatch(text, /Found in the prompt|Confidence/);
+  assert.doesNotMatch(text, /Found in the prompt|Confidence|Audit/);
+});
+
+test('/why has the verdict of an audit and its cost', () => {
+  const audit = 'Worse than the answer of gpt (compared as text). The audit cost $0.0014.';
+  const text = whyMarkdown(row, { ...trace, audit }, english);
+  assert.match(text, /Audit: Worse than the answer of gpt .*The audit cost \\\$0\.0014\./);
 });
 
 test('no text of a question can end a cell, make a link or run a command', () => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { App } from '../../server/src/compose.ts';
+import { english } from '../../server/src/core/translate.ts';
 import { createApi } from '../../server/src/http/api.ts';
 import { languageOf } from '../../server/src/lsp/language.ts';
-import { reportWire } from '../../server/src/lsp/reports.ts';
+import { reportWire, routeTrace } from '../../server/src/lsp/reports.ts';
 import { CLOUD_USAGE, openRealApp, type RealApp } from '../support/realApp.ts';
 import { answerOf, collect, promptOf } from '../support/scriptedPorts.ts';
 import { cli, jsonOf } from './cliHarness.ts';
@@ -63,6 +64,11 @@ describe('an audited answer', () => {
       costNanoUsd: 2 * CALL_NANO_USD,
       judged: [{ baselineId: 'gpt-6-sol', asGood: 1, worse: 0 }],
     });
+    const trace = await routeTrace(app, prompt.id, english);
+    assert.equal(
+      trace?.audit,
+      'At least as good as the answer of GPT-6 Sol (judged by that model). The audit cost $0.0014.',
+    );
   });
 
   test('stands in the account on a line of its own, and every edge says unknown until there are enough', async () => {

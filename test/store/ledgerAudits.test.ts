@@ -11,6 +11,7 @@ import { rebuildLedger } from '../../server/src/store/ledgerRebuild.ts';
 import { SECOND_VERSION } from '../../server/src/store/ledgerSecondVersion.ts';
 import { THIRD_VERSION } from '../../server/src/store/ledgerThirdVersion.ts';
 import {
+  answer,
   clockAt,
   eachStore,
   eventsOf,
@@ -118,4 +119,20 @@ test('a rebuild carries audits over', async (t) => {
   const again = await openAt(path);
   assert.deepEqual((await again.spend(NONE)).audits, audits);
   await again.close();
+});
+
+eachStore('the trace of a route has its audit, and none where there was none', async (_, temp) => {
+  const { ledger } = await temp();
+  for (const promptId of ['a', 'b']) await ledger.record(answer(promptId));
+  await ledger.recordAudit(audit('a', { verdict: 'worse', method: 'checked' }));
+  const { reports } = ledger;
+  const audited = await reports.trace('a');
+  assert.deepEqual(audited?.audit, {
+    baselineId: 'big',
+    verdict: 'worse',
+    method: 'checked',
+    costNanoUsd: nanoUsd(100),
+  });
+  const other = await reports.trace('b');
+  assert.ok(other !== undefined && other.audit === undefined);
 });

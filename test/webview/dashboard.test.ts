@@ -191,6 +191,7 @@ describeInChromium('dashboard page', (harness) => {
         '0.41 of 0.62',
         ...trace.wouldFlip,
         trace.estimateAgainstBill,
+        trace.audit,
         'gpt-5-mini@2026-08-07',
       ]) {
         assert.ok(shown.includes(expected), `trace shows ${expected}`);

@@ -77,6 +77,7 @@ export const trace: TraceWire = {
     },
   ],
   estimateAgainstBill: 'estimate ≤ $0.0121, billed $0.0108',
+  audit: 'At least as good as the answer of gpt-5 (judged by that model). The audit cost $0.0041.',
 };
 
 const dayAmounts = [0, 31, 120, 84, 12, 0, 240, 610, 95, 44, 380, 1_104, 402];

@@ -24,7 +24,7 @@ export function whyMarkdown(row: RouteRowWire, trace: TraceWire | null, t: Trans
     `*${escaped(`${row.time} · ${row.title}`)}*`,
   ];
   if (trace === null) return head.join('\n\n');
-  const { parts, candidates, wouldFlip, findings, confidence, leftOut } = trace;
+  const { parts, candidates, wouldFlip, findings, confidence, leftOut, audit } = trace;
   return [
     ...head,
     t('Score {0}, threshold {1}.', trace.score.toFixed(2), trace.threshold.toFixed(2)),
@@ -39,6 +39,7 @@ export function whyMarkdown(row: RouteRowWire, trace: TraceWire | null, t: Trans
           confidence.value.toFixed(2),
           confidence.needed.toFixed(2),
         ),
+    audit === '' ? '' : escaped(t('Audit: {0}', audit)),
     list(
       t('Plans that were weighed'),
       candidates.map((plan) => planText(plan, t)),

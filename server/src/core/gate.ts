@@ -112,7 +112,9 @@ async function* goUp(
       const own = await judge(run, route, better, outcome, above[0]);
       const isSure = own.value >= own.needed;
       if (isSure || above.length === 0) {
-        const verdict = { reason, belowWanted: !isSure, confidence: own };
+        // The signs that a paid answer lacks say less than why the draft was not kept.
+        const shown = better.provider === 'local' ? own : confidence;
+        const verdict = { reason, belowWanted: !isSure, confidence: shown };
         return await resultOf(run, route, outcome, better, verdict);
       }
       return yield* goUp(run, route, { model: better, answered: outcome, confidence: own }, above);

@@ -1,5 +1,7 @@
 /** What a dashboard reads of the past, as data: a month's sums, pages of routes, the trace of one, and people's verdicts. */
+
 import type { Attempt, Confidence, Route } from './answer.ts';
+import type { AuditRecord } from './audit.ts';
 import type { Candidate } from './plans.ts';
 import type { AnswerRecord, BudgetLimits, BudgetState } from './ports.ts';
 import type { AuditSums } from './qualityKept.ts';
@@ -103,9 +105,14 @@ export interface StoredTrace {
   readonly identity?: string;
 }
 
+/** How the audit of an answer ended. */
+export type StoredAudit = Pick<AuditRecord, 'baselineId' | 'verdict' | 'method' | 'costNanoUsd'>;
+
 export interface StoredRoute {
   readonly record: AnswerRecord;
   readonly trace: StoredTrace;
+  /** Absent where the answer was not audited. */
+  readonly audit?: StoredAudit | undefined;
   /** Oldest first. */
   readonly verdicts: readonly Verdict[];
 }

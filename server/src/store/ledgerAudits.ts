@@ -2,9 +2,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { AuditRecord } from '../core/audit.ts';
-import { auditVerdicts } from '../core/auditVerdict.ts';
+import { auditMethods, auditVerdicts } from '../core/auditVerdict.ts';
 import { nanoUsd, ZERO_USD } from '../core/price.ts';
 import type { AuditSums } from '../core/qualityKept.ts';
+import type { StoredAudit } from '../core/routeReports.ts';
 import { amount, integer, type Row, text } from './sqliteRows.ts';
 
 export interface Audits {
@@ -32,6 +33,22 @@ export function auditWindow(month: string): { readonly from: string; readonly to
 }
 
 const verdictSchema = z.enum(auditVerdicts);
+const methodSchema = z.enum(auditMethods);
+
+/** What a route's trace tells of its audit; the one parameter is the prompt's id. */
+export const auditOf = (parameter: '?' | '$1') =>
+  `SELECT baseline_id, verdict, method, cost_nano_usd FROM audits WHERE prompt_id = ${parameter}`;
+
+export function auditFrom(row: Row | undefined): StoredAudit | undefined {
+  return (
+    row && {
+      baselineId: text(row, 'baseline_id'),
+      verdict: verdictSchema.parse(text(row, 'verdict')),
+      method: methodSchema.parse(text(row, 'method')),
+      costNanoUsd: nanoUsd(amount(row, 'cost_nano_usd')),
+    }
+  );
+}
 
 /** @param rows one per month, baseline and verdict of a window, with `n` and `cost` */
 export function auditSumsFrom(rows: readonly Row[], month: string): AuditSums {

@@ -10,7 +10,7 @@ import type {
   RoutesQuery,
   StoredRoute,
 } from '../core/routeReports.ts';
-import { auditSumsFrom, auditWindow } from './ledgerAudits.ts';
+import { auditFrom, auditOf, auditSumsFrom, auditWindow } from './ledgerAudits.ts';
 import { recordOf } from './ledgerPostgresAnswers.ts';
 import { type AnswerSums, answerSumsFrom } from './ledgerReports.ts';
 import {
@@ -148,9 +148,10 @@ export async function storedRoute(
   session: PostgresSession,
   promptId: string,
 ): Promise<StoredRoute | undefined> {
-  const [found, given] = await session.flight([
+  const [found, given, audited] = await session.flight([
     recordOf(promptId),
     { text: 'SELECT verdict FROM outcomes WHERE prompt_id = $1 ORDER BY seq', values: [promptId] },
+    { text: auditOf('$1'), values: [promptId] },
   ]);
   const json = optionalText(found?.rows[0], 'record');
   if (json === undefined) return undefined;
@@ -160,6 +161,7 @@ export async function storedRoute(
   return {
     record,
     trace: traceFrom(record.trace),
+    audit: auditFrom(audited?.rows[0]),
     verdicts: verdicts.parse((given?.rows ?? []).map((row) => text(row, 'verdict'))),
   };
 }

@@ -17,7 +17,7 @@ import {
   type Verdict,
   verdicts,
 } from '../core/routeReports.ts';
-import { NO_AUDITS } from './ledgerAudits.ts';
+import { auditFrom, auditOf, NO_AUDITS } from './ledgerAudits.ts';
 import { amount, integer, optionalText, type Row, text } from './sqliteRows.ts';
 
 /** A month without the budget, which depends on the limits of whoever asks, and without its audits. */
@@ -55,6 +55,7 @@ export function openRoutes(db: DatabaseSync): RouteShelf {
       `SELECT ${column} AS name, ${SUMS} FROM route_sums WHERE month = ? GROUP BY 1 ORDER BY ${order}`,
     );
   const sql = {
+    audit: db.prepare(auditOf('?')),
     days: by('day', 'name'),
     models: by('model_id', 'cost DESC, answers DESC, name'),
     tasks: by('task', 'cost DESC, answers DESC, name'),
@@ -131,6 +132,7 @@ export function openRoutes(db: DatabaseSync): RouteShelf {
       return {
         record,
         trace: traceFrom(record.trace),
+        audit: auditFrom(sql.audit.get(promptId)),
         verdicts: given.map((one) => verdictSchema.parse(text(one, 'verdict'))),
       };
     },

@@ -69,14 +69,15 @@ async function pick(workbench: Workbench, kind: string, path: string): Promise<v
   });
   // It puts the folder that it starts from into the box first, and would do so over what was typed too early.
   await workbench.picks.filter({ hasText: '..' }).first().waitFor();
-  await workbench.input.fill(path);
-  await workbench.picks
-    .filter({ hasText: basename(path) })
-    .first()
-    .waitFor();
+  const isFolder = kind === 'A Folder...';
+  await workbench.input.fill(isFolder ? `${path}/` : path);
+  const listed = isFolder ? '..' : basename(path);
+  await workbench.picks.filter({ hasText: listed }).first().waitFor();
   await workbench.page.waitForFunction(
     `document.querySelector('.quick-input-widget .monaco-progress-container:not(.done)') === null`,
   );
-  await workbench.page.keyboard.press('Enter');
+  // Enter would go into a folder rather than choose it.
+  if (isFolder) await workbench.page.locator('.quick-input-widget').getByText('Read').click();
+  else await workbench.page.keyboard.press('Enter');
   await title.waitFor({ state: 'hidden' });
 }

@@ -3,7 +3,7 @@ import type { Attempt, Confidence, Part, Route } from '../../core/answer.ts';
 import type { Candidate } from '../../core/plans.ts';
 import { reasonSentence, reasonText } from '../../core/reason.ts';
 import { formatSeconds, formatUsd, takeoverText } from '../../core/report.ts';
-import type { StoredRoute } from '../../core/routeReports.ts';
+import type { StoredAudit, StoredRoute } from '../../core/routeReports.ts';
 import type { Translate } from '../../core/translate.ts';
 import { leftOutSentence } from '../../core/trimToFit.ts';
 import type { CandidateWire, PartWire, RouteWire, TraceWire } from '../../protocol.ts';
@@ -62,6 +62,7 @@ export function traceWire(
     confidence: confidenceWire(outcome.confidence, t),
     attempts: outcome.attempts.map((attempt) => attemptWire(attempt, names, t)),
     estimateAgainstBill: estimateAgainstBill(route, outcome.attempts, t),
+    audit: '',
   };
 }
 
@@ -70,7 +71,8 @@ export function storedTraceWire(stored: StoredRoute, names: Names, t: Translate)
   const { record, trace } = stored;
   if (trace.route !== undefined) {
     const { confidence, attempts = [] } = trace;
-    return traceWire(trace.route, { confidence, attempts }, names, t);
+    const wire = traceWire(trace.route, { confidence, attempts }, names, t);
+    return { ...wire, audit: auditText(stored.audit, names, t) };
   }
   return {
     task: t('unknown'),
@@ -84,7 +86,28 @@ export function storedTraceWire(stored: StoredRoute, names: Names, t: Translate)
     confidence: confidenceWire(trace.confidence, t),
     attempts: [],
     estimateAgainstBill: '',
+    audit: auditText(stored.audit, names, t),
   };
+}
+
+function auditText(audit: StoredAudit | undefined, names: Names, t: Translate): string {
+  if (audit === undefined) return '';
+  const facts = {
+    model: names(audit.baselineId),
+    how: audit.method === 'checked' ? t('compared as text') : t('judged by that model'),
+    amount: formatUsd(audit.costNanoUsd),
+  };
+  switch (audit.verdict) {
+    case 'as_good':
+      return t(
+        'At least as good as the answer of {model} ({how}). The audit cost {amount}.',
+        facts,
+      );
+    case 'worse':
+      return t('Worse than the answer of {model} ({how}). The audit cost {amount}.', facts);
+    case 'unjudged':
+      return t('Held against {model} without a verdict. The audit cost {amount}.', facts);
+  }
 }
 
 function partWire({ name, added, detail }: Part, t: Translate): PartWire {
