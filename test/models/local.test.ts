@@ -169,6 +169,19 @@ test('the same prompt has the same answer, and the cap is obeyed', async () => {
   assert.equal(first.last.usage.outputTokens, 12);
 });
 
+test('an answer ends with the token that completes a stop sequence', async () => {
+  const question = 'Count from one to ten in words.';
+  const whole = await collect(local.generate(smolLm2, ask(question), quiet));
+  const stop = whole.text.slice(8, 11);
+  assert.ok(stop.length === 3, whole.text);
+  const cut = await collect(local.generate(smolLm2, ask(question, { stop: [stop] }), quiet));
+  // What follows the stop inside its last token is cut by whoever hands the text on.
+  assert.ok(cut.text.includes(stop) && whole.text.startsWith(cut.text), cut.text);
+  assert.ok(cut.last.type === 'end' && whole.last.type === 'end');
+  assert.equal(cut.last.finish, 'stop');
+  assert.ok((cut.last.usage.outputTokens ?? 0) < (whole.last.usage.outputTokens ?? 0));
+});
+
 test('a sample is drawn by its seed, and leaves the likeliest answer as it is', async () => {
   const greedy = ask('Tell a long story about a ship.', { maxOutputTokens: 12 });
   const drawn = (seed: number) => ({ ...greedy, drawn: { temperature: 1.5, seed } });

@@ -4,6 +4,7 @@
  */
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
+import { hasStop } from '../core/stopSequences.ts';
 import type { FinishReason } from '../core/types.ts';
 import { createAnswerText } from './answerText.ts';
 import type { ChatPrompt, ChatPrompts } from './chatPrompt.ts';
@@ -27,6 +28,7 @@ export interface GenerationTask {
   readonly maxOutputTokens: number;
   readonly thoughtTokens: number;
   readonly drawn?: GenerationRequest['drawn'];
+  readonly stop?: GenerationRequest['stop'];
   readonly signal: AbortSignal;
   readonly onReading: (share: number) => void;
   readonly onText: (text: string, logProbs: readonly TokenLogProb[]) => void;
@@ -121,7 +123,7 @@ type Written = Omit<GenerationOutcome, 'stats'> & {
 };
 
 async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
-  const { model, chat, prompt, signal } = task;
+  const { model, chat, prompt, signal, stop = [] } = task;
   const answer = createAnswerText(prompt.markers);
   const textOf = createDetokenizer(model, chat, prompt.tokens);
   const logProbs: TokenLogProb[] = [];
@@ -136,10 +138,12 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
     return { finish: reason, outputTokens: said.length, firstTokenAt, thoughtTokens, logProbs };
   };
   let told = 0;
+  let written = '';
   const give = (pieces: readonly TokenLogProb[]) => {
     logProbs.push(...pieces);
     const text = pieces.map((piece) => piece.text).join('');
     if (text === '') return;
+    written += text;
     task.onText(text, logProbs.slice(told));
     told = logProbs.length;
   };
@@ -169,7 +173,7 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
       logProb: choice.logProb,
     });
     give(released);
-    if (stopped) return await finish('stop');
+    if (stopped || hasStop(written, stop)) return await finish('stop');
     if (isLooping(said)) return await finish('length');
 
     if (!isLast && answer.inThought() && thoughtTokens >= task.thoughtTokens) {

@@ -179,6 +179,7 @@ function createLoadedModel(
         maxOutputTokens: Math.min(request.maxOutputTokens, room),
         thoughtTokens: spec.thoughtTokens,
         drawn: request.drawn,
+        stop: request.stop,
         signal,
         onReading: listener.onReading,
         onText: listener.onText,
