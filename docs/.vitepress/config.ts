@@ -22,8 +22,8 @@ export default defineConfig({
   outDir: '../build/site',
   cacheDir: '../.cache/vitepress',
   lastUpdated: false,
-  // Names of fields and settings are longer than a column may be.
-  head: [['style', {}, '.vp-doc td code { overflow-wrap: anywhere; }']],
+  // Values are longer than a column may be; the name in the first one stays whole.
+  head: [['style', {}, '.vp-doc td + td code { overflow-wrap: anywhere; }']],
   markdown: {
     anchor: { slugify: headingId },
     config: (parser) =>

@@ -8,8 +8,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { CODEX_VERSION, codexSays, installCodex } from '../support/codex.ts';
 import { repositoryRoot } from '../support/localModel.ts';
-import { endAllPrograms } from '../support/programs.ts';
+import { endAllPrograms, temporaryFolder } from '../support/programs.ts';
 import { installPythonPackage, OPENAI_FOR_PYTHON } from '../support/pythonPackage.ts';
 import {
   type ClientGot,
@@ -34,10 +35,12 @@ const POOR_USD = 0.0003;
 try {
   const python = join(await installPythonPackage(OPENAI_FOR_PYTHON, PYTHON_3), 'python');
   const litellmPython = join(await installPythonPackage(litellmPackage, PYTHON_3), 'python');
+  const codex = await installCodex();
   const [ours, theirs] = await Promise.all([opened(startOurs), opened(startLitellm)]);
   const clients: readonly { readonly name: string; ask(proxy: Opened): Promise<GotByCall> }[] = [
     { name: 'Node', ask: ({ rich, poor }) => nodeGot({ ...asked(rich), poor: asked(poor) }) },
     { name: 'Python', ask: ({ rich }) => askedByPython(python, 'Python', rich) },
+    { name: 'Codex', ask: ({ rich }) => askedByCodex(codex, rich) },
     { name: 'LiteLLM-SDK', ask: ({ rich }) => askedByPython(litellmPython, 'LiteLLM-SDK', rich) },
   ];
   const results: ClientGot[] = [];
@@ -53,6 +56,7 @@ try {
     `OpenAI's SDK for Node ${versionOf('node_modules/openai/package.json')}`,
     `for Python ${OPENAI_FOR_PYTHON.version}`,
     `LiteLLM's own SDK ${LITELLM_VERSION}`,
+    `the coding agent Codex ${CODEX_VERSION}`,
   ];
   const day = new Date().toISOString().slice(0, 10);
   const provider = `aimock ${versionOf('node_modules/@copilotkit/aimock/package.json')}`;
@@ -103,6 +107,19 @@ async function askedByPython(python: string, client: string, proxy: Endpoint): P
     env: { PATH: process.env['PATH'], LITELLM_LOCAL_MODEL_COST_MAP: 'True' },
   });
   return gotByCallSchema.parse(JSON.parse(stdout));
+}
+
+/** A whole task of an agent, by its own loop of calls and results. */
+async function askedByCodex(codex: string, proxy: Endpoint): Promise<GotByCall> {
+  const home = temporaryFolder();
+  try {
+    const said = await codexSays({ codex, home, ...asked(proxy) });
+    const made = readFileSync(join(home, 'work', 'made.txt'), 'utf8').trim();
+    return { agent: { kind: 'answer', text: `made the file (${made}), said “${said.trim()}”` } };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { agent: { kind: 'error', type: 'failed', status: null, message } };
+  }
 }
 
 /** Adds to an answer what of its request came through to the provider. */

@@ -4,21 +4,19 @@
  * The SDK for Node is in test/edges/httpOpenai.test.ts.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { serveHttp } from '../../server/src/http/serveHttp.ts';
 import { scriptedApi } from '../edges/httpApi.ts';
-import { repositoryRoot } from '../support/localModel.ts';
-import { startProgram } from '../support/programs.ts';
+import { codexSays, installCodex } from '../support/codex.ts';
+import { endAllPrograms, outputOf, temporaryFolder } from '../support/programs.ts';
 import { installPythonPackage, OPENAI_FOR_PYTHON as SDK } from '../support/pythonPackage.ts';
 import { BIG, LOCAL, MINI, type ScriptedAnswer, says } from '../support/scriptedPorts.ts';
 
+test.after(() => endAllPrograms());
+
 const TOKEN = 'T'.repeat(43);
-const CODEX = '@openai/codex@0.169.0';
 
 async function served(t: TestContext, answer: ScriptedAnswer) {
   const scripted = scriptedApi(
@@ -28,26 +26,6 @@ async function served(t: TestContext, answer: ScriptedAnswer) {
   const serving = await serveHttp({ api: scripted.api, port: 0, limits: { closeMs: 0 } });
   t.after(() => serving.close());
   return { ...scripted, url: `${serving.url}/v1` };
-}
-
-/** Runs a program to its end and returns what it wrote; fails with its own words. */
-async function outputOf(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<string> {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  assert.equal(code, 0, `${command} said: ${stderr.slice(-2000)}`);
-  return stdout;
 }
 
 let python: string | undefined;
@@ -116,47 +94,10 @@ test('Codex works through its tools and tells what it did', {
         });
     yield* answer(request, signal);
   });
-  const home = mkdtempSync(join(tmpdir(), 'router-codex-'));
-  t.after(() => rmSync(home, { recursive: true, force: true }));
-  const work = join(home, 'work');
-  mkdirSync(work);
-  writeFileSync(
-    join(home, 'config.toml'),
-    [
-      'model = "auto"',
-      'model_provider = "router"',
-      '[model_providers.router]',
-      'name = "router"',
-      `base_url = "${url}"`,
-      'env_key = "ROUTER_TOKEN"',
-      'wire_api = "responses"',
-      '',
-    ].join('\n'),
-  );
-  const { PATH } = process.env;
-  const said = await outputOf(
-    codex,
-    ['exec', '--skip-git-repo-check', '--sandbox', 'danger-full-access', 'Make made.txt.'],
-    { cwd: work, env: { PATH, HOME: home, CODEX_HOME: home, ROUTER_TOKEN: TOKEN } },
-  );
+  const home = temporaryFolder();
+  const said = await codexSays({ codex, home, baseUrl: url, key: TOKEN, model: 'auto' });
   assert.match(said, /I have made the file\./);
-  assert.equal(readFileSync(join(work, 'made.txt'), 'utf8'), 'routed\n');
+  assert.equal(readFileSync(join(home, 'work', 'made.txt'), 'utf8'), 'routed\n');
   assert.equal(calls.length, 2);
   assert.ok(calls.every(({ modelId }) => modelId === BIG));
 });
-
-async function installCodex(): Promise<string> {
-  const folder = join(repositoryRoot, '.cache', CODEX.replace(/^@/, '').replace(/[/@]/g, '-'));
-  const program = join(folder, 'node_modules', '.bin', 'codex');
-  const done = join(folder, 'installed');
-  if (existsSync(done)) return program;
-  console.error(`· installing ${CODEX} into .cache (once; about a minute)`);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{}');
-  const npm = startProgram('npm', 'npm', [
-    ...['install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', CODEX],
-  ]);
-  assert.equal(await npm.ended(), 0, `npm said: ${npm.said()}`);
-  writeFileSync(done, '');
-  return program;
-}

@@ -98,6 +98,45 @@ test('a stream has the text in chunks, the usage when it is wanted, and the rout
   assert.partialDeepStrictEqual(chunks.at(-2), { router: { model: BIG, served: 'cloud' } });
 });
 
+test('an answer ends before a stop sequence, whole and streamed, and is kept apart from the uncut one', async () => {
+  const said = 'First line. END Second line.';
+  const { openai, calls } = client(
+    hardScript(said, { [BIG]: [says(said), says(said), says(said)] }),
+  );
+  const asked = { model: 'auto', messages: [...easy] };
+  const whole = await openai.chat.completions.create({ ...asked, stop: ' END' });
+  assert.equal(whole.choices[0]?.message.content, 'First line.');
+  assert.equal(whole.choices[0]?.finish_reason, 'stop');
+  // The provider billed what it wrote.
+  assert.equal(whole.usage?.completion_tokens, 50);
+  const stream = await openai.chat.completions.create({
+    ...asked,
+    stream: true,
+    stop: ['END', '?'],
+  });
+  let text = '';
+  for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
+  assert.equal(text, 'First line. ');
+  const uncut = await openai.chat.completions.create(asked);
+  assert.equal(uncut.choices[0]?.message.content, said);
+  const again = await openai.chat.completions.create({ ...asked, stop: [' END'] });
+  assert.equal(again.choices[0]?.message.content, 'First line.');
+  assert.equal(calls.length, 3, 'the last one came from the cache');
+});
+
+test('a local answer that is cut stands, or is deferred, by what is left of it', async () => {
+  const { openai } = client({
+    answers: { [LOCAL]: [says('Because of Rayleigh. END', { sure: true })] },
+  });
+  const { choices, model } = await openai.chat.completions.create({
+    model: 'auto',
+    messages: [...easy],
+    stop: 'END',
+  });
+  assert.equal(model, LOCAL);
+  assert.equal(choices[0]?.message.content, 'Because of Rayleigh. ');
+});
+
 test('a draft that is deferred is never seen', async () => {
   const { openai } = client({
     answers: { [LOCAL]: [says('Perhaps so.', { sure: false })], [BIG]: [says('Surely so.')] },
@@ -290,7 +329,7 @@ const refusals: readonly (readonly [
   ['a model that is not there', 'chat', { model: 'gpt-0' }, 404, 'model'],
   ['several answers', 'chat', { n: 2 }, 400, 'n'],
   ['log-probabilities', 'chat', { logprobs: true }, 400, 'logprobs'],
-  ['stop sequences', 'chat', { stop: ['\n'] }, 400, 'stop'],
+  ['an empty stop sequence', 'chat', { stop: [''] }, 400, 'stop[0]'],
   ['sound', 'chat', { audio: { voice: 'x' } }, 400, 'audio'],
   [
     'a picture',

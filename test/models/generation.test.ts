@@ -52,6 +52,7 @@ async function run(
     model,
     sequence,
     prefixes: createSharedPrefixes(async () => await Promise.reject(new Error('no folder'))),
+    pace: { sliceTokens: 8 },
     chat,
     prompt: chat.render(request),
     maxOutputTokens: request.maxOutputTokens,

@@ -87,6 +87,7 @@ async function run(
     model,
     sequence: sequences[index]!,
     prefixes,
+    pace: { sliceTokens: 8 },
     chat,
     prompt: promptOf(question, more.system),
     maxOutputTokens: 12,

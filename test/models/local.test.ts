@@ -169,6 +169,19 @@ test('the same prompt has the same answer, and the cap is obeyed', async () => {
   assert.equal(first.last.usage.outputTokens, 12);
 });
 
+test('an answer ends with the token that completes a stop sequence', async () => {
+  const question = 'Count from one to ten in words.';
+  const whole = await collect(local.generate(smolLm2, ask(question), quiet));
+  const stop = whole.text.slice(8, 11);
+  assert.ok(stop.length === 3, whole.text);
+  const cut = await collect(local.generate(smolLm2, ask(question, { stop: [stop] }), quiet));
+  // What follows the stop inside its last token is cut by whoever hands the text on.
+  assert.ok(cut.text.includes(stop) && whole.text.startsWith(cut.text), cut.text);
+  assert.ok(cut.last.type === 'end' && whole.last.type === 'end');
+  assert.equal(cut.last.finish, 'stop');
+  assert.ok((cut.last.usage.outputTokens ?? 0) < (whole.last.usage.outputTokens ?? 0));
+});
+
 test('a sample is drawn by its seed, and leaves the likeliest answer as it is', async () => {
   const greedy = ask('Tell a long story about a ship.', { maxOutputTokens: 12 });
   const drawn = (seed: number) => ({ ...greedy, drawn: { temperature: 1.5, seed } });
@@ -261,17 +274,19 @@ test('a conversation goes on from where it was', async () => {
   assert.ok(stats[0]!.reusedTokens > stats[0]!.promptTokens / 2);
 });
 
-test('three prompts at once share two sequences and all are answered', async () => {
+test('five prompts at once share four sequences and all are answered', async () => {
   const questions = [
     'What is the capital of France?',
     'What is the capital of Italy?',
     'What is the capital of Japan?',
+    'What is the capital of Spain?',
+    'What is the capital of Germany?',
   ];
   const answers = await Promise.all(
     questions.map((question) => collect(local.generate(smolLm2, ask(question), quiet))),
   );
-  assert.deepEqual(answers.map(codeOf), ['end', 'end', 'end']);
-  for (const [index, pattern] of [/Paris/, /Rome/, /Tokyo/].entries())
+  assert.deepEqual(answers.map(codeOf), ['end', 'end', 'end', 'end', 'end']);
+  for (const [index, pattern] of [/Paris/, /Rome/, /Tokyo/, /Madrid/, /Berlin/].entries())
     assert.match(answers[index]!.text, pattern);
   const queued = answers.filter(({ events }) =>
     events.some((event) => event.type === 'progress' && event.stage === 'queued'),

@@ -125,11 +125,13 @@ describe('tools', () => {
         turns: [{ role: 'user', text: 'Name one.' }],
         answerFormat: { kind: 'json-schema', name: 'person', schema, strict: false },
         sampling: { temperature: 0.3, topP: 0.9, seed: 7 },
+        stop: ['END'],
       });
       assert.equal(text, '{"name":"Ada"}');
       assert.partialDeepStrictEqual(body, { temperature: 0.3, top_p: 0.9 });
-      // The Responses API knows no seed and would refuse it.
+      // The Responses API knows neither and would refuse them.
       assert.equal(body['seed'], provider === 'openai' ? undefined : 7);
+      assert.deepEqual(body['stop'], provider === 'openai' ? undefined : ['END']);
       assert.partialDeepStrictEqual(
         body,
         provider === 'openai'

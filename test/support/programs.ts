@@ -122,3 +122,24 @@ function whenGone(child: ChildProcess): Promise<number | null> {
     child.once('close', (code) => resolve(code));
   });
 }
+
+/** Runs a program to its end and returns what it wrote; fails with its own words. */
+export async function outputOf(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0)
+    throw new Error(`expected ${command} to end well, it said: ${stderr.slice(-2000)}`);
+  return stdout;
+}

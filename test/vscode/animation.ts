@@ -10,9 +10,9 @@ interface Frame {
 const WIDTH = 960;
 const COLOURS = 128;
 /** Nothing that waits is watched for longer, and nothing that hurries is missed. */
-const LONGEST_MS = 900;
+const LONGEST_MS = 350;
 const SHORTEST_MS = 120;
-const LAST_MS = 4_000;
+const LAST_MS = 3_000;
 const PAUSE_MS = 150;
 
 export interface Animation {

@@ -78,7 +78,11 @@ function eligible(run: Run, route: Route): string[] {
 /** The output cap is left out: only complete answers are kept, and those did not depend on it. */
 function cacheKey(run: Run, model: Model): string {
   const { ports } = run.deps;
-  const { system, turns, tools, answerFormat, sampling } = generationRequest(run.prompt, model, 1);
+  const { system, turns, tools, answerFormat, sampling, stop } = generationRequest(
+    run.prompt,
+    model,
+    1,
+  );
   const port = model.provider === 'local' ? ports.local : ports.cloud;
   const priceRowId = ports.catalogue.price(model.id, ports.clock.now())?.id ?? null;
   return ports.sha256(
@@ -91,6 +95,7 @@ function cacheKey(run: Run, model: Model): string {
       tools ?? null,
       answerFormat ?? null,
       sampling ?? null,
+      ...(stop === undefined ? [] : [stop]),
     ]),
   );
 }

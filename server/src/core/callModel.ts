@@ -10,6 +10,7 @@ import { generationRequest, scopeOf } from './request.ts';
 import type { Run } from './run.ts';
 import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
+import { createStopCut, cutAtStop } from './stopSequences.ts';
 import type { Model, NanoUsd, Prompt } from './types.ts';
 
 /** @param watch looks at a growing local answer and may stop it */
@@ -26,14 +27,26 @@ export async function* callModel(
   const kept = await keptHere(run, model);
   if (kept !== undefined) return kept;
   const events = open(run, model, route, watch);
+  const stops = run.prompt.stop ?? [];
+  const cut = createStopCut(stops);
   try {
     for (;;) {
       const next = await events.next();
       if (next.done === true) {
         run.attempts.push(...next.value.attempts);
-        return next.value;
+        const rest = cut.rest();
+        if (rest !== '') yield { type: 'text-delta', text: rest, modelId, draft };
+        return next.value.kind === 'answered' && cut.stopped()
+          ? { ...next.value, text: cutAtStop(next.value.text, stops), finish: 'stop' }
+          : next.value;
       }
-      yield next.value.type === 'text-delta' ? { ...next.value, modelId, draft } : next.value;
+      if (next.value.type !== 'text-delta') {
+        yield next.value;
+        continue;
+      }
+      // Behind a stop the call is read on to its end, which tells its bill.
+      const text = cut.take(next.value.text);
+      if (text !== '') yield { ...next.value, text, modelId, draft };
     }
   } finally {
     // A reader that leaves must free the model's sequence and set the draining of a paid stream going.

@@ -31,7 +31,7 @@ export type NewId = () => string;
 
 /** One generation, ready for a model: the edge's prompt with its context folded into messages. */
 export interface GenerationRequest
-  extends Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling'> {
+  extends Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling' | 'stop'> {
   readonly system: string;
   readonly turns: readonly Turn[];
   /** A hard cap on the output, reasoning included. The provider is told it, so that the bill can't pass the bound. */

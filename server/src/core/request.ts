@@ -17,7 +17,7 @@ export function generationRequest(
   model: Model,
   maxOutputTokens: number,
 ): GenerationRequest {
-  const { tools, toolTurns = [], answerFormat, sampling } = prompt;
+  const { tools, toolTurns = [], answerFormat, sampling, stop } = prompt;
   const tag = fenceTag(prompt.context);
   const asked = [...prompt.context.map((part) => fenced(part, tag)), prompt.text].join('\n\n');
   const own = model.provider === 'local' ? model.file.systemPrompt : cloudSystemPrompt;
@@ -29,6 +29,7 @@ export function generationRequest(
     ...(tools === undefined ? {} : { tools }),
     ...(answerFormat === undefined ? {} : { answerFormat }),
     ...(sampling === undefined ? {} : { sampling }),
+    ...(stop === undefined ? {} : { stop }),
   };
 }
 

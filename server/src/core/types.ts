@@ -59,6 +59,8 @@ export interface CallerWishes {
   /** The shape that the answer must have; plain text when absent. */
   readonly answerFormat?: AnswerFormat;
   readonly sampling?: Sampling;
+  /** The answer ends before the first of these; none is empty. */
+  readonly stop?: readonly string[];
 }
 
 /** What a person asks, with its context, before any choice. */

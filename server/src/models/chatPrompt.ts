@@ -74,6 +74,11 @@ export function createChatPrompts(
   const thoughtOpens = opening === undefined ? undefined : markerText(opening);
   const thoughtCloses = closing === undefined ? undefined : markerText(closing);
 
+  /** Of the last prompt; most have the same system prompt. */
+  let other:
+    | { readonly system: string; readonly question: string; readonly tokens: readonly Token[] }
+    | undefined;
+
   return {
     markerTexts,
     closingTokens: closing?.tokenize(model.tokenizer) ?? [],
@@ -82,13 +87,16 @@ export function createChatPrompts(
       const { tokens, state } = tokensOf(system, request.turns);
       // Rendered once more with another question, to see where the two part.
       const question = request.turns[0]?.text.startsWith('?') ? '!' : '?';
-      const other = tokensOf(system, [{ role: 'user', text: question }]).tokens;
+      if (other?.system !== system || other.question !== question) {
+        const { tokens: read } = tokensOf(system, [{ role: 'user', text: question }]);
+        other = { system, question, tokens: read };
+      }
       const stops = state.stopGenerationTriggers.map(markerText).filter((text) => text !== '');
       const startsInThought =
         opensAtStart || openedByTemplate || state.noPrefixTrigger?.type === 'segment';
       return {
         tokens,
-        sharedTokens: commonPrefixLength(tokens, other),
+        sharedTokens: commonPrefixLength(tokens, other.tokens),
         markers: { thoughtOpens, thoughtCloses, stops: [...new Set(stops)], startsInThought },
       };
     },

@@ -4,6 +4,7 @@
  */
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
+import { hasStop } from '../core/stopSequences.ts';
 import type { FinishReason } from '../core/types.ts';
 import { createAnswerText } from './answerText.ts';
 import type { ChatPrompt, ChatPrompts } from './chatPrompt.ts';
@@ -21,14 +22,21 @@ export interface GenerationTask {
   readonly model: LlamaModel;
   readonly sequence: LlamaContextSequence;
   readonly prefixes: SharedPrefixes;
+  readonly pace: ReadingPace;
   readonly chat: ChatPrompts;
   readonly prompt: ChatPrompt;
   readonly maxOutputTokens: number;
   readonly thoughtTokens: number;
   readonly drawn?: GenerationRequest['drawn'];
+  readonly stop?: GenerationRequest['stop'];
   readonly signal: AbortSignal;
   readonly onReading: (share: number) => void;
   readonly onText: (text: string, logProbs: readonly TokenLogProb[]) => void;
+}
+
+/** How many tokens one slice of a prompt may have; learned from slice to slice, and kept with the loaded model. */
+export interface ReadingPace {
+  sliceTokens: number;
 }
 
 export interface GenerationOutcome {
@@ -38,9 +46,10 @@ export interface GenerationOutcome {
   readonly logProbs: readonly TokenLogProb[];
 }
 
-/** What one slice of the prompt should take: an abort waits for the slice at hand. Small slices read as fast as large ones on a CPU. */
-const SLICE_MS = 50;
-const FIRST_SLICE_TOKENS = 8;
+/** What one slice of the prompt should take: an abort waits for the slice at hand. */
+const SLICE_MS = 100;
+/** Small, for a large model may take that long for them. */
+export const FIRST_SLICE_TOKENS = 8;
 const LONGEST_SLICE_TOKENS = 256;
 /** A character of UTF-8 spans at most four bytes, hence four tokens; more means that the model wrote rubbish. */
 const LONGEST_CHARACTER_TOKENS = 4;
@@ -50,41 +59,46 @@ export async function generate(task: GenerationTask): Promise<GenerationOutcome 
   const begun = performance.now();
   const reusedTokens = await readPrompt(task);
   if (reusedTokens === undefined) return undefined;
-  const read = performance.now();
   const written = await writeAnswer(task);
   if (written === undefined) return undefined;
-  const { outputTokens, ...outcome } = written;
+  const { outputTokens, firstTokenAt, ...outcome } = written;
   const stats = {
     promptTokens: task.prompt.tokens.length,
     reusedTokens,
     outputTokens,
-    readingMs: read - begun,
-    writingMs: performance.now() - read,
+    readingMs: firstTokenAt - begun,
+    writingMs: performance.now() - firstTokenAt,
   };
   return { ...outcome, stats };
 }
 
-/** Evaluates all but the last token. Returns how many of them it did not have to, because their evaluation was there. */
+/**
+ * Evaluates all but the last slice, which is evaluated along with the choice of the first token. Returns how many tokens need
+ * no evaluation, because theirs was there.
+ */
 async function readPrompt(task: GenerationTask): Promise<number | undefined> {
-  const { sequence, prompt, signal } = task;
+  const { sequence, prompt, signal, pace } = task;
   const tokens = prompt.tokens.slice(0, -1);
   const shared = tokens.slice(0, prompt.sharedTokens);
   const onRead = (count: number) => task.onReading(Math.min(1, count / tokens.length));
   let evaluated = 0;
 
   async function evaluate(until: number, onSlice: (count: number) => void): Promise<void> {
-    let size = FIRST_SLICE_TOKENS;
     for (let at = sequence.nextTokenIndex; at < until; at = sequence.nextTokenIndex) {
       if (signal.aborted) return;
+      const size = pace.sliceTokens;
+      const needsStop = at < shared.length && sequence.needsCheckpoints;
+      if (until === tokens.length && !needsStop && until - at < size) return;
       // Recurrent models can go back to a checkpoint only, so one is left where the next prompt will part from this one.
-      const stop = at < shared.length && sequence.needsCheckpoints ? shared.length : until;
+      const stop = needsStop ? shared.length : until;
       const slice = tokens.slice(at, Math.min(at + size, stop));
       const begun = performance.now();
       await sequence.evaluateWithoutGeneratingNewTokens(slice);
       evaluated += slice.length;
       if (sequence.nextTokenIndex === shared.length) await sequence.takeCheckpoint();
       const perToken = (performance.now() - begun) / slice.length;
-      size = Math.max(1, Math.min(LONGEST_SLICE_TOKENS, size * 2, Math.floor(SLICE_MS / perToken)));
+      const fitting = Math.floor(SLICE_MS / perToken);
+      pace.sliceTokens = Math.max(1, Math.min(LONGEST_SLICE_TOKENS, size * 2, fitting));
       onSlice(sequence.nextTokenIndex);
     }
   }
@@ -99,58 +113,85 @@ async function readPrompt(task: GenerationTask): Promise<number | undefined> {
     onRead,
   });
   await evaluate(tokens.length, onRead);
-  return signal.aborted ? undefined : tokens.length - evaluated;
+  const left = tokens.length - sequence.nextTokenIndex;
+  return signal.aborted ? undefined : tokens.length - evaluated - left;
 }
 
-type Written = Omit<GenerationOutcome, 'stats'> & { readonly outputTokens: number };
+type Written = Omit<GenerationOutcome, 'stats'> & {
+  readonly outputTokens: number;
+  readonly firstTokenAt: number;
+};
 
 async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
-  const { model, chat, prompt, signal } = task;
+  const { model, chat, prompt, signal, stop = [] } = task;
   const answer = createAnswerText(prompt.markers);
   const textOf = createDetokenizer(model, chat, prompt.tokens);
   const logProbs: TokenLogProb[] = [];
   const said: Token[] = [];
   let thoughtTokens = 0;
-  let input = prompt.tokens.slice(-1);
+  let firstTokenAt = performance.now();
 
-  const finish = (reason: FinishReason): Written => {
+  const finish = async (reason: FinishReason): Promise<Written> => {
+    // The sequence is free only when nothing is evaluated on it any more.
+    await next;
     give(answer.flush());
-    return { finish: reason, outputTokens: said.length, thoughtTokens, logProbs };
+    return { finish: reason, outputTokens: said.length, firstTokenAt, thoughtTokens, logProbs };
   };
   let told = 0;
+  let written = '';
   const give = (pieces: readonly TokenLogProb[]) => {
     logProbs.push(...pieces);
     const text = pieces.map((piece) => piece.text).join('');
     if (text === '') return;
+    written += text;
     task.onText(text, logProbs.slice(told));
     told = logProbs.length;
   };
+  const choose = (input: readonly Token[]) => {
+    const choosing = chooseNext(task, input, said);
+    // Awaited a little later; until then a failure is nobody's.
+    choosing.catch(() => undefined);
+    return choosing;
+  };
 
+  let next: Promise<Choice | undefined> = choose(prompt.tokens.slice(task.sequence.nextTokenIndex));
   while (said.length < task.maxOutputTokens) {
+    const choice = await next;
     if (signal.aborted) return undefined;
-    const choice = await chooseNext(task, input, said);
-    if (signal.aborted) return undefined;
-    if (choice === undefined || model.isEogToken(choice.token)) return finish('stop');
+    if (said.length === 0) {
+      firstTokenAt = performance.now();
+      task.onReading(1);
+    }
+    if (choice === undefined || model.isEogToken(choice.token)) return await finish('stop');
     said.push(choice.token);
+    const isLast = said.length >= task.maxOutputTokens;
+    // While the next token is evaluated, this one is put into words and told.
+    if (!isLast) next = choose([choice.token]);
     if (answer.inThought()) thoughtTokens += 1;
     const { released, stopped } = answer.push({
       text: textOf(choice.token),
       logProb: choice.logProb,
     });
     give(released);
-    if (stopped) return finish('stop');
-    if (isLooping(said)) return finish('length');
+    if (stopped || hasStop(written, stop)) return await finish('stop');
+    if (isLooping(said)) return await finish('length');
 
-    input = [choice.token];
-    if (answer.inThought() && thoughtTokens >= task.thoughtTokens) {
+    if (!isLast && answer.inThought() && thoughtTokens >= task.thoughtTokens) {
+      // What it would have thought next is dropped; its last token is evaluated by then.
+      await next;
       const closing = chat.closingTokens.slice(0, task.maxOutputTokens - said.length);
       said.push(...closing);
       thoughtTokens += closing.length;
-      input.push(...closing);
       answer.closeThought();
+      if (closing.length > 0 && said.length < task.maxOutputTokens) next = choose(closing);
     }
   }
-  return finish('length');
+  return await finish('length');
+}
+
+interface Choice {
+  readonly token: Token;
+  readonly logProb: number;
 }
 
 /** Evaluates `input` and chooses the token after it: the likeliest or a drawn one, with tokens said lately made less likely. */
@@ -158,7 +199,7 @@ async function chooseNext(
   { sequence, drawn }: Pick<GenerationTask, 'sequence' | 'drawn'>,
   input: readonly Token[],
   said: readonly Token[],
-): Promise<{ readonly token: Token; readonly logProb: number } | undefined> {
+): Promise<Choice | undefined> {
   const last = input.at(-1);
   if (last === undefined) return undefined;
   const penalised = penalisedTokens(said);

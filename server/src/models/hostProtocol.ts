@@ -9,8 +9,8 @@ import type { FinishReason, Usage } from '../core/types.ts';
 export interface HostSettings {
   /** Threads that evaluate tokens. llama.cpp's threads spin, so one core is left to everybody else. */
   readonly threads: number;
-  /** Answers that one model generates at once; further ones wait in line. */
-  readonly sequences: number;
+  /** Answers that one model generates at once; further ones wait in line. `fitting` is four where they take little memory, else two. */
+  readonly sequences: number | 'fitting';
   /** Answers that may be under way or in line, of all models together; one more is refused. */
   readonly line: number;
   readonly gpu: 'auto' | false;
@@ -54,8 +54,9 @@ export interface GenerationStats {
   /** Prompt tokens that were not evaluated for this answer: the sequence still held them, or loaded the state of another. */
   readonly reusedTokens: number;
   readonly outputTokens: number;
-  /** With the wait for another sequence that reads the shared beginning. */
+  /** Until the first token, with the wait for another sequence that reads the shared beginning. */
   readonly readingMs: number;
+  /** From the first token on. */
   readonly writingMs: number;
 }
 

@@ -6,7 +6,12 @@ import type { GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-c
 import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
-import { type GenerationOutcome, generate } from './generation.ts';
+import {
+  FIRST_SLICE_TOKENS,
+  type GenerationOutcome,
+  generate,
+  type ReadingPace,
+} from './generation.ts';
 import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
 import { type HeldFile, holdFile, stampOf } from './modelFile.ts';
@@ -40,6 +45,10 @@ export type LoadResult =
 
 /** Memory that is left to everything else on the machine. */
 const SPARE_BYTES = 256 * 1024 * 1024;
+const FEW_SEQUENCES = 2;
+const MANY_SEQUENCES = 4;
+/** What the contexts of many sequences may take together. */
+const MANY_SEQUENCES_BYTES = 512 * 1024 * 1024;
 /** No tokenizer needs so few tokens for so many characters; longer texts are not even counted. */
 const CHARACTERS_PER_TOKEN = 64;
 
@@ -84,8 +93,9 @@ async function loadHeld(
     );
   }
   const contextSize = Math.min(spec.contextWindow, insights.trainContextSize ?? spec.contextWindow);
+  const sequences = await sequencesOf(insights, contextSize, spec, llama, settings);
   if (llama.gpu === false) {
-    const tooBig = await memoryRefusal(insights, contextSize, spec, settings);
+    const tooBig = await memoryRefusal(insights, contextSize, sequences, spec, settings);
     if (tooBig !== undefined) return { kind: 'refused', failure: tooBig };
   }
   let model: LlamaModel | undefined;
@@ -93,7 +103,7 @@ async function loadHeld(
     model = await llama.loadModel({ modelPath: file.path, onLoadProgress: onProgress });
     const context = await model.createContext({
       contextSize,
-      sequences: settings.sequences,
+      sequences,
       threads: settings.threads,
     });
     if (stampOf(spec.path) !== spec.stamp) {
@@ -139,6 +149,8 @@ function createLoadedModel(
         .firstDifferentIndex,
   );
 
+  const pace: ReadingPace = { sliceTokens: FIRST_SLICE_TOKENS };
+
   async function answer(
     request: GenerationRequest,
     signal: AbortSignal,
@@ -161,11 +173,13 @@ function createLoadedModel(
         model,
         sequence,
         prefixes,
+        pace,
         chat,
         prompt,
         maxOutputTokens: Math.min(request.maxOutputTokens, room),
         thoughtTokens: spec.thoughtTokens,
         drawn: request.drawn,
+        stop: request.stop,
         signal,
         onReading: listener.onReading,
         onText: listener.onText,
@@ -208,13 +222,33 @@ async function readInsights(
   }
 }
 
-async function memoryRefusal(
+/** Each sequence has a context of its own, so many are for models whose contexts are small. */
+async function sequencesOf(
   insights: GgufInsights,
   contextSize: number,
   spec: HostModel,
+  llama: Llama,
   settings: HostSettings,
+): Promise<number> {
+  if (settings.sequences !== 'fitting') return settings.sequences;
+  if (llama.gpu !== false) return FEW_SEQUENCES;
+  const contexts = await insights.estimateContextResourceRequirementsV2({
+    contextSize,
+    modelGpuLayers: 0,
+    sequences: MANY_SEQUENCES,
+  });
+  if (contexts.cpuRam > MANY_SEQUENCES_BYTES) return FEW_SEQUENCES;
+  const refusal = await memoryRefusal(insights, contextSize, MANY_SEQUENCES, spec, settings);
+  return refusal === undefined ? MANY_SEQUENCES : FEW_SEQUENCES;
+}
+
+async function memoryRefusal(
+  insights: GgufInsights,
+  contextSize: number,
+  sequences: number,
+  spec: HostModel,
+  { maxMemoryBytes }: HostSettings,
 ): Promise<Failure | undefined> {
-  const { sequences, maxMemoryBytes } = settings;
   const [weights, contexts] = await Promise.all([
     insights.estimateModelResourceRequirementsV2({ gpuLayers: 0 }),
     insights.estimateContextResourceRequirementsV2({ contextSize, modelGpuLayers: 0, sequences }),

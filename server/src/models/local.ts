@@ -65,7 +65,7 @@ const NEVER = new AbortController().signal;
 export function createLocalModels(options: LocalModelsOptions): LocalModels {
   const settings: HostSettings = {
     threads: options.threads ?? Math.max(1, availableParallelism() - 1),
-    sequences: options.sequences ?? 2,
+    sequences: options.sequences ?? 'fitting',
     line: options.line ?? 64,
     gpu: options.gpu ?? 'auto',
     idleMs: options.idleMs ?? DEFAULT_IDLE_MS,

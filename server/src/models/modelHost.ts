@@ -5,6 +5,7 @@
 import { constants, setPriority } from 'node:os';
 import type { Llama } from 'node-llama-cpp';
 import { failure } from '../core/errors.ts';
+import type { TokenLogProb } from '../core/ports.ts';
 import type { Library } from './chatPrompt.ts';
 import type { FromHost, HostModel, HostSettings, ToHost } from './hostProtocol.ts';
 import { closeNetwork } from './hostWalls.ts';
@@ -118,11 +119,14 @@ async function answer(
   model: LoadedModel,
   signal: AbortSignal,
 ): Promise<void> {
-  const result = await model.generate(request, signal, {
-    onQueued: () => send({ type: 'progress', requestId, stage: 'queued', share: 0 }),
-    onReading: (share) => send({ type: 'progress', requestId, stage: 'reading', share }),
-    onText: (text, logProbs) => send({ type: 'delta', requestId, text, logProbs }),
-  });
+  const deltas = inFrames((text, logProbs) => send({ type: 'delta', requestId, text, logProbs }));
+  const result = await model
+    .generate(request, signal, {
+      onQueued: () => send({ type: 'progress', requestId, stage: 'queued', share: 0 }),
+      onReading: (share) => send({ type: 'progress', requestId, stage: 'reading', share }),
+      onText: deltas.give,
+    })
+    .finally(deltas.flush);
   if (result.kind === 'failed') {
     send({ type: 'failed', requestId, failure: result.failure });
     return;
@@ -145,6 +149,41 @@ async function answer(
     stats,
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   });
+}
+
+type Tell = (text: string, logProbs: readonly TokenLogProb[]) => void;
+
+/** Nobody sees more than 40 pieces a second, and each piece costs work in three processes. */
+const FRAME_MS = 25;
+
+/** Tells the first piece at once, and what comes soon after another one with the next. */
+function inFrames(tell: Tell): { readonly give: Tell; readonly flush: () => void } {
+  let text = '';
+  let logProbs: TokenLogProb[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let toldMs = Number.NEGATIVE_INFINITY;
+
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (text === '') return;
+    const [piece, itsLogProbs] = [text, logProbs];
+    text = '';
+    logProbs = [];
+    toldMs = performance.now();
+    tell(piece, itsLogProbs);
+  }
+
+  return {
+    flush,
+    give(more, moreLogProbs) {
+      text += more;
+      logProbs.push(...moreLogProbs);
+      const waitMs = toldMs + FRAME_MS - performance.now();
+      if (waitMs <= 0) flush();
+      else timer ??= setTimeout(flush, waitMs);
+    },
+  };
 }
 
 /** After an answer, because a file's pages come into memory only as they are used. */

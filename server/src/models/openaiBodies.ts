@@ -71,7 +71,7 @@ export function chatBody(
   model: CloudModel,
   request: GenerationRequest,
 ): ChatCompletionCreateParamsStreaming {
-  const { system, turns, maxOutputTokens, tools, answerFormat, sampling } = request;
+  const { system, turns, maxOutputTokens, tools, answerFormat, sampling, stop } = request;
   const messages = turns.map(chatMessage);
   return {
     model: model.apiModel,
@@ -118,6 +118,7 @@ export function chatBody(
     ...(sampling?.temperature !== undefined && { temperature: sampling.temperature }),
     ...(sampling?.topP !== undefined && { top_p: sampling.topP }),
     ...(sampling?.seed !== undefined && { seed: sampling.seed }),
+    ...(stop !== undefined && { stop: [...stop] }),
   };
 }
 

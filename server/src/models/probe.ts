@@ -20,7 +20,7 @@ export function probeRequest(maxOutputTokens: number): GenerationRequest {
 export function speedFrom(stats: GenerationStats, timeToFirstTokenMs: number): MeasuredSpeed {
   return {
     promptTokensPerSecond: perSecond(stats.promptTokens - stats.reusedTokens, stats.readingMs),
-    outputTokensPerSecond: perSecond(stats.outputTokens, stats.writingMs),
+    outputTokensPerSecond: perSecond(Math.max(0, stats.outputTokens - 1), stats.writingMs),
     timeToFirstTokenMs,
     samples: 1,
   };

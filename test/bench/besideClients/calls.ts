@@ -41,7 +41,7 @@ export const calls: readonly Call[] = [
     reaches: ['temperature', 'top_p', 'max_tokens'],
   },
   { id: 'seed', what: '`seed`', reaches: ['seed'] },
-  { id: 'stop', what: '`stop`', reaches: ['stop'], note: NO_HONEST_WAY },
+  { id: 'stop', what: '`stop`', reaches: ['stop'] },
   {
     id: 'several',
     what: '`n: 2`',
@@ -101,6 +101,7 @@ export const calls: readonly Call[] = [
   { id: 'responses', what: 'Responses: text, usage' },
   { id: 'responsesStream', what: 'Responses: stream' },
   { id: 'responsesTool', what: 'Responses: a call of a tool' },
+  { id: 'agent', what: 'Responses: a coding agent makes a file by its tools' },
   {
     id: 'responsesMemory',
     what: 'Responses: `previous_response_id`',

@@ -31,8 +31,12 @@ export async function openScriptedProvider(): Promise<ScriptedProvider> {
   provider.onMessage(/.*/s, (request) => {
     const returned = request.messages.some(({ role }) => role === 'tool');
     if (request.tools !== undefined && !returned) {
-      const call = { id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}' };
-      return { toolCalls: [call], usage: USAGE };
+      // Codex's own way to run a command.
+      const isAgent = request.tools.some((tool) => tool.function?.name === 'exec_command');
+      const call = isAgent
+        ? { name: 'exec_command', arguments: '{"cmd":"echo routed > made.txt"}' }
+        : { name: 'weather', arguments: '{"city":"Paris"}' };
+      return { toolCalls: [{ id: 'call_1', ...call }], usage: USAGE };
     }
     if (request.response_format !== undefined) return { content: '{"city":"Paris"}', usage: USAGE };
     const content = returned ? 'It rains in Paris.' : 'Hello. END of it.';

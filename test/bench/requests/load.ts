@@ -1,11 +1,13 @@
 /** The one client of all that are compared. */
 import autocannon from 'autocannon';
+import { quantile } from '../figures.ts';
 import type { Endpoint } from './proxies.ts';
 
 export interface Load {
   readonly requestsPerSecond: number;
   /** Of whole replies; a stream ends with its last event. */
   readonly medianMs: number;
+  readonly p99Ms: number;
 }
 
 /** Compilers, connections and file pages get warm, however long that takes on this machine. */
@@ -54,10 +56,10 @@ export async function load(
       `expected answers from ${proxy.name}, got ${wrong} other replies (${codes}); it said: ${proxy.program.said()}`,
     );
   }
-  times.sort((a, b) => a - b);
   return {
     requestsPerSecond: times.length / result.duration,
-    medianMs: times[Math.floor(times.length / 2)] ?? Number.NaN,
+    medianMs: quantile(times, 0.5),
+    p99Ms: quantile(times, 0.99),
   };
 }
 

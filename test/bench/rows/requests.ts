@@ -17,7 +17,7 @@ type Id = (typeof forms)[number]['id'];
 
 const peer = `LiteLLM proxy ${LITELLM_VERSION}`;
 
-export const requests = section<`${Id}Added` | `${Id}Rate`>({
+export const requests = section<`${Id}Added` | `${Id}Rate` | `${Id}P99`>({
   name: 'requests',
   title: 'Whole request beside the LiteLLM proxy, provider without delay',
   limitS: 170,
@@ -30,6 +30,10 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
     streamRate: rate('streaming, 1 connection'),
     plain20Rate: rate('plain, 20 connections'),
     stream20Rate: rate('streaming, 20 connections'),
+    plainP99: p99('plain, 1 connection'),
+    streamP99: p99('streaming, 1 connection'),
+    plain20P99: p99('plain, 20 connections'),
+    stream20P99: p99('streaming, 20 connections'),
   },
   async prepare() {
     await installPythonPackage(litellmPackage, PYTHON_3);
@@ -71,6 +75,13 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
         against: `${peer}: ${spread(theirRate, 0)} requests/s`,
         note: `${spread(myRate, 0)} requests/s; ratio ${spread(speed)}`,
       });
+      const [mySlowest, theirSlowest] = [of(ours, 'p99Ms'), of(litellm, 'p99Ms')];
+      const slowest = ratios(mySlowest, theirSlowest);
+      tell(`${id}P99`, {
+        value: median(slowest),
+        against: `${peer}: ${spread(theirSlowest, 1)} ms`,
+        note: `${spread(mySlowest, 1)} ms; ratio ${spread(slowest)}`,
+      });
       say(
         `${id}: ${spread(mine ?? [])} ms and ${spread(myRate, 0)}/s beside ${spread(theirs ?? [])} ms and ${spread(theirRate, 0)}/s`,
       );
@@ -80,6 +91,11 @@ export const requests = section<`${Id}Added` | `${Id}Rate`>({
 
 function added(form: string): RowSpec {
   return { name: `request, ${form}: added latency`, unit: 'times', goal: { most: 0.2 } };
+}
+
+/** Of whole requests, the provider's own time included. */
+function p99(form: string): RowSpec {
+  return { name: `request, ${form}: 99th percentile`, unit: 'times', goal: { most: 1 } };
 }
 
 function rate(form: string): RowSpec {

@@ -87,6 +87,8 @@ const responseFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
+const stopSequence = z.string().min(1).max(500);
+
 const tokens = outputTokens.nullish();
 
 export const chatRequest = z
@@ -115,9 +117,9 @@ export const chatRequest = z
     parallel_tool_calls: z.boolean().nullish().describe('Whether several may be called at once.'),
     response_format: responseFormat.nullish().describe('The form of the answer.'),
     stop: z
-      .union([z.string(), z.array(z.string()).max(4)])
+      .union([stopSequence, z.array(stopSequence).max(4)])
       .nullish()
-      .describe('Not honoured by any model here, so it is refused.'),
+      .describe('Up to four texts; the answer ends before the first that would come.'),
     n: z.number().int().nullish().describe('One answer is all there is: 1.'),
     logprobs: z.boolean().nullish().describe('Not handed out: false.'),
     router: routerField,
@@ -143,6 +145,7 @@ export function askedOfChat(request: ChatRequest): Read<Asked> {
         ...toolsOf(request),
         ...formatOf(request.response_format),
         ...samplingOf(request),
+        ...stopOf(request.stop),
       },
     },
   };
@@ -153,12 +156,6 @@ function unmetWish(request: ChatRequest): Read<never> | undefined {
   if ((request.n ?? 1) !== 1) return refused('expected n to be 1, got another count', 'n');
   if (request.logprobs === true) {
     return refused('expected logprobs to be false, got true; they are not handed out', 'logprobs');
-  }
-  if (request.stop !== null && request.stop !== undefined && request.stop.length > 0) {
-    return refused(
-      'expected no stop sequences, got some; cut the answer where you read it',
-      'stop',
-    );
   }
   const beyond = ['functions', 'function_call', 'audio', 'prediction', 'web_search_options'];
   const found = beyond.find((name) => request[name] !== undefined && request[name] !== null);
@@ -223,6 +220,11 @@ function toolsOf(request: ChatRequest): { tools?: ToolUse } {
       ...(typeof parallel_tool_calls === 'boolean' && { parallel: parallel_tool_calls }),
     },
   };
+}
+
+function stopOf(stop: ChatRequest['stop']): { stop?: readonly string[] } {
+  const all = [stop ?? []].flat();
+  return all.length === 0 ? {} : { stop: all };
 }
 
 function formatOf(format: ChatRequest['response_format']): { answerFormat?: AnswerFormat } {

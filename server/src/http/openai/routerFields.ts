@@ -101,7 +101,7 @@ export const routerField = z
 export interface Asked {
   readonly model: string;
   readonly conversation: CallerConversation;
-  readonly wishes: Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling'>;
+  readonly wishes: Pick<CallerWishes, 'tools' | 'answerFormat' | 'sampling' | 'stop'>;
   readonly maxOutputTokens: number | undefined;
   readonly router: z.output<typeof routerField>;
   /** Offered tools that no model here is told of. */
