@@ -10,13 +10,13 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { litellmPackage, PYTHON_3 } from '../bench/peer.ts';
+import { startLitellmProxy } from '../support/litellmProxy.ts';
 import { ensureSmolLm2, repositoryRoot } from '../support/localModel.ts';
 import {
   endAllPrograms,
   freePort,
   startProgram,
   temporaryFolder,
-  untilReady,
   untilSaid,
 } from '../support/programs.ts';
 import { installPythonPackage } from '../support/pythonPackage.ts';
@@ -72,15 +72,8 @@ async function startProxy(behind: number, masterKey: string | undefined): Promis
   };
   const settings = masterKey === undefined ? {} : { master_key: masterKey };
   writeFileSync(config, stringify({ model_list: [model], general_settings: settings }));
-  const port = await freePort();
-  const program = startProgram(
-    'litellm',
-    join(bin, 'litellm'),
-    ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--num_workers', '1'],
-    { env: { PATH, HOME: folder, LITELLM_LOCAL_MODEL_COST_MAP: 'True' }, cwd: folder },
-  );
-  await untilReady(program, `http://127.0.0.1:${port}/health/liveliness`);
-  return port;
+  const { url } = await startLitellmProxy(bin, folder, config);
+  return Number(new URL(url).port);
 }
 
 test("a model of llama.cpp's server is found with its context, taken in, and answers for nothing", {

@@ -3,13 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import {
-  freePort,
-  startProgram,
-  temporaryFolder,
-  untilReady,
-  untilSaid,
-} from '../../support/programs.ts';
+import { startLitellmProxy } from '../../support/litellmProxy.ts';
+import { freePort, startProgram, temporaryFolder, untilSaid } from '../../support/programs.ts';
 import { installPythonPackage } from '../../support/pythonPackage.ts';
 import { CALL, promptText } from './billingProvider.ts';
 import { getJson, type Instance, LIMIT_USD, type Product, post, unexpected } from './site.ts';
@@ -83,19 +78,7 @@ function configOf(providerUrl: string, redisPort: number | undefined) {
 }
 
 async function start(bin: string, folder: string, config: string): Promise<Instance> {
-  const port = await freePort();
-  const program = startProgram(
-    'litellm',
-    join(bin, 'litellm'),
-    ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--num_workers', '1'],
-    {
-      // Its price list comes with the package; the compared model's prices are in the configuration.
-      env: { PATH: process.env['PATH'], HOME: folder, LITELLM_LOCAL_MODEL_COST_MAP: 'True' },
-      cwd: folder,
-    },
-  );
-  const url = `http://127.0.0.1:${port}`;
-  await untilReady(program, `${url}/health/liveliness`);
+  const { program, url } = await startLitellmProxy(bin, folder, config);
   return {
     async send(nth) {
       const reply = await post(program, `${url}/v1/chat/completions`, MASTER_KEY, {

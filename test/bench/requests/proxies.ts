@@ -2,15 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { startLitellmProxy } from '../../support/litellmProxy.ts';
 import { repositoryRoot } from '../../support/localModel.ts';
-import {
-  freePort,
-  type Program,
-  startProgram,
-  temporaryFolder,
-  untilReady,
-  untilSaid,
-} from '../../support/programs.ts';
+import { type Program, startProgram, temporaryFolder, untilSaid } from '../../support/programs.ts';
 import { installPythonPackage } from '../../support/pythonPackage.ts';
 import { COMPARED_MODEL, comparedModelFiles } from '../comparedModel.ts';
 import { LITELLM_VERSION, litellmPackage, PYTHON_3 } from '../peer.ts';
@@ -108,21 +102,10 @@ export async function startLitellm(
     }),
   };
   writeFileSync(config, stringify(settings));
-  const port = await freePort();
-  const program = startProgram(
-    'litellm',
-    join(bin, 'litellm'),
-    ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--num_workers', '1'],
-    {
-      env: { PATH: process.env['PATH'], HOME: folder, LITELLM_LOCAL_MODEL_COST_MAP: 'True' },
-      cwd: folder,
-    },
-  );
-  await untilReady(program, `http://127.0.0.1:${port}/health/liveliness`);
-  const url = `http://127.0.0.1:${port}/v1/chat/completions`;
+  const { program, url } = await startLitellmProxy(bin, folder, config);
   return {
     name: `LiteLLM ${LITELLM_VERSION}`,
-    url,
+    url: `${url}/v1/chat/completions`,
     key: MASTER_KEY,
     model: COMPARED_MODEL,
     program,
