@@ -132,8 +132,8 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
   let firstTokenAt = performance.now();
 
   const finish = async (reason: FinishReason): Promise<Written> => {
-    // The sequence is free only when nothing is evaluated on it any more.
-    await next;
+    // The sequence is free only when nothing is evaluated on it any more. The answer is whole, whatever becomes of that.
+    await next.catch(() => undefined);
     give(answer.flush());
     return { finish: reason, outputTokens: said.length, firstTokenAt, thoughtTokens, logProbs };
   };

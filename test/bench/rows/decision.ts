@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { createPrivacyScan } from '../../../server/src/privacy/privacyScan.ts';
 import { openCache } from '../../../server/src/store/cache.ts';
 import { repositoryRoot } from '../../support/localModel.ts';
 import { installPythonPackage } from '../../support/pythonPackage.ts';
@@ -53,7 +54,8 @@ export const decision = section<'median' | 'p99' | 'peers' | 'minilm'>({
     const routing = await installPythonPackage(llmRoutingPackage, PYTHON_3);
     const others = await scoredBy(join(routing, 'python'), ['llm-routing'], prompts);
     const peers = `LiteLLM ${LITELLM_VERSION} complexity router: ${theirs.microseconds.toFixed(0)} µs; llm-routing ${llmRoutingPackage.version}: ${others.microseconds.toFixed(0)} µs`;
-    const note = `${times.length} prompts after ${WARM_UP} others; of it the cache look-up ${lookup.toFixed(1)} µs`;
+    const scanning = await scanUs(prompts);
+    const note = `${times.length} prompts after ${WARM_UP} others; of it the cache look-up ${lookup.toFixed(1)} µs and, before a prompt may leave, the scan for secrets about ${scanning.toFixed(0)} µs`;
     tell('median', { value: mine, against: peers, note });
     tell('p99', { value: quantile(times, 0.99), against: null });
     const faster = Math.min(theirs.microseconds, others.microseconds);
@@ -96,6 +98,19 @@ async function decisionsUs(prompts: readonly string[], lookupUs: number): Promis
   }
   await Promise.all([ours.program.kill(), provider.program.kill()]);
   return times.slice(WARM_UP);
+}
+
+/** The part of a decision that looks for secrets, in this process. */
+async function scanUs(prompts: readonly string[]): Promise<number> {
+  const privacy = createPrivacyScan();
+  const times: number[] = [];
+  for (const text of [...prompts.slice(0, WARM_UP), ...prompts]) {
+    const request = { system: '', turns: [{ role: 'user', text }], maxOutputTokens: 1 } as const;
+    const startedMs = performance.now();
+    await privacy.scan(request, []);
+    times.push((performance.now() - startedMs) * 1000);
+  }
+  return median(times.slice(WARM_UP));
 }
 
 /** A miss, which is what most prompts meet, among 5,000 answers. */
