@@ -27,10 +27,14 @@ export function createAnimation(page: Page): Animation {
   let watching = false;
   let watched = Promise.resolve();
 
+  async function look(): Promise<void> {
+    const png = await page.screenshot();
+    if (!frames.at(-1)?.png.equals(png)) frames.push({ png, atMs: performance.now() });
+  }
+
   async function watch(): Promise<void> {
     while (watching) {
-      const png = await page.screenshot();
-      if (!frames.at(-1)?.png.equals(png)) frames.push({ png, atMs: performance.now() });
+      await look();
       await page.waitForTimeout(PAUSE_MS);
     }
   }
@@ -43,6 +47,7 @@ export function createAnimation(page: Page): Animation {
     async stop() {
       watching = false;
       await watched;
+      await look();
     },
     write: (path) => writeAnimation(frames, path),
   };
