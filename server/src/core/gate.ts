@@ -29,7 +29,8 @@ export async function* checkAnswer(
 ): AsyncGenerator<RouterEvent, AnswerResult> {
   const model = modelById(run.decided.registry, route.modelId);
   const routed = { reason: route.reason, belowWanted: route.belowWanted };
-  const [next] = stepsAfter(route);
+  const steps = stepsAbove(route);
+  const [next] = steps;
   if (!isChecked(model, answered, next)) return await resultOf(run, route, answered, model, routed);
 
   const confidence = await judge(run, route, model, answered, next);
@@ -48,14 +49,12 @@ export async function* checkAnswer(
     const reason = (isFallback ? undefined : deferralBlock(route)) ?? route.reason;
     return await resultOf(run, route, answered, model, { reason, belowWanted: true, confidence });
   }
-  return yield* goUp(run, route, { model, answered, confidence }, stepsAfter(route));
+  return yield* goUp(run, route, { model, answered, confidence }, steps);
 }
 
-/** The models of the route above one, in the order in which they take over. */
-function stepsAfter(route: Route, modelId: string = route.modelId): readonly string[] {
-  const { ifUnsure, further = [] } = route;
-  const steps = ifUnsure === undefined ? [] : [ifUnsure, ...further];
-  return modelId === route.modelId ? steps : steps.slice(steps.indexOf(modelId) + 1);
+/** The models that take over, in their order. */
+function stepsAbove({ ifUnsure, further = [] }: Route): readonly string[] {
+  return ifUnsure === undefined ? [] : [ifUnsure, ...further];
 }
 
 /**
@@ -84,16 +83,18 @@ async function* goUp(
   const isLocal = model.provider === 'local';
   const facts = { confidence: confidence.value, needed: confidence.needed };
   let kept: Reason | undefined;
+  let isDeferred = false;
   for (const [at, id] of steps.entries()) {
     const late = answered.cutShort === true ? undefined : tooLate(run, id);
     if (late !== undefined) {
       kept ??= late;
       break;
     }
-    if (at === 0) {
+    if (!isDeferred) {
       const from = isLocal ? {} : { fromModelId: model.id };
       yield { type: 'answer-deferred', confidence, toModelId: id, ...from };
       markDeferred(run);
+      isDeferred = true;
     } else if (kept !== undefined) {
       yield { type: 'fallback-started', reason: kept, toModelId: id };
     }
@@ -124,8 +125,7 @@ async function* goUp(
   }
   // The draft is there: it stands, and the reason says what kept the better answer away.
   const reason = kept ?? route.reason;
-  const wasDeferred = run.attempts.findLast(({ modelId }) => modelId === model.id)?.outcome;
-  if (wasDeferred === 'deferred') yield { type: 'fallback-started', reason, toModelId: model.id };
+  if (isDeferred) yield { type: 'fallback-started', reason, toModelId: model.id };
   if (answered.cutShort === true) {
     // Half a draft is no answer: it is written again, to its end.
     const whole = yield* callModel(run, { ...route, ifUnsure: undefined, further: [] }, model.id);

@@ -42,22 +42,23 @@ export function modelsInPlay(
     const [lowest] = all;
     const cheap = lowest === escalation ? undefined : lowest;
     const escalations = all.filter((model) => model !== cheap);
-    return { ...inPlay(cheap, escalations, escalation), isLadder: true };
+    return inPlay(cheap, escalations, escalation, true);
   }
   const cheap = forced?.tier === 'cheap' ? forced : byId(cheapId);
   const escalations = enabled.filter(
     (model) => model.id !== cheap?.id && (model.tier === 'escalation' || model === escalation),
   );
-  return { ...inPlay(cheap, escalations, escalation), isLadder: false };
+  return inPlay(cheap, escalations, escalation, false);
 }
 
 function inPlay(
   cheap: Model | undefined,
   escalations: readonly Model[],
   escalation: Model | undefined,
-): Omit<ModelsInPlay, 'isLadder'> {
+  isLadder: boolean,
+): ModelsInPlay {
   const first = cheap ?? escalation ?? escalations[0];
   if (first === undefined)
     throw new Error('expected at least one enabled model in the registry, got none');
-  return { cheap, escalations, escalation, first };
+  return { cheap, escalations, escalation, first, isLadder };
 }

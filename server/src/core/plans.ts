@@ -105,11 +105,13 @@ function furtherUp(
   return further;
 }
 
+const NOBODY: readonly PlanPart[] = [];
+
 function planOf(
   first: PlanPart,
   second: PlanPart | undefined,
   context: Context,
-  more: readonly PlanPart[] = [],
+  more: readonly PlanPart[] = NOBODY,
 ): Candidate {
   const { score } = first.estimate;
   const firstId = first.estimate.model.id;
@@ -127,62 +129,43 @@ function planOf(
     };
   }
   const gate = context.rungs?.get(firstId)?.gate ?? context.gate;
-  const after = afterwards(second, more, context);
+  const secondId = second.estimate.model.id;
+  const third = more[0];
+  // What follows when the second model has to answer is a plan of its own.
+  const above = third && planOf(second, third, context, more.slice(1));
+  const costAfter = above === undefined ? second.costNanoUsd : above.expectedCostNanoUsd;
+  const boundAfter = above === undefined ? second.boundNanoUsd : above.boundNanoUsd;
+  const latencyAfter = above === undefined ? second.latencyMs : above.expectedLatencyMs;
+  const missAfter = above === undefined ? second.estimate.score : 1 - above.quality;
   const deferralShare = score * gate.catchRate + (1 - score) * gate.falseRejectRate;
-  const further = after.further.map(({ modelId, share }) => ({
-    modelId,
-    share: deferralShare * share,
-  }));
   return {
     first: firstId,
-    ifUnsure: second.estimate.model.id,
-    quality: checkedQuality(score, after.miss, gate),
+    ifUnsure: secondId,
+    quality: checkedQuality(score, missAfter, gate),
     deferralShare,
-    ...(further.length > 0 && { further }),
+    ...(above && { further: furtherOf(above, deferralShare) }),
     expectedCostNanoUsd:
-      first.costNanoUsd === undefined || after.costNanoUsd === undefined
+      first.costNanoUsd === undefined || costAfter === undefined
         ? undefined
-        : addUsd(first.costNanoUsd, Math.round(after.costNanoUsd * deferralShare) as NanoUsd),
+        : addUsd(first.costNanoUsd, Math.round(costAfter * deferralShare) as NanoUsd),
     boundNanoUsd:
-      first.boundNanoUsd === undefined || after.boundNanoUsd === undefined
+      first.boundNanoUsd === undefined || boundAfter === undefined
         ? undefined
-        : within(addUsd(first.boundNanoUsd, after.boundNanoUsd), context),
-    expectedLatencyMs: checkedLatencyMs(first.latencyMs, after.latencyMs, deferralShare),
-    outputCaps: { [firstId]: first.cap, ...after.caps },
+        : within(addUsd(first.boundNanoUsd, boundAfter), context),
+    expectedLatencyMs: checkedLatencyMs(first.latencyMs, latencyAfter, deferralShare),
+    outputCaps:
+      above === undefined
+        ? { [firstId]: first.cap, [secondId]: second.cap }
+        : { [firstId]: first.cap, ...above.outputCaps },
     exclusions: exclusionsOf(first, second, context),
   };
 }
 
-interface Afterwards {
-  /** Chance that what comes of it is not good enough. */
-  readonly miss: number;
-  readonly costNanoUsd: NanoUsd | undefined;
-  readonly boundNanoUsd: NanoUsd | undefined;
-  readonly latencyMs: number | undefined;
-  readonly caps: Readonly<Record<string, number>>;
-  readonly further: readonly Further[];
-}
-
-/** What follows when the second model of a plan has to answer. */
-function afterwards(second: PlanPart, more: readonly PlanPart[], context: Context): Afterwards {
-  const [third, ...rest] = more;
-  if (third === undefined) {
-    const { estimate, cap, costNanoUsd, boundNanoUsd, latencyMs } = second;
-    const caps = { [estimate.model.id]: cap };
-    return { miss: estimate.score, costNanoUsd, boundNanoUsd, latencyMs, caps, further: [] };
-  }
-  const plan = planOf(second, third, context, rest);
-  return {
-    miss: 1 - plan.quality,
-    costNanoUsd: plan.expectedCostNanoUsd,
-    boundNanoUsd: plan.boundNanoUsd,
-    latencyMs: plan.expectedLatencyMs,
-    caps: plan.outputCaps,
-    further: [
-      { modelId: third.estimate.model.id, share: plan.deferralShare },
-      ...(plan.further ?? []),
-    ],
-  };
+/** @param reached chance that the first model of the plan has to answer at all */
+function furtherOf(plan: Candidate, reached: number): readonly Further[] {
+  const { ifUnsure, deferralShare, further = [] } = plan;
+  const next = ifUnsure === undefined ? [] : [{ modelId: ifUnsure, share: deferralShare }];
+  return [...next, ...further].map(({ modelId, share }) => ({ modelId, share: reached * share }));
 }
 
 /** Each call is given no more than what the request's own limit has left. */
