@@ -2,6 +2,7 @@
  * One generation on one sequence: reads the prompt in slices short enough to look at the abort between them, its shared beginning
  * perhaps from another sequence's work, then writes token by token, greedily unless a sample is to be drawn, keeping the log-probability of each. Whatever happens, the sequence is usable afterwards.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
 import { hasStop } from '../core/stopSequences.ts';
@@ -165,8 +166,11 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
     if (choice === undefined || model.isEogToken(choice.token)) return await finish('stop');
     said.push(choice.token);
     const isLast = said.length >= task.maxOutputTokens;
-    // While the next token is evaluated, this one is put into words and told.
-    if (!isLast) next = choose([choice.token]);
+    if (!isLast) {
+      // While the next token is evaluated, which the library begins in the next turn, this one is put into words and told.
+      next = choose([choice.token]);
+      await nextTurn();
+    }
     if (answer.inThought()) thoughtTokens += 1;
     const { released, stopped } = answer.push({
       text: textOf(choice.token),
