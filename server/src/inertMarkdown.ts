@@ -86,14 +86,16 @@ function inertLine(line: string): string {
 
 const BACKTICK = '&#96;';
 
+/** As a number, since marked takes a bracket for the beginning of a link also behind a backslash, when it looks where emphasis ends. */
+const BY_NUMBER: Readonly<Record<string, string>> = { '`': BACKTICK, '[': '&#91;', '<': '&#60;' };
+
 /** In a table a bar ends the cell also within backticks, and what follows is prose again; code with a backtick needs more of them. */
 function isTorn(code: string): boolean {
   return code.includes('`') || (code.includes('|') && /[[<@]|:\/\/|www\./i.test(code));
 }
 
 function inertPiece(piece: string): string {
-  if (piece === '\\`') return BACKTICK;
-  if (piece.startsWith('\\') && piece.length === 2) return piece;
+  if (piece.startsWith('\\') && piece.length === 2) return BY_NUMBER[piece.charAt(1)] ?? piece;
   if (piece.startsWith('~~~')) return piece.replaceAll('~', '\\~');
-  return withoutAddresses(piece.replaceAll(/[<[]/g, '\\$&'));
+  return withoutAddresses(piece.replaceAll(/[<[]/g, (found) => BY_NUMBER[found] ?? found));
 }

@@ -75,6 +75,9 @@ test('nothing of the corpus becomes a link, a picture or HTML in a comment threa
   }
 });
 
+/** Found by chance on 26 November 2026: marked took the escaped bracket for a link's while it looked for the emphasis. */
+const BESIDE_EMPHASIS = '[`](https://evil.example)`*`*[x](https://evil.example)`';
+
 test('the two corpora together, in any order and cut anywhere, as a stream would show them', () => {
   const piece = fc.oneof(
     fc.constantFrom(...markdownAttacks),
@@ -111,7 +114,7 @@ test('the two corpora together, in any order and cut anywhere, as a stream would
     .map(([pieces, cut]) => pieces.join('').slice(0, cut));
   fc.assert(
     fc.property(texts, (text) => assertInert(inertMarkdown(text), text)),
-    { numRuns: 3000 },
+    { numRuns: 3000, examples: [[BESIDE_EMPHASIS]] },
   );
 });
 
@@ -125,8 +128,8 @@ test('code, emphasis, lists and tables stay what they are', () => {
     ['```ts\nstill growing', '```ts\nstill growing\n```'],
     ['**bold** _it_ 1 * 2', '**bold** _it_ 1 * 2'],
     ['| a | b |\n| - | - |\n| `x|y` | z |', '| a | b |\n| - | - |\n| `x|y` | z |'],
-    ['a[0] < b', 'a\\[0] \\< b'],
-    ['[docs](https://example.com)', '\\[docs](https\\://example.com)'],
+    ['a[0] < b', 'a&#91;0] &#60; b'],
+    ['[docs](https://example.com)', '&#91;docs](https\\://example.com)'],
   ];
   for (const [given, wanted] of rows) assert.equal(inertMarkdown(given), wanted);
   const shown = ofVscode.parse(inertMarkdown('a[0] < b, [docs](https://example.com), x@y.z'), {
