@@ -86,8 +86,8 @@ function inertLine(line: string): string {
 
 const BACKTICK = '&#96;';
 
-/** As a number, since marked takes a bracket for the beginning of a link also behind a backslash, when it looks where emphasis ends. */
-const BY_NUMBER: Readonly<Record<string, string>> = { '`': BACKTICK, '[': '&#91;', '<': '&#60;' };
+/** No backslash before these: looking where emphasis ends, marked takes a bracket for a link's in spite of one. */
+const REFERENCES: Readonly<Record<string, string>> = { '`': BACKTICK, '[': '&#91;', '<': '&lt;' };
 
 /** In a table a bar ends the cell also within backticks, and what follows is prose again; code with a backtick needs more of them. */
 function isTorn(code: string): boolean {
@@ -95,7 +95,7 @@ function isTorn(code: string): boolean {
 }
 
 function inertPiece(piece: string): string {
-  if (piece.startsWith('\\') && piece.length === 2) return BY_NUMBER[piece.charAt(1)] ?? piece;
+  if (piece.startsWith('\\') && piece.length === 2) return REFERENCES[piece.charAt(1)] ?? piece;
   if (piece.startsWith('~~~')) return piece.replaceAll('~', '\\~');
-  return withoutAddresses(piece.replaceAll(/[<[]/g, (found) => BY_NUMBER[found] ?? found));
+  return withoutAddresses(piece.replaceAll(/[<[]/g, (found) => REFERENCES[found] ?? found));
 }
