@@ -1,5 +1,6 @@
 /** Help where the code stands: lens, actions, the inline thread with its follow-up, the stored explanation and its age. */
 import assert from 'node:assert/strict';
+import { PATIENCE_MS } from '../launch.ts';
 import { answersIn, ended, enterKey, outcomesOf, turnOf } from '../questions.ts';
 import { inEditor } from '../session.ts';
 import { textOf, type Workbench } from '../workbench.ts';
@@ -12,7 +13,7 @@ inEditor('code', {}, async (step) => {
     const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
     await lens.waitFor();
     await workbench.shot('lens-dark');
-    await lens.click();
+    await pressLens(workbench);
     const answer = page.locator('.review-widget .review-comment').first();
     await answer.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await workbench.shotThemes('thread');
@@ -57,9 +58,7 @@ inEditor('code', {}, async (step) => {
     await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
     // The lens is there when the server knows the selection; a command from the palette may come before that.
-    const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
-    await lens.waitFor();
-    await lens.click();
+    await pressLens(workbench);
     const answer = page.locator('.review-widget .review-comment').first();
     await answer.filter({ hasText: /local · SmolLM2.*stored/s }).waitFor();
     assert.match(await textOf(answer), /empty list/);
@@ -158,6 +157,22 @@ inEditor('code', {}, async (step) => {
     assert.ok(outcomesOf(session).includes('dismissed'));
   });
 });
+
+/** Until its thread is there: a press is lost when the editor draws its lenses anew between the button's way down and up. */
+async function pressLens({ page }: Workbench): Promise<void> {
+  const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
+  const thread = page.locator('.review-widget').first();
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    await lens.click();
+    const there = await thread.waitFor({ timeout: 10_000 }).then(
+      () => true,
+      () => false,
+    );
+    if (there) return;
+    if (Date.now() > deadline) throw new Error('expected a thread after the lens was pressed');
+  }
+}
 
 /** Presses a button in the head of the open thread, after bringing that into sight: a long thread may have scrolled away. */
 async function pressInThread(workbench: Workbench, name: string): Promise<void> {
