@@ -17,7 +17,7 @@ export interface AnswerTurn {
 type Turn = { readonly kind: 'question'; readonly text: string } | AnswerTurn;
 
 export interface Thread {
-  view: vscode.CommentThread;
+  readonly view: vscode.CommentThread;
   readonly task: CodeTaskResult;
   readonly turns: Turn[];
   runningId: string | null;

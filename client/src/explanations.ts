@@ -71,7 +71,7 @@ export function createExplanations(
     thread.redraw ??= setTimeout(() => draw(thread), REDRAW_MS);
   }
 
-  function viewOf(task: CodeTaskResult): vscode.CommentThread {
+  function open(task: CodeTaskResult): Thread {
     // An empty thread would open its reply box, as if the person were to write first.
     const opening: vscode.Comment = {
       body: vscode.l10n.t('Asking…'),
@@ -86,11 +86,6 @@ export function createExplanations(
     view.canReply = false;
     view.label = task.title;
     view.collapsibleState = vscode.CommentThreadCollapsibleState.Expanded;
-    return view;
-  }
-
-  function open(task: CodeTaskResult): Thread {
-    const view = viewOf(task);
     const thread: Thread = {
       view,
       task,
@@ -188,15 +183,6 @@ export function createExplanations(
     return done.message;
   }
 
-  /** In a view of its own once more: one that was made while an editor opened may never have been shown. */
-  function showAnew(thread: Thread): void {
-    threads.delete(thread.view);
-    thread.view.dispose();
-    thread.view = viewOf(thread.task);
-    threads.set(thread.view, thread);
-    draw(thread);
-  }
-
   function showStored(task: CodeTaskResult, stored: ExplanationWire): void {
     const thread = open(task);
     thread.turns.push({
@@ -272,7 +258,7 @@ export function createExplanations(
           !thread.stale,
       );
       if (isOpen !== undefined) {
-        showAnew(isOpen);
+        isOpen.view.collapsibleState = vscode.CommentThreadCollapsibleState.Expanded;
         const failedBefore = isOpen.runningId === null && lastAnswer(isOpen.turns)?.line === null;
         if (failedBefore) await run(isOpen, task.text, [], 'auto');
         return;
