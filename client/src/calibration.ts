@@ -1,14 +1,9 @@
 /** Calibrating a local model: which, for what, with progress that can be cancelled; then what it changed, and the way back. */
-import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
-import type {
-  CalibrateProgress,
-  CalibrateTargetWire,
-  CalibrationWire,
-  ModelWire,
-} from '../../server/src/protocol.ts';
+import type { CalibrateTargetWire, CalibrationWire, ModelWire } from '../../server/src/protocol.ts';
 import type { CodeActions } from './codeActions.ts';
 import { commandId } from './commandIds.ts';
+import { longRequest } from './longRequest.ts';
 import type { Models } from './models.ts';
 import type { Server } from './server.ts';
 
@@ -42,30 +37,12 @@ export function createCalibration(
     const id = await chosen(modelId, vscode.l10n.t('Calibrate which local model?'));
     const aim = id === null ? undefined : await pickAim();
     if (id === null || aim === undefined) return;
-    const result = await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, cancellable: true },
-      async (progress, token) => {
-        progress.report({ message: vscode.l10n.t('Calibrating {0}', id) });
-        const requestId = randomUUID();
-        let shown = 0;
-        const listening = server.on('costAwareRouter/calibrateProgress', (event) => {
-          if (event.requestId !== requestId) return;
-          const percent = percentOf(event);
-          progress.report({ message: event.message, increment: percent - shown });
-          shown = percent;
-        });
-        try {
-          const params = { requestId, modelId: id, ...aim };
-          return await server.request('costAwareRouter/calibrate', params, token);
-        } catch (error) {
-          // A cancel that the server answers with a value comes by the line above; any other is silence.
-          if (!token.isCancellationRequested) throw error;
-          return undefined;
-        } finally {
-          listening.dispose();
-        }
-      },
-    );
+    // A cancel that the server answers with a value is told by that; any other is silence.
+    const { result } = await longRequest(server, 'costAwareRouter/calibrate', {
+      params: { modelId: id, ...aim },
+      message: vscode.l10n.t('Calibrating {0}', id),
+      percentOf: ({ done, total }) => (total === 0 ? 0 : (100 * done) / total),
+    });
     switch (result?.kind) {
       case 'calibrated':
         // Not awaited: it stays until the person has read it.
@@ -143,8 +120,4 @@ async function offerToGoOn(modelId: string, message: string): Promise<void> {
   if (picked === goOn) {
     await vscode.commands.executeCommand(commandId('calibrateModel'), modelId);
   }
-}
-
-function percentOf({ done, total }: CalibrateProgress): number {
-  return total === 0 ? 0 : Math.floor((100 * done) / total);
 }

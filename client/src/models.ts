@@ -1,9 +1,9 @@
 /** Choosing, downloading and bringing models: lists what the server knows, writes the person's choice into the settings. */
-import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import type { DownloadProgress, ModelWire } from '../../server/src/protocol.ts';
+import type { ModelWire } from '../../server/src/protocol.ts';
 import { commandId } from './commandIds.ts';
+import { longRequest } from './longRequest.ts';
 import type { Server } from './server.ts';
 import { saveModel, saveOwnModel } from './settings.ts';
 
@@ -69,35 +69,15 @@ export function createModels(server: Server): Models {
             )
           )?.id;
     if (id === undefined) return;
-    await vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        cancellable: true,
-      },
-      async (progress, token) => {
-        // The server's own words replace it, with the model's name and how much has come.
-        progress.report({ message: vscode.l10n.t('Downloading {0}', id) });
-        const requestId = randomUUID();
-        let shownPercent = 0;
-        const listening = server.on('costAwareRouter/downloadProgress', (event) => {
-          if (event.requestId !== requestId) return;
-          const percent = percentOf(event);
-          progress.report({ message: event.message, increment: percent - shownPercent });
-          shownPercent = percent;
-        });
-        try {
-          const params = { requestId, modelId: id };
-          const done = await server.request('costAwareRouter/download', params, token);
-          if (token.isCancellationRequested) return;
-          if (done.kind === 'done') void useDownloaded(id, done.message);
-          else void offerAgain(done.message, id);
-        } catch (error) {
-          if (!token.isCancellationRequested) throw error;
-        } finally {
-          listening.dispose();
-        }
-      },
-    );
+    const { result, cancelled } = await longRequest(server, 'costAwareRouter/download', {
+      params: { modelId: id },
+      message: vscode.l10n.t('Downloading {0}', id),
+      percentOf: ({ receivedBytes, totalBytes }) =>
+        totalBytes ? (100 * receivedBytes) / totalBytes : 0,
+    });
+    if (cancelled || result === null) return;
+    if (result.kind === 'done') void useDownloaded(id, result.message);
+    else void offerAgain(result.message, id);
   }
 
   /** A person who fetches a model wants its answers: at once where no other can give any, else when asked. */
@@ -181,12 +161,6 @@ async function isGguf(path: string): Promise<boolean> {
   } finally {
     await file.close();
   }
-}
-
-function percentOf(event: DownloadProgress): number {
-  return event.totalBytes === null || event.totalBytes === 0
-    ? 0
-    : Math.floor((100 * event.receivedBytes) / event.totalBytes);
 }
 
 function roleWord(tier: Tier): string {

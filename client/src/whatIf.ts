@@ -2,9 +2,9 @@
  * What past prompts would have cost: the person picks a log, a folder of logs or a usage export, and the figures stand on the
  * dashboard. A path comes from the picker alone, so that nothing in a workspace can have a file read.
  */
-import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { WhatIfResult, WhatIfWire } from '../../server/src/protocol.ts';
+import { longRequest } from './longRequest.ts';
 import type { Server } from './server.ts';
 
 export interface WhatIf {
@@ -28,7 +28,7 @@ export function createWhatIf(server: Server): WhatIf & vscode.Disposable {
   return {
     async run() {
       const path = await pickPath();
-      const result = path === null ? null : await request(server, path);
+      const result = path === null ? null : await lookBack(server, path);
       if (result?.kind === 'failed') void vscode.window.showWarningMessage(result.message);
       if (result?.kind !== 'done') return false;
       tell(result.whatIf);
@@ -76,28 +76,11 @@ async function pickPath(): Promise<string | null> {
   return uri.fsPath;
 }
 
-/** `null` when it was cancelled. */
-async function request(server: Server, path: string): Promise<WhatIfResult | null> {
-  return await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, cancellable: true },
-    async (progress, token) => {
-      progress.report({ message: vscode.l10n.t('Reading {0}', path) });
-      const requestId = randomUUID();
-      let shown = 0;
-      const listening = server.on('costAwareRouter/whatIfProgress', (event) => {
-        if (event.requestId !== requestId) return;
-        const percent = Math.floor(100 * event.share);
-        progress.report({ message: event.message, increment: percent - shown });
-        shown = percent;
-      });
-      try {
-        return await server.request('costAwareRouter/whatIf', { requestId, path }, token);
-      } catch (error) {
-        if (!token.isCancellationRequested) throw error;
-        return null;
-      } finally {
-        listening.dispose();
-      }
-    },
-  );
+async function lookBack(server: Server, path: string): Promise<WhatIfResult | null> {
+  const { result } = await longRequest(server, 'costAwareRouter/whatIf', {
+    params: { path },
+    message: vscode.l10n.t('Reading {0}', path),
+    percentOf: ({ share }) => 100 * share,
+  });
+  return result;
 }
