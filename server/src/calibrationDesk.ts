@@ -1,8 +1,10 @@
 /** Calibrating as an app offers it: with the app's models, its ledger for what the cloud costs, and its data folder. */
+
 import type { Calibration, CalibrationTarget } from './core/calibration.ts';
 import type { FittedConfidence } from './core/confidence.ts';
 import type { FittedScore } from './core/fittedScore.ts';
 import { paidAnswer } from './core/paidAnswer.ts';
+import { portOf } from './core/portOf.ts';
 import type { CheckCode, RouterPorts } from './core/ports.ts';
 import { addUsd, ZERO_USD } from './core/price.ts';
 import type { Router } from './core/router.ts';
@@ -46,8 +48,7 @@ const DEFAULT_ESCALATE_SHARE = 0.5;
 
 export function createCalibrationDesk(options: DeskOptions): CalibrationDesk {
   const { ports, tuning } = options;
-  const identity = (model: Model) =>
-    (model.provider === 'local' ? ports.local : ports.cloud).identity(model);
+  const identity = (model: Model) => portOf(model, ports).identity(model);
 
   return {
     async run(request) {

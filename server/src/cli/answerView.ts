@@ -110,9 +110,7 @@ export function routePreview(route: Route, registry: Registry): string {
     `  ${reasonSentence(route.reason, names, formatUsd)}`,
     ...(route.ifUnsure === undefined
       ? []
-      : [
-          `  if unsure: ${takeoverText([route.ifUnsure, ...(route.further ?? [])], names)}, at most ${known(route.boundNanoUsd)}`,
-        ]),
+      : [`  if unsure: ${takeoverText(route, names)}, at most ${known(route.boundNanoUsd)}`]),
     ...(route.trace.leftOut ?? []).map((one) => `  ${leftOutSentence(one)}`),
     ...route.trace.flips.map((flip) => `  would change if ${flip}`),
   ].join('\n');

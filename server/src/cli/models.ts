@@ -1,7 +1,9 @@
 /** `models`: what may answer and what it costs, fetching a local model's file, and measuring its speed here. */
+
 import type { App } from '../compose.ts';
 import { type Failure, failure } from '../core/errors.ts';
 import { sampleOfSpeed } from '../core/modelCall.ts';
+import { portOf } from '../core/portOf.ts';
 import type { LocalModel, MeasuredSpeed, Model, PriceRow } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
@@ -149,8 +151,7 @@ const perMillionFormat = new Intl.NumberFormat('en-US', {
 });
 
 function speedOf(app: App, model: Model): string {
-  const port = model.provider === 'local' ? app.ports.local : app.ports.cloud;
-  const speed = app.ports.speeds.get(port.identity(model));
+  const speed = app.ports.speeds.get(portOf(model, app.ports).identity(model));
   return speed === undefined
     ? 'not measured'
     : `${speed.outputTokensPerSecond.toFixed(0)} tokens/s`;

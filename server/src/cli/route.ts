@@ -1,4 +1,5 @@
 /** `route --jsonl`: decides for every line of a file, in order, without generating or spending anything. */
+
 import type { App } from '../compose.ts';
 import type { Decision } from '../core/answer.ts';
 import { dollars } from '../core/price.ts';
@@ -6,6 +7,7 @@ import { reasonText } from '../core/reason.ts';
 import type { Router } from '../core/router.ts';
 import { MAX_PROMPT_CHARS } from '../core/schema.ts';
 import type { Strategy } from '../core/score.ts';
+import { stepsAbove } from '../core/stepsAbove.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
 import { readJsonLines } from './jsonLines.ts';
@@ -118,10 +120,8 @@ function decisionJson(decision: Decision, unpriced: ReadonlySet<string>): Record
     };
   }
   const { route } = decision;
-  const involved = [route.modelId, route.ifUnsure, ...(route.further ?? [])];
-  const cost = involved.some((id) => id !== undefined && unpriced.has(id))
-    ? undefined
-    : route.expectedCostNanoUsd;
+  const involved = [route.modelId, ...stepsAbove(route)];
+  const cost = involved.some((id) => unpriced.has(id)) ? undefined : route.expectedCostNanoUsd;
   return {
     score: route.score,
     quality: route.qualities,

@@ -1,10 +1,12 @@
 /** Exact answers from before: the same request to the same model at the same price, so an edit of any part of it misses. */
+
 import type { AnswerResult, Route } from './answer.ts';
 import { modelById } from './decide.ts';
 import { ZERO_USD } from './price.ts';
 import { generationRequest } from './request.ts';
 import { baselineOf, type Run } from './run.ts';
 import { savingsOf } from './savings.ts';
+import { stepsAbove } from './stepsAbove.ts';
 import type { Model } from './types.ts';
 
 /** The chosen model's answer first, then that of any model expected to be at least as good as the plan. */
@@ -66,13 +68,7 @@ function eligible(run: Run, route: Route): string[] {
   const better = Object.entries(route.qualities)
     .filter(([, quality]) => quality >= route.quality)
     .map(([id]) => id);
-  return [
-    ...new Set([
-      route.modelId,
-      ...(route.ifUnsure === undefined ? [] : [route.ifUnsure, ...(route.further ?? [])]),
-      ...better,
-    ]),
-  ];
+  return [...new Set([route.modelId, ...stepsAbove(route), ...better])];
 }
 
 /** The output cap is left out: only complete answers are kept, and those did not depend on it. */

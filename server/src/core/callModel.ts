@@ -1,4 +1,5 @@
 /** Sends a run's prompt to one model of its route, by the call that fits the model. */
+
 import type { Route, RouterEvent } from './answer.ts';
 import { callCloud } from './cloudCall.ts';
 import { modelById } from './decide.ts';
@@ -10,6 +11,7 @@ import { generationRequest, scopeOf } from './request.ts';
 import type { Run } from './run.ts';
 import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
+import { stepsAbove } from './stepsAbove.ts';
 import { createStopCut, cutAtStop } from './stopSequences.ts';
 import type { Model, NanoUsd, Prompt } from './types.ts';
 
@@ -21,8 +23,8 @@ export async function* callModel(
   watch?: Watch,
 ): AsyncGenerator<RouterEvent, CallOutcome> {
   // The last model of a route has nobody to take over.
-  const draft =
-    route.ifUnsure !== undefined && modelId !== (route.further?.at(-1) ?? route.ifUnsure);
+  const last = stepsAbove(route).at(-1);
+  const draft = last !== undefined && modelId !== last;
   const model = modelById(run.decided.registry, modelId);
   const kept = await keptHere(run, model);
   if (kept !== undefined) return kept;

@@ -1,4 +1,5 @@
 /** From a prompt to a decision: features, scores, estimates, policy. Reads counters and tables only, so it takes microseconds. */
+
 import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
 import { needsOf } from './callerWishes.ts';
@@ -10,11 +11,13 @@ import { type ModelsInPlay, modelsInPlay } from './modelsInPlay.ts';
 import { pacedShare, pressureOf } from './pacing.ts';
 import type { Rung } from './plans.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
+import { portOf } from './portOf.ts';
 import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
 import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
 import type { Score, Scorer } from './score.ts';
+import { stepsAbove } from './stepsAbove.ts';
 import type { Model, PrivacyFinding, Prompt, Registry } from './types.ts';
 
 export interface DecideOptions {
@@ -251,10 +254,6 @@ export function modelById(registry: Registry, id: string): Model {
   return model;
 }
 
-function portOf(model: Model, ports: RouterPorts) {
-  return model.provider === 'local' ? ports.local : ports.cloud;
-}
-
 function availabilityOf(
   model: Model,
   ports: RouterPorts,
@@ -308,9 +307,9 @@ function moneyIsShort({ candidates }: PolicyResult): boolean {
 /** Whether the plan as chosen could send anything off this machine. */
 function mayLeave(result: PolicyResult, registry: Registry): boolean {
   if (result.kind === 'refused') return false;
-  const { first, ifUnsure, further = [] } = result.choice.candidate;
-  return [first, ifUnsure, ...further.map(({ modelId }) => modelId)].some(
-    (id) => id !== undefined && !runsHere(modelById(registry, id)),
+  const { candidate } = result.choice;
+  return [candidate.first, ...stepsAbove(candidate)].some(
+    (id) => !runsHere(modelById(registry, id)),
   );
 }
 

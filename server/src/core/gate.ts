@@ -2,6 +2,7 @@
  * The gate on answers: one that is unsure is deferred where it may be and where that is worth its cost, and stands with the
  * reason where not. A growing answer that is as good as sure to be deferred is stopped at once.
  */
+
 import { agreementWith } from './agreement.ts';
 import type { AnswerResult, Confidence, Route, RouterEvent } from './answer.ts';
 import { callModel, requestTo } from './callModel.ts';
@@ -11,11 +12,13 @@ import { type DeferralRule, deferralRule } from './deferral.ts';
 import type { Failure } from './errors.ts';
 import { UNKNOWN_USAGE, type Watch } from './modelCall.ts';
 import { pressureOf } from './pacing.ts';
+import { portOf } from './portOf.ts';
 import type { RouterPorts } from './ports.ts';
 import { costOf } from './price.ts';
 import type { Reason } from './reason.ts';
 import { type Answered, type Run, resultOf } from './run.ts';
 import type { Settings } from './schema.ts';
+import { stepsAbove } from './stepsAbove.ts';
 import type { Model, Prompt, Registry } from './types.ts';
 
 /**
@@ -50,11 +53,6 @@ export async function* checkAnswer(
     return await resultOf(run, route, answered, model, { reason, belowWanted: true, confidence });
   }
   return yield* goUp(run, route, { model, answered, confidence }, steps);
-}
-
-/** The models that take over, in their order. */
-function stepsAbove({ ifUnsure, further = [] }: Route): readonly string[] {
-  return ifUnsure === undefined ? [] : [ifUnsure, ...further];
 }
 
 /**
@@ -179,12 +177,16 @@ async function judge(
   next: string | undefined,
 ): Promise<Confidence> {
   const { ports, confidence } = run.deps;
-  const port = model.provider === 'local' ? ports.local : ports.cloud;
   const growing = answered.cutShort === true;
   const code = growing ? undefined : await ports.checkCode?.(answered.text);
   const agreement = growing ? undefined : await agreed(run, route, model, answered.text);
   const judged = { ...answered, code, growing, agreement };
-  const found = confidenceOf(judged, route.trace.task, confidence(), port.identity(model));
+  const found = confidenceOf(
+    judged,
+    route.trace.task,
+    confidence(),
+    portOf(model, ports).identity(model),
+  );
   const rule = ruleFor(run, route, found.needed, next);
   const tokens = answered.logProbs?.length ?? 0;
   const notes = growing ? [`clear after ${tokens} tokens`, ...rule.notes] : rule.notes;
@@ -268,8 +270,7 @@ function tooLate(run: Run, wanted: string): Reason | undefined {
   const { ports } = run.deps;
   const limitMs = run.prompt.constraints.maxLatencyMs;
   const model = modelById(run.decided.registry, wanted);
-  const port = model.provider === 'local' ? ports.local : ports.cloud;
-  const speed = ports.speeds.get(port.identity(model));
+  const speed = ports.speeds.get(portOf(model, ports).identity(model));
   if (limitMs === undefined || speed === undefined) return undefined;
   const answerMs = (run.decided.settings.expectedOutputTokens / speed.outputTokensPerSecond) * 1000;
   const elapsedMs = ports.clock.monotonicMs() - run.startedMs;

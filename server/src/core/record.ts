@@ -1,8 +1,10 @@
 /** What history keeps of a prompt: its hash, its route and its money, never its text. */
+
 import type { AnswerResult, Attempt, Decision, Route } from './answer.ts';
 import type { Failure } from './errors.ts';
 import { UNKNOWN_USAGE } from './modelCall.ts';
 import { endedPrompt } from './observer.ts';
+import { portOf } from './portOf.ts';
 import type { AnswerRecord, RouterPorts } from './ports.ts';
 import { addUsd, ZERO_USD } from './price.ts';
 import { reasonText } from './reason.ts';
@@ -97,7 +99,7 @@ function identityOf(prompt: Prompt, ports: RouterPorts) {
 function identityOfModel({ modelId }: AnswerResult, ports: RouterPorts): string | undefined {
   const model = ports.catalogue.registry().models.find(({ id }) => id === modelId);
   if (model === undefined) return undefined;
-  return (model.provider === 'local' ? ports.local : ports.cloud).identity(model);
+  return portOf(model, ports).identity(model);
 }
 
 function traceJson(

@@ -2,6 +2,7 @@
 
 import type { AnswerResult } from './answer.ts';
 import { reasonSentence } from './reason.ts';
+import { type Stepped, stepsAbove } from './stepsAbove.ts';
 import { english, type Translate } from './translate.ts';
 import { leftOutSentence } from './trimToFit.ts';
 import type { Registry, Savings, UnknownSavings } from './types.ts';
@@ -68,11 +69,8 @@ export function labelOf(registry: Registry): (modelId: string) => string {
 }
 
 /** Those that take over an unsure answer, in their order: `gpt-5-mini → gpt-5`. */
-export function takeoverText(
-  ids: readonly (string | undefined)[],
-  names: (modelId: string) => string,
-): string {
-  return ids.flatMap((id) => (id === undefined ? [] : [names(id)])).join(' → ');
+export function takeoverText(plan: Stepped, names: (modelId: string) => string): string {
+  return stepsAbove(plan).map(names).join(' → ');
 }
 
 /** `local · SmolLM2-135M · free · 1.3 s · saved $0.0038 · Looks easy (0.22 of 0.55).` */

@@ -1,4 +1,5 @@
 /** What a prompt would send off this machine, without sending it: the same decision and the same body as an answer's. */
+
 import type { Route } from './answer.ts';
 import { auditorOf, auditRequest } from './audit.ts';
 import { requestTo } from './callModel.ts';
@@ -8,6 +9,7 @@ import type { Failure } from './errors.ts';
 import type { GenerationRequest, RouterPorts, SentBody } from './ports.ts';
 import type { Reason } from './reason.ts';
 import { runsHere } from './runsHere.ts';
+import { stepsAbove } from './stepsAbove.ts';
 import type { Model, Prompt } from './types.ts';
 
 export interface WouldSendRequest extends SentBody {
@@ -42,8 +44,7 @@ export async function wouldSend(
       throw new Error(`expected the body of a request to ${model.id}, got none`);
     return { ...body, modelId: model.id, when };
   };
-  const models = [route.modelId, route.ifUnsure, ...(route.further ?? [])]
-    .filter((id) => id !== undefined)
+  const models = [route.modelId, ...stepsAbove(route)]
     .map((id) => modelById(registry, id))
     .filter((model) => !runsHere(model));
   const requests = models.map((model) =>

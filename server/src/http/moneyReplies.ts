@@ -1,5 +1,7 @@
 /** What money and models look like on the wire: the month's spend, and the registry with prices and speeds. */
+
 import { z } from '@hono/zod-openapi';
+import { portOf } from '../core/portOf.ts';
 import type { RouterPorts } from '../core/ports.ts';
 import type { MeasuredSpeed, Model, PriceRow, Rates, Registry } from '../core/types.ts';
 
@@ -145,7 +147,7 @@ export async function modelsOf(
 }
 
 function modelOf(model: Model, ports: ModelPorts, isFrozen: boolean) {
-  const port = model.provider === 'local' ? ports.local : ports.cloud;
+  const port = portOf(model, ports);
   const frozen = model.provider !== 'local' && isFrozen;
   const availability = port.availability(model);
   const row = ports.catalogue.price(model.id, ports.clock.now());

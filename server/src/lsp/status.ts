@@ -1,8 +1,10 @@
 /** The status item as data: this month's money in one line, its breakdown, and everything that is missing, in one place. */
+
 import type { App } from '../compose.ts';
 import { lockedSentences } from '../core/adminPolicy.ts';
 import { byTightness, remaining } from '../core/budget.ts';
 import { pressureOf } from '../core/pacing.ts';
+import { portOf } from '../core/portOf.ts';
 import type { BudgetScope, BudgetState } from '../core/ports.ts';
 import { costBound } from '../core/price.ts';
 import { formatUsd, labelOf } from '../core/report.ts';
@@ -204,8 +206,7 @@ function missingOf(app: App, language: Language): MissingWire[] {
 }
 
 function isReady(app: App, model: Model): boolean {
-  const port = model.provider === 'local' ? app.ports.local : app.ports.cloud;
-  return port.availability(model).kind === 'ready';
+  return portOf(model, app.ports).availability(model).kind === 'ready';
 }
 
 async function lastRecorded(app: App, month: string, { t }: Language): Promise<string> {

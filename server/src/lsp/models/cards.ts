@@ -1,5 +1,7 @@
 /** Every model of the registry as a card: its role, whether it can answer now, its price, its measured speed and memory. */
+
 import type { App } from '../../compose.ts';
+import { portOf } from '../../core/portOf.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
 import type { ModelWire } from '../../protocol.ts';
@@ -75,8 +77,7 @@ function priceText(app: App, model: Model, t: Translate): string {
 }
 
 function speedText(app: App, model: Model, t: Translate): string {
-  const port = model.provider === 'local' ? app.ports.local : app.ports.cloud;
-  const speed = app.ports.speeds.get(port.identity(model));
+  const speed = app.ports.speeds.get(portOf(model, app.ports).identity(model));
   if (speed === undefined) return t('not measured yet');
   const first = (speed.timeToFirstTokenMs / 1000).toFixed(1);
   return t('{rate} tokens/s, first token after {first} s', {

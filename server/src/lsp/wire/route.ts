@@ -25,10 +25,7 @@ export function routeWire(route: Route, names: Names, t: Translate): RouteWire {
     model: names(route.modelId),
     modelId: route.modelId,
     tier: route.tier === 'cheap' ? 'local' : 'cloud',
-    ifUnsure:
-      route.ifUnsure === undefined
-        ? null
-        : takeoverText([route.ifUnsure, ...(route.further ?? [])], names),
+    ifUnsure: route.ifUnsure === undefined ? null : takeoverText(route, names),
     reasonCode: reasonText(route.reason),
     reason: reasonSentence(route.reason, names, formatUsd, t),
     score: route.score,
@@ -137,10 +134,7 @@ function candidateWire(
         ? names(plan.first)
         : t('{model}, {other} if unsure', {
             model: names(plan.first),
-            other: takeoverText(
-              [plan.ifUnsure, ...(plan.further ?? []).map(({ modelId }) => modelId)],
-              names,
-            ),
+            other: takeoverText(plan, names),
           }),
     quality: plan.quality,
     cost: estimateText(plan.expectedCostNanoUsd, t),
