@@ -83,6 +83,9 @@ export function createExplanations(
       editorRange(task.range),
       [opening],
     );
+    // An editor that was there before this controller, as after a reload, else draws the thread only when it is opened anew:
+    // this has VS Code ask for all threads of what is open.
+    controller.commentingRangeProvider = { provideCommentingRanges: () => [] };
     view.canReply = false;
     view.label = task.title;
     view.collapsibleState = vscode.CommentThreadCollapsibleState.Expanded;

@@ -12,7 +12,7 @@ inEditor('code', {}, async (step) => {
     const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
     await lens.waitFor();
     await workbench.shot('lens-dark');
-    await pressLens(workbench);
+    await lens.click();
     const answer = page.locator('.review-widget .review-comment').first();
     await answer.filter({ hasText: /local · SmolLM2/ }).waitFor();
     await workbench.shotThemes('thread');
@@ -57,7 +57,9 @@ inEditor('code', {}, async (step) => {
     await workbench.statusItem.filter({ hasText: 'local only' }).waitFor();
     await workbench.selectLines('retry.ts', 15, 18);
     // The lens is there when the server knows the selection; a command from the palette may come before that.
-    await pressLens(workbench);
+    const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
+    await lens.waitFor();
+    await lens.click();
     const answer = page.locator('.review-widget .review-comment').first();
     await answer.filter({ hasText: /local · SmolLM2.*stored/s }).waitFor();
     assert.match(await textOf(answer), /empty list/);
@@ -156,20 +158,6 @@ inEditor('code', {}, async (step) => {
     assert.ok(outcomesOf(session).includes('dismissed'));
   });
 });
-
-/** A press is lost where the editor draws its lenses anew meanwhile; then the palette has the same command. */
-async function pressLens(workbench: Workbench): Promise<void> {
-  const { page } = workbench;
-  const lens = page.locator('.codelens-decoration a', { hasText: 'Explain' });
-  const thread = page.locator('.review-widget').first();
-  await lens.click({ timeout: 15_000 }).catch(() => undefined);
-  const there = await thread.waitFor({ timeout: 15_000 }).then(
-    () => true,
-    () => false,
-  );
-  if (!there) await workbench.palette('Cost-Aware Router: Explain');
-  await thread.waitFor();
-}
 
 /** Presses a button in the head of the open thread, after bringing that into sight: a long thread may have scrolled away. */
 async function pressInThread(workbench: Workbench, name: string): Promise<void> {
