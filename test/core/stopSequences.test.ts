@@ -10,6 +10,17 @@ function streamed(pieces: readonly string[], stops: readonly string[]) {
   return { text, stopped: cut.stopped() };
 }
 
+/** What a writer gives who looks after each letter whether a stop is complete: the rule, told without the code's own search. */
+function oneByOne(whole: string, stops: readonly string[]): string {
+  for (let end = 1; end <= whole.length; end++) {
+    const written = whole.slice(0, end);
+    const complete = stops.filter((stop) => written.endsWith(stop));
+    if (complete.length > 0)
+      return written.slice(0, end - Math.max(...complete.map(({ length }) => length)));
+  }
+  return whole;
+}
+
 test('the first stop that comes ends the text, and what might begin one is held back until it is known', () => {
   assert.deepEqual(streamed(['one E', 'N', 'D two STOP'], ['STOP', 'END']), {
     text: 'one ',
@@ -26,6 +37,15 @@ test('the first stop that comes ends the text, and what might begin one is held 
   assert.deepEqual(streamed(['as it ', 'is'], []), { text: 'as it is', stopped: false });
 });
 
+test('of two that overlap, the one that is complete first ends the text', () => {
+  const stops = ['b\n\n', '\n'];
+  const expected = { text: 'b', stopped: true };
+  assert.deepEqual(streamed(['b\n', '\n'], stops), expected);
+  assert.deepEqual(streamed(['b\n\n'], stops), expected);
+  assert.equal(cutAtStop('b\n\n', stops), 'b');
+  assert.deepEqual(streamed(['a', '\nEND'], ['END', '\nEND']), { text: 'a', stopped: true });
+});
+
 test('a stream gives what the whole text would, wherever it is cut', () => {
   const letters = (least: number) =>
     fc.string({ unit: fc.constantFrom('a', 'b', '\n'), minLength: least, maxLength: 6 });
@@ -35,6 +55,7 @@ test('a stream gives what the whole text would, wherever it is cut', () => {
       const whole = pieces.join('');
       const { text, stopped } = streamed(pieces, all);
       assert.equal(text, cutAtStop(whole, all));
+      assert.equal(text, oneByOne(whole, all));
       assert.equal(
         stopped,
         all.some((stop) => whole.includes(stop)),

@@ -1,4 +1,4 @@
-/** Ending an answer where a caller wants it to end: before the first of its stop sequences, which a stream may bring in pieces. */
+/** Ending an answer where a caller wants it to end: before the stop sequence that is complete first, which a stream may bring in pieces. */
 
 export interface StopCut {
   /** Of the text so far, what is new and certain to stand. */
@@ -41,10 +41,16 @@ export function hasStop(text: string, stops: readonly string[]): boolean {
   return stops.some((stop) => text.includes(stop));
 }
 
-/** Where the earliest of them begins. */
+/**
+ * Where the one begins that is complete first; of two that end together, the longer. A model that writes the text stops there,
+ * so no later text, and no cut of the stream, can change it.
+ */
 function firstStop(text: string, stops: readonly string[]): number | undefined {
-  const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
-  return found.length === 0 ? undefined : Math.min(...found);
+  const found = stops
+    .map((stop) => ({ start: text.indexOf(stop), length: stop.length }))
+    .filter(({ start }) => start >= 0)
+    .sort((a, b) => a.start + a.length - (b.start + b.length) || b.length - a.length);
+  return found[0]?.start;
 }
 
 /** Length of the longest end of `text` that one of them begins with. */
