@@ -18,14 +18,20 @@ const PAUSE_MS = 40;
 
 export interface RouteList {
   readonly element: HTMLElement;
+  /** Asks for the first page before the month's report is there. `null` is the current month, whichever that is. */
+  begin(month: string | null): void;
   /** Shows a month; of the month that stands already, what is in sight is fetched again, keeping the place. */
   show(month: string, models: readonly { readonly id: string; readonly label: string }[]): void;
   /** Opens one of the newest routes with its trace, as soon as the month that is shown has it. */
   open(promptId: string): void;
 }
 
-export function createRouteList(questions: Questions): RouteList {
-  let month = '';
+/** @param onDrawn called whenever rows, or that there are none, were drawn */
+export function createRouteList(questions: Questions, onDrawn: () => void): RouteList {
+  /** `null` is the current month; `undefined` as long as nothing is to be shown. */
+  let month: string | null | undefined;
+  /** The first page was asked for by `begin`, and the report that says which month it is has not come. */
+  let begun = false;
   let total = 0;
   let generation = 0;
   let wanted: string | null = null;
@@ -73,11 +79,11 @@ export function createRouteList(questions: Questions): RouteList {
   }
 
   function params(page: number, values: RouteFilters): RoutesParams {
-    return { ...values, month, offset: page * PAGE, limit: PAGE };
+    return { ...values, ...(month ? { month } : {}), offset: page * PAGE, limit: PAGE };
   }
 
   async function load(page: number, again = false): Promise<void> {
-    if (month === '' || (!again && (pages.has(page) || asked.has(page)))) return;
+    if (month === undefined || (!again && (pages.has(page) || asked.has(page)))) return;
     const mine = generation;
     asked.add(page);
     try {
@@ -97,16 +103,26 @@ export function createRouteList(questions: Questions): RouteList {
       list.setTotal(total);
       if (again && added > 0) list.shift(added);
       list.redraw();
-      if (page === 0) openWanted(found.rows);
+      if (!begun) shown(page);
     } catch (error) {
-      if (mine === generation) count.textContent = sentence(error);
+      if (mine !== generation) return;
+      count.textContent = sentence(error);
+      // Then `show` asks again.
+      if (begun) month = undefined;
+      begun = false;
     } finally {
       asked.delete(page);
     }
   }
 
-  function openWanted(newest: readonly RouteRowWire[]): void {
-    const index = newest.findIndex(({ promptId }) => promptId === wanted);
+  /** Rows stand where a person sees them. */
+  function shown(page: number): void {
+    onDrawn();
+    if (page === 0) openWanted();
+  }
+
+  function openWanted(): void {
+    const index = pages.get(0)?.findIndex(({ promptId }) => promptId === wanted) ?? -1;
     if (index < 0) return;
     wanted = null;
     list.reveal(index);
@@ -182,8 +198,23 @@ export function createRouteList(questions: Questions): RouteList {
 
   return {
     element,
+    begin: (first) => {
+      month = first;
+      begun = true;
+      void load(0);
+    },
     show: (next, models) => {
       filters.setModels(models);
+      const isBegun = begun && (month === null || month === next);
+      begun = false;
+      if (isBegun) {
+        month = next;
+        if (!pages.has(0)) return;
+        // Until now the page had no place for rows.
+        list.setTotal(total);
+        shown(0);
+        return;
+      }
       if (next === month) {
         void load(0, true);
         return;
