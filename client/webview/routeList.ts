@@ -15,6 +15,10 @@ const KEPT_PAGES = 12;
 const NARROW = 560;
 /** Places that a person only scrolls past are not fetched. */
 const PAUSE_MS = 40;
+/** But whoever scrolls on and on sees rows, too. */
+const LONGEST_PAUSE_MS = 120;
+/** Fetched beyond those in sight, so that rows are there when they come into it. */
+const ROWS_AHEAD = 50;
 
 export interface RouteList {
   readonly element: HTMLElement;
@@ -37,6 +41,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
   let wanted: string | null = null;
   let inSight = { first: 0, last: 0 };
   let pause: ReturnType<typeof setTimeout> | undefined;
+  let pausedSinceMs: number | undefined;
   const pages = new Map<number, readonly RouteRowWire[]>();
   const asked = new Set<number>();
 
@@ -49,7 +54,10 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
     onWindow: (first, last) => {
       inSight = { first, last };
       clearTimeout(pause);
-      pause = setTimeout(loadInSight, PAUSE_MS);
+      const nowMs = performance.now();
+      pausedSinceMs ??= nowMs;
+      const longestMs = pausedSinceMs + LONGEST_PAUSE_MS - nowMs;
+      pause = setTimeout(loadInSight, Math.max(0, Math.min(PAUSE_MS, longestMs)));
     },
   });
   const head = headings();
@@ -93,6 +101,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
       });
       if (mine !== generation) return;
       const added = found.total - total;
+      const moved = again || added !== 0;
       // Rows moved: whatever was fetched before stands at other places now.
       if (again && added !== 0) pages.clear();
       pages.set(page, found.rows);
@@ -102,7 +111,8 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
       grid.setAttribute('aria-rowcount', String(total + 1));
       list.setTotal(total);
       if (again && added > 0) list.shift(added);
-      list.redraw();
+      if (moved) list.redraw();
+      else list.redraw(page * PAGE, (page + 1) * PAGE - 1);
       if (!begun) shown(page);
     } catch (error) {
       if (mine !== generation) return;
@@ -130,7 +140,11 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
   }
 
   function loadInSight(): void {
-    for (let page = pageOf(inSight.first); page <= pageOf(inSight.last); page += 1) void load(page);
+    pausedSinceMs = undefined;
+    const last = Math.min(total - 1, inSight.last + ROWS_AHEAD);
+    for (let page = pageOf(inSight.first - ROWS_AHEAD); page <= pageOf(last); page += 1) {
+      void load(page);
+    }
   }
 
   function forgetFarPages(): void {

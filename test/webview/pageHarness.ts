@@ -62,7 +62,9 @@ export interface OpenOptions {
   /** Runs in the page before its own script. */
   readonly script?: string;
   /** The extension's part: what to answer to a message. */
-  readonly reply?: (message: Record<string, unknown>) => readonly unknown[];
+  readonly reply?: (
+    message: Record<string, unknown>,
+  ) => readonly unknown[] | Promise<readonly unknown[]>;
 }
 
 export interface Harness {
@@ -70,7 +72,11 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function startHarness(executablePath: string): Promise<Harness> {
+/** @param flags further ones of the browser */
+export async function startHarness(
+  executablePath: string,
+  flags: readonly string[] = [],
+): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'webview-pages-'));
   // As the project's own build makes them: each page by itself, and what it loads later in files of its own.
   for (const page of ['dashboard.ts', 'answers.ts']) {
@@ -101,7 +107,7 @@ export async function startHarness(executablePath: string): Promise<Harness> {
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const browser: Browser = await chromium.launch({
     executablePath,
-    args: ['--no-sandbox'],
+    args: ['--no-sandbox', ...flags],
   });
   return {
     open: async (options) => {
@@ -157,7 +163,7 @@ async function openPage(browser: Browser, origin: string, options: OpenOptions):
   await page.exposeFunction('hostReceives', async (message: { type: string }) => {
     sent.push(message);
     for (const look of [...waiting]) look();
-    for (const answer of options.reply?.(message) ?? []) await say(answer);
+    for (const answer of (await options.reply?.(message)) ?? []) await say(answer);
   });
   await page.addInitScript(initScript(options.theme ?? 'dark'));
   if (options.script !== undefined) await page.addInitScript(options.script);
