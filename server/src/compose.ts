@@ -65,6 +65,7 @@ export interface AppOptions {
   readonly apiKey?: string;
   /** Overrides the base URL of provider `openai`. */
   readonly baseUrl?: string;
+  /** Of the local models. @default chosen by a trial on this machine */
   readonly threads?: number;
   /**
    * For tests alone: where the policy of an administrator lies. No edge passes it on, or a user could name another.
@@ -184,6 +185,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     modelsDir,
     baseDir: dirname(registryPath),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
+    threadsPath: join(dataDir, 'threads.json'),
   });
   let wanted: AppSettings = startSettings(options);
   let apiKey: ApiKey | undefined =
