@@ -65,7 +65,6 @@ export interface AppOptions {
   readonly apiKey?: string;
   /** Overrides the base URL of provider `openai`. */
   readonly baseUrl?: string;
-  /** Of the local models. @default chosen by a trial on this machine */
   readonly threads?: number;
   /**
    * For tests alone: where the policy of an administrator lies. No edge passes it on, or a user could name another.
@@ -184,7 +183,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const localModels = createLocalModels({
     modelsDir,
     baseDir: dirname(registryPath),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    threads: options.threads,
     threadsPath: join(dataDir, 'threads.json'),
   });
   let wanted: AppSettings = startSettings(options);

@@ -22,7 +22,7 @@ import { createThreads, machineName } from './threads.ts';
 
 export interface LocalModelsOptions extends ModelFolders, Partial<HostSettings> {
   /** Threads that evaluate tokens. @default chosen by a trial on this machine, all cores but one before it */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Where trials of numbers of threads are kept. @default for this process only */
   readonly threadsPath?: string;
   /** A trial waits until no prompt was there for so long. @default 3 seconds */

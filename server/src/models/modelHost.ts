@@ -5,13 +5,14 @@
 import { availableParallelism, constants, setPriority } from 'node:os';
 import type { Llama } from 'node-llama-cpp';
 import { failure } from '../core/errors.ts';
-import type { TokenLogProb } from '../core/ports.ts';
 import { threadCounts } from '../core/threadChoice.ts';
 import type { Library } from './chatPrompt.ts';
+import { inFrames } from './frames.ts';
 import type { FromHost, HostModel, HostRequest, HostSettings, ToHost } from './hostProtocol.ts';
 import { closeNetwork } from './hostWalls.ts';
 import { type LoadedModel, type LoadResult, loadModel } from './loadedModel.ts';
 import { removeFoldersOfThisHost } from './modelHostFolder.ts';
+import { createQuietWork } from './quietWork.ts';
 
 interface Slot {
   readonly spec: HostModel;
@@ -26,11 +27,9 @@ const slots = new Map<string, Slot>();
 const running = new Map<number, AbortController>();
 let settings: HostSettings | undefined;
 let runtime: Promise<{ readonly library: Library; readonly llama: Llama }> | undefined;
-/** Prompts under way or in line, and those of them that have the model. */
-let prompts = 0;
+const quietWork = createQuietWork();
+/** Prompts that have their model. */
 let answering = 0;
-/** What is done only while there is no prompt; the first one ends it and waits until it has let go of the cores. */
-let quietWork: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
 /** Resident memory of this process before its first model, in bytes. */
 let bareBytes = 0;
 /** Loads happen one after the other, so that each sees the memory that the one before it took. */
@@ -79,11 +78,7 @@ async function serve(request: HostRequest): Promise<void> {
   const { requestId } = request;
   const controller = new AbortController();
   running.set(requestId, controller);
-  const isPrompt = request.type === 'generate';
-  if (isPrompt) {
-    prompts += 1;
-    quietWork?.controller.abort();
-  }
+  const promptIsOver = request.type === 'generate' ? quietWork.promptCame() : undefined;
   try {
     await serveWithModel(request, controller);
   } catch (error) {
@@ -94,7 +89,7 @@ async function serve(request: HostRequest): Promise<void> {
       failure: failure('internal', `the model host failed: ${what}`, { retryable: true }),
     });
   } finally {
-    if (isPrompt) prompts -= 1;
+    promptIsOver?.();
     running.delete(requestId);
   }
 }
@@ -134,25 +129,10 @@ async function work(
       await answerAlone(request, model, controller.signal);
       break;
     case 'try-threads':
-      await whileQuiet(controller, () => tryThreads(request.requestId, model, controller.signal));
+      await quietWork.run(controller, () =>
+        tryThreads(request.requestId, model, controller.signal),
+      );
       break;
-  }
-}
-
-/** One work at a time: the first prompt ends it, and so does a newer one. */
-async function whileQuiet(controller: AbortController, begin: () => Promise<void>): Promise<void> {
-  while (quietWork !== undefined) {
-    quietWork.controller.abort();
-    await quietWork.done;
-  }
-  if (prompts > 0) controller.abort();
-  const { promise: done, resolve } = Promise.withResolvers<void>();
-  quietWork = { controller, done };
-  try {
-    await begin();
-  } finally {
-    quietWork = undefined;
-    resolve();
   }
 }
 
@@ -161,7 +141,7 @@ async function answerAlone(
   model: LoadedModel,
   signal: AbortSignal,
 ): Promise<void> {
-  await quietWork?.done;
+  await quietWork.settled();
   const { llama } = await startedRuntime();
   // Only while nothing is evaluated: the library's count of threads in use would not survive it.
   if (answering === 0) llama.maxThreads = request.threads;
@@ -233,41 +213,6 @@ async function answer(
     stats,
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   });
-}
-
-type Tell = (text: string, logProbs: readonly TokenLogProb[]) => void;
-
-/** Nobody sees more than 40 pieces a second, and each piece costs work in three processes. */
-const FRAME_MS = 25;
-
-/** Tells the first piece at once, and what comes soon after another one with the next. */
-function inFrames(tell: Tell): { readonly give: Tell; readonly flush: () => void } {
-  let text = '';
-  let logProbs: TokenLogProb[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  let toldMs = Number.NEGATIVE_INFINITY;
-
-  function flush(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    if (text === '') return;
-    const [piece, itsLogProbs] = [text, logProbs];
-    text = '';
-    logProbs = [];
-    toldMs = performance.now();
-    tell(piece, itsLogProbs);
-  }
-
-  return {
-    flush,
-    give(more, moreLogProbs) {
-      text += more;
-      logProbs.push(...moreLogProbs);
-      const waitMs = toldMs + FRAME_MS - performance.now();
-      if (waitMs <= 0) flush();
-      else timer ??= setTimeout(flush, waitMs);
-    },
-  };
 }
 
 /** After an answer, because a file's pages come into memory only as they are used. */
