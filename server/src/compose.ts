@@ -183,7 +183,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const localModels = createLocalModels({
     modelsDir,
     baseDir: dirname(registryPath),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    threads: options.threads,
+    threadsPath: join(dataDir, 'threads.json'),
   });
   let wanted: AppSettings = startSettings(options);
   let apiKey: ApiKey | undefined =
