@@ -218,6 +218,7 @@ function scriptedApp(
       ...ports.local,
       prepare: notScripted,
       probe: notScripted,
+      threads: () => ({ threads: 1, cores: 2, from: 'default' }),
       memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => {},

@@ -5,6 +5,7 @@
 import type { GgufInsights, Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
+import type { ThreadMeasurement } from '../core/threadChoice.ts';
 import { type ChatPrompts, createChatPrompts, type Library } from './chatPrompt.ts';
 import {
   FIRST_SLICE_TOKENS,
@@ -17,6 +18,7 @@ import type { HostModel, HostSettings } from './hostProtocol.ts';
 import { type HeldFile, holdFile, stampOf } from './modelFile.ts';
 import { makeHostFolder } from './modelHostFolder.ts';
 import { createSequencePool } from './sequencePool.ts';
+import { TRIAL_TOKENS, tryThreads } from './threadTrial.ts';
 
 export interface LoadedModel {
   /** Whether an answer is being generated. */
@@ -26,6 +28,12 @@ export interface LoadedModel {
     signal: AbortSignal,
     listener: GenerationListener,
   ): Promise<AnswerResult>;
+  /** Measures numbers of threads, the default first; `undefined` when the signal aborted or its context is too small. */
+  tryThreads(
+    counts: readonly number[],
+    use: (threads: number) => void,
+    signal: AbortSignal,
+  ): Promise<readonly ThreadMeasurement[] | undefined>;
   dispose(): Promise<void>;
 }
 
@@ -104,7 +112,8 @@ async function loadHeld(
     const context = await model.createContext({
       contextSize,
       sequences,
-      threads: settings.threads,
+      // As many as the host says at each evaluation.
+      threads: 0,
     });
     if (stampOf(spec.path) !== spec.stamp) {
       await model.dispose();
@@ -147,6 +156,7 @@ function createLoadedModel(
     (sequence, tokens) =>
       sequence.compareContextTokens([...tokens] as typeof sequence.contextTokens)
         .firstDifferentIndex,
+    (sequence) => sequence.nextTokenIndex,
   );
 
   const pace: ReadingPace = { sliceTokens: FIRST_SLICE_TOKENS };
@@ -194,9 +204,26 @@ function createLoadedModel(
     }
   }
 
+  async function trial(
+    counts: readonly number[],
+    use: (threads: number) => void,
+    signal: AbortSignal,
+  ): Promise<readonly ThreadMeasurement[] | undefined> {
+    if (contextSize < TRIAL_TOKENS) return undefined;
+    const lease = await pool.acquire([], signal);
+    if (lease === undefined) return undefined;
+    const { sequence } = lease;
+    try {
+      return await tryThreads({ model, sequence, counts, use, signal });
+    } finally {
+      lease.release();
+    }
+  }
+
   return {
     busy: pool.busy,
     generate: answer,
+    tryThreads: trial,
     async dispose() {
       await context.dispose();
       await model.dispose();

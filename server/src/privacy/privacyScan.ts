@@ -72,7 +72,7 @@ async function rulesIn(text: string): Promise<readonly string[]> {
     if (from > 0) await nextTurn();
     if (performance.now() - startedMs > DEADLINE_MS) throw new Error('the scan took too long');
     const piece = text.slice(from, from + PIECE_CHARS + OVERLAP_CHARS);
-    for (const rule of [...matchedRules(piece), ...(await presetRules(piece))]) rules.add(rule);
+    for (const rule of [...matchedRules(piece), ...presetRules(piece)]) rules.add(rule);
   }
   return [...rules];
 }
