@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RoutesParams, StatusWire } from '../../../server/src/protocol.ts';
-import { chromiumPath, type Harness, type OpenPage, startHarness } from '../../webview/pageHarness.ts';
+import {
+  chromiumPath,
+  type Harness,
+  type OpenPage,
+  startHarness,
+} from '../../webview/pageHarness.ts';
 import { median, quantile, spread } from '../figures.ts';
 import { type BuiltServer, startServer } from '../languageServer.ts';
 import { fillMonth } from '../monthOfRoutes.ts';
