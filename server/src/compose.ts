@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import envPaths from 'env-paths';
 import { type CalibrationDesk, createCalibrationDesk } from './calibrationDesk.ts';
 import { type AdminPolicy, underPolicy } from './core/adminPolicy.ts';
-import { type AppSettings, appSettingsSchema } from './core/appSettings.ts';
+import { type AppSettings, appSettingsSchema, withKnownModels } from './core/appSettings.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
@@ -254,19 +254,9 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
       own = read?.kind === 'model' ? read.model : undefined;
       if (read?.kind === 'bad') problems.push(read.why);
     }
-    const { models } = catalogue.registry();
-    const known = (id: string) => models.some((model) => model.id === id && model.enabled);
-    wanted = { ...parsed.data };
-    for (const role of ['cheap', 'escalation', 'baseline'] as const) {
-      const id = wanted[role];
-      if (id === undefined || known(id)) continue;
-      const ids = models.filter(({ enabled }) => enabled).map((model) => model.id);
-      problems.push(
-        `expected an enabled model of the registry as ${role}, got ${id}; choose one of ${ids.join(', ')}`,
-      );
-      wanted = { ...wanted, [role]: undefined };
-    }
-    return problems;
+    const chosen = withKnownModels(parsed.data, catalogue.registry().models);
+    wanted = chosen.settings;
+    return [...problems, ...chosen.problems];
   }
   if (wanted.ownModelPath !== undefined) for (const problem of configure({})) say(problem);
 
