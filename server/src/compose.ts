@@ -27,7 +27,7 @@ import { createLocalModels, type LocalModels } from './models/local.ts';
 import { OPENAI_URL } from './models/openai.ts';
 import { openCatalogue } from './models/openCatalogue.ts';
 import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
-import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
+import type { PricesRefreshed } from './models/priceFile.ts';
 import { readJson, shippedModels } from './models/shippedFiles.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
@@ -134,7 +134,7 @@ export interface App {
   /** Prompts with their text; written only by an edge whose user has turned history on. */
   readonly history: History;
   /** Brings the price file up to the bundled price data; tells one line per change. */
-  refreshPrices(): PricesRefreshed;
+  refreshPrices(): Promise<PricesRefreshed>;
   /** Settles what is under way and closes everything. */
   close(): Promise<void>;
 }
@@ -308,7 +308,11 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     },
     explanations,
     history,
-    refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models, clock.now()),
+    async refreshPrices() {
+      // It brings the price lists of all providers, ten megabytes in memory, which nothing else needs.
+      const { refreshPriceFile } = await import('./models/priceFile.ts');
+      return refreshPriceFile(pricingPath, catalogue.registry().models, clock.now());
+    },
     async close() {
       await router.idle();
       await local.dispose();

@@ -156,7 +156,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
       close() {},
     },
     addModel: notScripted,
-    refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
+    refreshPrices: async () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     close: async () => onClose(),
   };
 }

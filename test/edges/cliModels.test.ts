@@ -157,7 +157,7 @@ test('refreshed prices are told line by line, a bad file by what is wrong', asyn
   const failed = await cli(['models', 'refresh-prices'], {
     app: (app) => ({
       ...app,
-      refreshPrices: () => ({
+      refreshPrices: async () => ({
         kind: 'failed',
         failure: failure('bad_request', 'pricing.yaml:3: expected a date'),
       }),

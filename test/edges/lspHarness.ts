@@ -265,7 +265,7 @@ function scriptedApp(
     explanations,
     history,
     addModel: notScripted,
-    refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
+    refreshPrices: async () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     async close() {
       explanations.close();
       history.close();

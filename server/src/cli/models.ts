@@ -76,7 +76,7 @@ export async function probeModel(session: Session, given: string | undefined): P
 export async function refreshModelPrices(session: Session): Promise<number> {
   const { io } = session;
   return await withApp(session, async (app) => {
-    const refreshed = app.refreshPrices();
+    const refreshed = await app.refreshPrices();
     if (refreshed.kind === 'failed') return await fail(io, refreshed.failure);
     for (const line of refreshed.changes) await writeLine(io.stdout, line);
     await writeLine(io.stderr, `Wrote ${app.pricingPath}.`);
