@@ -78,14 +78,14 @@ export function createExplanations(
       author: { name: 'Cost-Aware Router', iconPath: icon },
       mode: vscode.CommentMode.Preview,
     };
+    // An editor that was there before this controller, as after a reload, may not know of it yet and drops the thread. This has
+    // it look again, and what comes while it looks waits. Where threads are already shown, it would draw them twice.
+    controller.commentingRangeProvider ??= { provideCommentingRanges: () => [] };
     const view = controller.createCommentThread(
       vscode.Uri.parse(task.range.uri),
       editorRange(task.range),
       [opening],
     );
-    // An editor that was there before this controller, as after a reload, else draws the thread only when it is opened anew:
-    // this has VS Code ask for all threads of what is open.
-    controller.commentingRangeProvider = { provideCommentingRanges: () => [] };
     view.canReply = false;
     view.label = task.title;
     view.collapsibleState = vscode.CommentThreadCollapsibleState.Expanded;

@@ -1,5 +1,5 @@
 /**
- * The HTML shells of the webview pages: an empty body, one script with a nonce, one style sheet, and a policy that forbids
+ * The HTML shells of the webview pages: an empty body, one script with a nonce (its nonce holds for what it loads later), one style sheet, and a policy that forbids
  * everything else. Texts travel as data in an attribute, so that no script is ever written inline.
  */
 import { randomBytes } from 'node:crypto';
@@ -45,7 +45,7 @@ export function pageHtml(options: ShellOptions): string {
 </head>
 <body data-page="${options.page}" data-strings="${escaped(JSON.stringify(options.strings))}">
 <main id="page"></main>
-<script nonce="${nonce}" src="${escaped(options.uriOf(`${options.page}.js`))}"></script>
+<script type="module" nonce="${nonce}" src="${escaped(options.uriOf(`${options.page}.js`))}"></script>
 </body>
 </html>
 `;

@@ -1,9 +1,11 @@
 /**
  * The frame of a chart: its title, the choice between chart and table, and drawing anew when the width or the theme changes.
- * Every chart has its table, for those who can't see it.
+ * Every chart has its table, for those who can't see it. What draws charts is loaded after the page's first rows; until then
+ * the chart's place is kept free.
  */
 import type uPlot from 'uplot';
 import { button, el } from './dom.ts';
+import { chartLibrary } from './laterParts.ts';
 import { t } from './strings.ts';
 
 export type ChartView = 'chart' | 'table';
@@ -12,7 +14,7 @@ export interface ChartContent {
   /** What the chart shows, in a sentence for who can't see it. */
   readonly summary: string;
   readonly table: () => HTMLElement;
-  readonly plot: (box: HTMLElement) => uPlot;
+  readonly plot: (Plot: typeof uPlot, box: HTMLElement) => uPlot;
 }
 
 export interface ChartFrame {
@@ -30,6 +32,8 @@ export interface ChartFrameOptions {
   /** `null` while there is nothing to draw. */
   readonly content: () => ChartContent | null;
 }
+
+const LEGEND_PX = 28;
 
 export function createChartFrame(options: ChartFrameOptions): ChartFrame {
   const { name, title, heightPx, onView, content } = options;
@@ -70,8 +74,13 @@ export function createChartFrame(options: ChartFrameOptions): ChartFrame {
       return;
     }
     const box = el('div', { class: 'chart', attrs: { role: 'img', 'aria-label': now.summary } });
+    // As high as the chart with its legend, so that nothing below moves when it comes.
+    box.style.minHeight = `${heightPx + LEGEND_PX}px`;
     holder.replaceChildren(box);
-    plot = now.plot(box);
+    void chartLibrary().then(({ default: Plot }) => {
+      // Drawn anew or gone meanwhile.
+      if (box.parentElement === holder) plot = now.plot(Plot, box);
+    });
   }
 
   new ResizeObserver(() => {

@@ -1,19 +1,16 @@
 /**
  * The dashboard page: asks the extension for the month and draws it. It keeps no figures of its own; when the ledger
- * changes it asks again. Which month, and chart or table, survive a hidden or reloaded page.
+ * changes it asks again. Which month, and chart or table, survive a hidden or reloaded page. It asks for the month and its
+ * first routes at once and before it draws anything, since the extension takes longer to answer than the page to be made.
  */
 import './dashboard.css';
-import '@vscode-elements/elements/dist/vscode-badge/index.js';
-import '@vscode-elements/elements/dist/vscode-button/index.js';
-import '@vscode-elements/elements/dist/vscode-option/index.js';
-import '@vscode-elements/elements/dist/vscode-single-select/index.js';
-import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import type { GroupWire, ReportWire, StatusWire } from '../../server/src/protocol.ts';
 import type { DashboardToHost, HostToDashboard } from '../src/webviewMessages.ts';
 import type { ChartView } from './chartFrame.ts';
 import { button, dataTable, el } from './dom.ts';
 import { connect, createQuestions } from './host.ts';
 import { parseHostToDashboard } from './hostMessages.ts';
+import { afterFirstParts, firstPartsDrawn, loadControls } from './laterParts.ts';
 import { downloadLine, modelCards, type RunCommand } from './modelCards.ts';
 import { firstQuestion, notices, type ServerState } from './notices.ts';
 import { createRouteList } from './routeList.ts';
@@ -36,6 +33,8 @@ let saved = readState(host.api.getState());
 let server: ServerState = { state: 'starting', message: '' };
 let status: StatusWire | null = null;
 let report: ReportWire | null = null;
+let asking = false;
+let greeted = false;
 const drawn = new Map<HTMLElement, string>();
 let forgetting: ReturnType<typeof setTimeout> | undefined;
 let refreshing: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +50,7 @@ const training = createTrainingChart(saved.trainingView, (trainingView) =>
 );
 const whatIf = createWhatIfView(() => host.post({ type: 'close_what_if' }));
 const groups = el('div', { class: 'groups' });
-const routes = createRouteList(questions);
+const routes = createRouteList(questions, firstPartsDrawn);
 const models = el('div');
 const figures = el('div', { class: 'figures' }, [
   summary,
@@ -68,15 +67,21 @@ host.onMessage((message) => {
     case 'server':
       server = message;
       drawNotices();
-      if (server.state === 'running') refreshSoon();
+      if (server.state !== 'running') firstPartsDrawn();
+      else if (!asking) refreshSoon();
       return;
-    case 'status':
+    case 'status': {
       status = message.status;
       // A last known status of a server that has stopped does not make it run.
       if (server.state === 'starting') server = { state: 'running', message: '' };
       drawNotices();
-      if (server.state === 'running') refreshSoon();
+      // The first answers `ready`: it tells of no change.
+      const isChange = greeted || (report === null && !asking);
+      greeted = true;
+      if (server.state === 'running' && isChange) refreshSoon();
+      else if (report !== null) drawSummary(report);
       return;
+    }
     case 'download': {
       const { receivedBytes, totalBytes } = message.progress;
       const done = totalBytes !== null && receivedBytes >= totalBytes;
@@ -99,20 +104,26 @@ host.onMessage((message) => {
     default:
   }
 });
-drawNotices();
 host.post({ type: 'ready' });
+void refresh();
+routes.begin(saved.month);
+void loadControls();
 
 function refreshSoon(): void {
   clearTimeout(refreshing);
-  refreshing = setTimeout(() => void refresh(), report === null ? 0 : SETTLE_MS);
+  refreshing = setTimeout(() => void refresh(), report === null && !asking ? 0 : SETTLE_MS);
 }
 
 async function refresh(): Promise<void> {
+  asking = true;
   try {
     const found = await questions.ask({ type: 'report', month: saved.month });
     report = found.report;
     draw(report);
   } catch (error) {
+    // The notices say why, and once it runs it is asked again.
+    if (server.state !== 'running') return;
+    firstPartsDrawn();
     drawn.delete(alerts);
     alerts.replaceChildren(
       el('div', { class: 'notice' }, [
@@ -120,16 +131,15 @@ async function refresh(): Promise<void> {
         button(t('Try again'), refreshSoon, { primary: true }),
       ]),
     );
+  } finally {
+    asking = false;
   }
 }
 
 function draw(next: ReportWire): void {
   figures.hidden = false;
   drawChanged(header, [next.month, next.months, next.pricesAsOf], () => headerParts(next));
-  drawChanged(summary, [next, status?.level, status?.usedUp], () => [
-    ...(next.answers === 0 ? [firstQuestion(run)] : []),
-    summaryCards(next, status),
-  ]);
+  drawSummary(next);
   const nothing = next.answers === 0;
   chart.element.hidden = nothing;
   groups.hidden = nothing;
@@ -138,11 +148,21 @@ function draw(next: ReportWire): void {
     groupTable('model', t('By model'), t('Model'), next.byModel),
     groupTable('task', t('By task'), t('Task'), next.byTask),
   ]);
-  drawChanged(models, next.models, () => [modelCards(next.models, run)]);
   routes.show(
     next.month,
     next.models.map(({ id, label }) => ({ id, label })),
   );
+  // They stand below everything.
+  void afterFirstParts.then(() =>
+    drawChanged(models, report?.models, () => [modelCards(report?.models ?? [], run)]),
+  );
+}
+
+function drawSummary(next: ReportWire): void {
+  drawChanged(summary, [next, status?.level, status?.usedUp], () => [
+    ...(next.answers === 0 ? [firstQuestion(run)] : []),
+    summaryCards(next, status),
+  ]);
 }
 
 /** What can hold the focus is drawn anew only when it says something else, so that a refresh never takes the focus away. */

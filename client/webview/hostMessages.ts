@@ -208,6 +208,7 @@ const report = z.object({
       price: text,
       speed: text,
       memory: text,
+      threads: text,
       chosenAs: z.array(z.enum(['cheap', 'escalation', 'baseline'])),
     }),
   ),

@@ -35,6 +35,7 @@ function modelCard(model: ModelWire, run: RunCommand): HTMLElement {
         ...fact(t('Price'), model.price),
         ...fact(t('Speed here'), model.speed),
         ...(model.memory === '' ? [] : fact(t('Memory here'), model.memory)),
+        ...(model.threads === '' ? [] : fact(t('Threads here'), model.threads)),
         ...(model.sizeBytes === null ? [] : fact(t('Size'), megabytes(model.sizeBytes))),
         ...fact(t('Provider'), model.provider),
       ]),

@@ -15,22 +15,33 @@ const KEPT_PAGES = 12;
 const NARROW = 560;
 /** Places that a person only scrolls past are not fetched. */
 const PAUSE_MS = 40;
+/** But whoever scrolls on and on sees rows, too. */
+const LONGEST_PAUSE_MS = 120;
+/** Fetched beyond those in sight, so that rows are there when they come into it. */
+const ROWS_AHEAD = 50;
 
 export interface RouteList {
   readonly element: HTMLElement;
+  /** Asks for the first page before the month's report is there. `null` is the current month, whichever that is. */
+  begin(month: string | null): void;
   /** Shows a month; of the month that stands already, what is in sight is fetched again, keeping the place. */
   show(month: string, models: readonly { readonly id: string; readonly label: string }[]): void;
   /** Opens one of the newest routes with its trace, as soon as the month that is shown has it. */
   open(promptId: string): void;
 }
 
-export function createRouteList(questions: Questions): RouteList {
-  let month = '';
+/** @param onDrawn called whenever rows, or that there are none, were drawn */
+export function createRouteList(questions: Questions, onDrawn: () => void): RouteList {
+  /** `null` is the current month; `undefined` as long as nothing is to be shown. */
+  let month: string | null | undefined;
+  /** The first page was asked for by `begin`, and the report that says which month it is has not come. */
+  let begun = false;
   let total = 0;
   let generation = 0;
   let wanted: string | null = null;
   let inSight = { first: 0, last: 0 };
   let pause: ReturnType<typeof setTimeout> | undefined;
+  let pausedSinceMs: number | undefined;
   const pages = new Map<number, readonly RouteRowWire[]>();
   const asked = new Set<number>();
 
@@ -43,7 +54,10 @@ export function createRouteList(questions: Questions): RouteList {
     onWindow: (first, last) => {
       inSight = { first, last };
       clearTimeout(pause);
-      pause = setTimeout(loadInSight, PAUSE_MS);
+      const nowMs = performance.now();
+      pausedSinceMs ??= nowMs;
+      const longestMs = pausedSinceMs + LONGEST_PAUSE_MS - nowMs;
+      pause = setTimeout(loadInSight, Math.max(0, Math.min(PAUSE_MS, longestMs)));
     },
   });
   const head = headings();
@@ -73,11 +87,11 @@ export function createRouteList(questions: Questions): RouteList {
   }
 
   function params(page: number, values: RouteFilters): RoutesParams {
-    return { ...values, month, offset: page * PAGE, limit: PAGE };
+    return { ...values, ...(month ? { month } : {}), offset: page * PAGE, limit: PAGE };
   }
 
   async function load(page: number, again = false): Promise<void> {
-    if (month === '' || (!again && (pages.has(page) || asked.has(page)))) return;
+    if (month === undefined || (!again && (pages.has(page) || asked.has(page)))) return;
     const mine = generation;
     asked.add(page);
     try {
@@ -87,6 +101,7 @@ export function createRouteList(questions: Questions): RouteList {
       });
       if (mine !== generation) return;
       const added = found.total - total;
+      const moved = again || added !== 0;
       // Rows moved: whatever was fetched before stands at other places now.
       if (again && added !== 0) pages.clear();
       pages.set(page, found.rows);
@@ -96,17 +111,28 @@ export function createRouteList(questions: Questions): RouteList {
       grid.setAttribute('aria-rowcount', String(total + 1));
       list.setTotal(total);
       if (again && added > 0) list.shift(added);
-      list.redraw();
-      if (page === 0) openWanted(found.rows);
+      if (moved) list.redraw();
+      else list.redraw(page * PAGE, (page + 1) * PAGE - 1);
+      if (!begun) shown(page);
     } catch (error) {
-      if (mine === generation) count.textContent = sentence(error);
+      if (mine !== generation) return;
+      count.textContent = sentence(error);
+      // Then `show` asks again.
+      if (begun) month = undefined;
+      begun = false;
     } finally {
       asked.delete(page);
     }
   }
 
-  function openWanted(newest: readonly RouteRowWire[]): void {
-    const index = newest.findIndex(({ promptId }) => promptId === wanted);
+  /** Rows stand where a person sees them. */
+  function shown(page: number): void {
+    onDrawn();
+    if (page === 0) openWanted();
+  }
+
+  function openWanted(): void {
+    const index = pages.get(0)?.findIndex(({ promptId }) => promptId === wanted) ?? -1;
     if (index < 0) return;
     wanted = null;
     list.reveal(index);
@@ -114,7 +140,11 @@ export function createRouteList(questions: Questions): RouteList {
   }
 
   function loadInSight(): void {
-    for (let page = pageOf(inSight.first); page <= pageOf(inSight.last); page += 1) void load(page);
+    pausedSinceMs = undefined;
+    const last = Math.min(total - 1, inSight.last + ROWS_AHEAD);
+    for (let page = pageOf(inSight.first - ROWS_AHEAD); page <= pageOf(last); page += 1) {
+      void load(page);
+    }
   }
 
   function forgetFarPages(): void {
@@ -182,8 +212,23 @@ export function createRouteList(questions: Questions): RouteList {
 
   return {
     element,
+    begin: (first) => {
+      month = first;
+      begun = true;
+      void load(0);
+    },
     show: (next, models) => {
       filters.setModels(models);
+      const isBegun = begun && (month === null || month === next);
+      begun = false;
+      if (isBegun) {
+        month = next;
+        if (!pages.has(0)) return;
+        // Until now the page had no place for rows.
+        list.setTotal(total);
+        shown(0);
+        return;
+      }
       if (next === month) {
         void load(0, true);
         return;

@@ -2,7 +2,7 @@
  * Spend per day as bars with the baseline as a line above them, and the same as a table. The two differ in shape, not only
  * in colour. Every label is the server's own text: the chart only places numbers, it never formats or adds them.
  */
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import type { DayWire } from '../../server/src/protocol.ts';
 import { type ChartView, createChartFrame, themeColour } from './chartFrame.ts';
 import { dataTable } from './dom.ts';
@@ -33,7 +33,7 @@ export function createSpendChart(view: ChartView, onView: (view: ChartView) => v
         : {
             summary: summary(days, baselineName),
             table: () => dayTable(days, baselineName),
-            plot: (box) => drawPlot(box, days, baselineName),
+            plot: (Plot, box) => drawPlot(Plot, box, days, baselineName),
           },
   });
 
@@ -72,7 +72,12 @@ function summary(days: readonly DayWire[], baseline: string): string {
   );
 }
 
-function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string): uPlot {
+function drawPlot(
+  Plot: typeof uPlot,
+  box: HTMLElement,
+  days: readonly DayWire[],
+  baseline: string,
+): uPlot {
   const theme = getComputedStyle(document.body);
   const colour = themeColour(theme);
   const text = colour('--vscode-descriptionForeground', '--vscode-foreground');
@@ -89,7 +94,7 @@ function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string):
       const day = days[index ?? days.length - 1];
       return day ? text(day) : '';
     };
-  return new uPlot(
+  return new Plot(
     {
       width: box.clientWidth,
       height: HEIGHT,
@@ -127,7 +132,7 @@ function drawPlot(box: HTMLElement, days: readonly DayWire[], baseline: string):
           stroke: bars,
           width: 0,
           fill: bars,
-          ...(uPlot.paths.bars ? { paths: uPlot.paths.bars({ size: [0.6, 28] }) } : {}),
+          ...(Plot.paths.bars ? { paths: Plot.paths.bars({ size: [0.6, 28] }) } : {}),
           points: { show: false },
           value: legend((day) => day.spent),
         },

@@ -1,5 +1,5 @@
 /** The loss of a training run while it goes on: each step's, and that of the validation set, as lines and as a table. */
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import type { TrainingRun } from '../src/trainingCurve.ts';
 import { type ChartView, createChartFrame, themeColour } from './chartFrame.ts';
 import { dataTable, el } from './dom.ts';
@@ -31,7 +31,7 @@ export function createTrainingChart(
       return {
         summary: `${lineOf(shown)} ${t('The table has every point that is drawn.')}`,
         table: () => lossTable(shown),
-        plot: (box) => drawPlot(box, shown),
+        plot: (Plot, box) => drawPlot(Plot, box, shown),
       };
     },
   });
@@ -86,7 +86,7 @@ function lossTable(run: TrainingRun): HTMLElement {
   );
 }
 
-function drawPlot(box: HTMLElement, run: TrainingRun): uPlot {
+function drawPlot(Plot: typeof uPlot, box: HTMLElement, run: TrainingRun): uPlot {
   const theme = getComputedStyle(document.body);
   const colour = themeColour(theme);
   const text = colour('--vscode-descriptionForeground', '--vscode-foreground');
@@ -95,8 +95,8 @@ function drawPlot(box: HTMLElement, run: TrainingRun): uPlot {
   const grid = { stroke: colour('--vscode-editorWidget-border', '--vscode-foreground'), width: 1 };
   const axis = { stroke: text, font: `11px ${theme.fontFamily}`, ticks: { show: false } };
   const lossText: uPlot.Series.Value = (_plot, value) => value?.toFixed(4) ?? '–';
-  const aligned = uPlot.join([columns(run.train), columns(run.validation)]);
-  return new uPlot(
+  const aligned = Plot.join([columns(run.train), columns(run.validation)]);
+  return new Plot(
     {
       width: box.clientWidth,
       height: HEIGHT,

@@ -20,8 +20,8 @@ export interface VirtualList {
   readonly element: HTMLElement;
   setTotal(total: number): void;
   setRowHeight(pixels: number): void;
-  /** Draws the rows in sight anew, keeping position and focus. */
-  redraw(): void;
+  /** Draws rows anew, keeping position and focus. @default all that exist */
+  redraw(first?: number, last?: number): void;
   /** Rows were added above: everything the person looks at stays where it is. */
   shift(rows: number): void;
   /** Opens a row and moves to it. */
@@ -215,8 +215,10 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
   });
   new ResizeObserver(schedule).observe(scroller);
 
-  function redraw(): void {
-    for (const [index, row] of rows) options.draw(index, row);
+  function redraw(first = 0, last = Number.POSITIVE_INFINITY): void {
+    for (const [index, row] of rows) {
+      if (index >= first && index <= last) options.draw(index, row);
+    }
     render();
   }
 

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import envPaths from 'env-paths';
 import { type CalibrationDesk, createCalibrationDesk } from './calibrationDesk.ts';
 import { type AdminPolicy, underPolicy } from './core/adminPolicy.ts';
-import { type AppSettings, appSettingsSchema } from './core/appSettings.ts';
+import { type AppSettings, appSettingsSchema, withKnownModels } from './core/appSettings.ts';
 import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
@@ -27,7 +27,7 @@ import { createLocalModels, type LocalModels } from './models/local.ts';
 import { OPENAI_URL } from './models/openai.ts';
 import { openCatalogue } from './models/openCatalogue.ts';
 import { ownModelFrom, withOwnModel } from './models/ownModel.ts';
-import { type PricesRefreshed, refreshPriceFile } from './models/priceFile.ts';
+import type { PricesRefreshed } from './models/priceFile.ts';
 import { readJson, shippedModels } from './models/shippedFiles.ts';
 import { createSpeeds } from './models/speeds.ts';
 import { createTokenCounter } from './models/tokenCounter.ts';
@@ -134,7 +134,7 @@ export interface App {
   /** Prompts with their text; written only by an edge whose user has turned history on. */
   readonly history: History;
   /** Brings the price file up to the bundled price data; tells one line per change. */
-  refreshPrices(): PricesRefreshed;
+  refreshPrices(): Promise<PricesRefreshed>;
   /** Settles what is under way and closes everything. */
   close(): Promise<void>;
 }
@@ -183,7 +183,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const localModels = createLocalModels({
     modelsDir,
     baseDir: dirname(registryPath),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    threads: options.threads,
+    threadsPath: join(dataDir, 'threads.json'),
   });
   let wanted: AppSettings = startSettings(options);
   let apiKey: ApiKey | undefined =
@@ -253,19 +254,9 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
       own = read?.kind === 'model' ? read.model : undefined;
       if (read?.kind === 'bad') problems.push(read.why);
     }
-    const { models } = catalogue.registry();
-    const known = (id: string) => models.some((model) => model.id === id && model.enabled);
-    wanted = { ...parsed.data };
-    for (const role of ['cheap', 'escalation', 'baseline'] as const) {
-      const id = wanted[role];
-      if (id === undefined || known(id)) continue;
-      const ids = models.filter(({ enabled }) => enabled).map((model) => model.id);
-      problems.push(
-        `expected an enabled model of the registry as ${role}, got ${id}; choose one of ${ids.join(', ')}`,
-      );
-      wanted = { ...wanted, [role]: undefined };
-    }
-    return problems;
+    const chosen = withKnownModels(parsed.data, catalogue.registry().models);
+    wanted = chosen.settings;
+    return [...problems, ...chosen.problems];
   }
   if (wanted.ownModelPath !== undefined) for (const problem of configure({})) say(problem);
 
@@ -317,7 +308,11 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     },
     explanations,
     history,
-    refreshPrices: () => refreshPriceFile(pricingPath, catalogue.registry().models, clock.now()),
+    async refreshPrices() {
+      // It brings the price lists of all providers, ten megabytes in memory, which nothing else needs.
+      const { refreshPriceFile } = await import('./models/priceFile.ts');
+      return refreshPriceFile(pricingPath, catalogue.registry().models, clock.now());
+    },
     async close() {
       await router.idle();
       await local.dispose();

@@ -395,6 +395,8 @@ export interface ModelWire {
   readonly speed: string;
   /** `214 MB, measured`, `at least 98 MB` before an answer; empty for a cloud model. */
   readonly memory: string;
+  /** `1 of 2 cores; tokens/s written with each number: 1: 45, 2: 12`; empty for a cloud model. */
+  readonly threads: string;
   readonly chosenAs: readonly ('cheap' | 'escalation' | 'baseline')[];
 }
 

@@ -100,6 +100,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
       ...ports.local,
       prepare: async () => ({ kind: 'ready', path: 'model.gguf' }),
       probe: notScripted,
+      threads: () => ({ threads: 1, cores: 2, from: 'default' }),
       memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => onClose(),
@@ -155,7 +156,7 @@ function scriptedApp(script: Script, onClose: () => void): App {
       close() {},
     },
     addModel: notScripted,
-    refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
+    refreshPrices: async () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     close: async () => onClose(),
   };
 }

@@ -29,15 +29,15 @@ test('models list shows state, price and speed of each', async () => {
   assert.equal(run.code, 0);
   assert.match(
     run.stdout,
-    /^small-local +cheap +local +not here \(0 MB to download\) +free +not measured$/m,
+    /^small-local +cheap +local +not here \(0 MB to download\) +free +not measured +1 of 2, not measured$/m,
   );
   assert.match(
     run.stdout,
-    /^cloud-mini +escalation +openai +unavailable: frozen +\$1\.00 \/ \$4\.00 +not measured$/m,
+    /^cloud-mini +escalation +openai +unavailable: frozen +\$1\.00 \/ \$4\.00 +not measured +-$/m,
   );
   assert.match(
     run.stdout,
-    /^cloud-big +escalation +openai +no API key +\$10\.00 \/ \$40\.00 +42 tokens\/s$/m,
+    /^cloud-big +escalation +openai +no API key +\$10\.00 \/ \$40\.00 +42 tokens\/s +-$/m,
   );
   assert.match(run.stdout, /^cheap: small-local · escalation: cloud-big · baseline: cloud-big$/m);
 });
@@ -128,7 +128,8 @@ test('a probe is told and kept, so that latencies are known', async () => {
   });
   assert.equal(
     run.stdout,
-    'small-local: reads 500 tokens/s, writes 50 tokens/s, first token after 400 ms\n',
+    'small-local: reads 500 tokens/s, writes 50 tokens/s, first token after 400 ms\n' +
+      'threads: 1 of 2 cores, not measured yet\n',
   );
   const [sample] = kept;
   assert.ok(sample !== undefined);
@@ -156,7 +157,7 @@ test('refreshed prices are told line by line, a bad file by what is wrong', asyn
   const failed = await cli(['models', 'refresh-prices'], {
     app: (app) => ({
       ...app,
-      refreshPrices: () => ({
+      refreshPrices: async () => ({
         kind: 'failed',
         failure: failure('bad_request', 'pricing.yaml:3: expected a date'),
       }),

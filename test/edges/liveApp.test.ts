@@ -99,6 +99,17 @@ describe('while the program runs', () => {
     assert.deepEqual(app.configure({ ownModelPath: undefined, dailyBudgetNanoUsd: undefined }), []);
   });
 
+  test('a ladder keeps the models that are known, and says which are not', () => {
+    const { app } = real;
+    const [why = '', ...more] = app.configure({ ladder: ['gpt-6-sol', 'no-such-model'] });
+    assert.match(why, /as ladder, got no-such-model; choose one of /);
+    assert.deepEqual(more, []);
+    assert.deepEqual(app.settings().ladder, ['gpt-6-sol']);
+    assert.equal(app.configure({ ladder: ['no-such-model'] }).length, 1);
+    assert.equal(app.settings().ladder, undefined);
+    assert.deepEqual(app.configure({ ladder: undefined }), []);
+  });
+
   test('a GGUF of the user answers as the cheap model while it is chosen', async () => {
     const { app } = real;
     const path = await ensureSmolLm2();

@@ -218,6 +218,7 @@ function scriptedApp(
       ...ports.local,
       prepare: notScripted,
       probe: notScripted,
+      threads: () => ({ threads: 1, cores: 2, from: 'default' }),
       memoryBytes: () => undefined,
       hostPid: () => undefined,
       dispose: async () => {},
@@ -264,7 +265,7 @@ function scriptedApp(
     explanations,
     history,
     addModel: notScripted,
-    refreshPrices: () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
+    refreshPrices: async () => ({ kind: 'refreshed', changes: Object.keys(prices) }),
     async close() {
       explanations.close();
       history.close();

@@ -14,6 +14,17 @@ test('nothing set is the default of every setting', () => {
   assert.deepEqual(settings.notices, []);
 });
 
+test('a ladder is a list, `auto` in it is every model, and none leaves the choice to the registry', () => {
+  const ladder = (models: unknown) => editorSettings({ models }).app.ladder;
+  assert.equal(ladder({ ladder: ['auto'] }), 'auto');
+  assert.deepEqual(ladder({ ladder: [' small ', 'large'] }), ['small', 'large']);
+  assert.equal(ladder({ ladder: [] }), undefined);
+  assert.equal(ladder({ ladder: null }), undefined);
+  const senseless = editorSettings({ models: { ladder: 'auto' } });
+  assert.equal(senseless.app.ladder, undefined);
+  assert.match(senseless.notices[0] ?? '', /costAwareRouter\.models\.ladder.*its default holds/);
+});
+
 test('null takes the limit of the month away, a senseless value does not', () => {
   const without = editorSettings({ budget: { monthlyUsd: null } });
   assert.equal(without.app.monthlyBudgetNanoUsd, undefined);
@@ -30,7 +41,13 @@ test('every setting has its place, nested or by its dotted name', () => {
     budget: { monthlyUsd: 5, dailyUsd: 1, perRequestUsd: 0.05, perSessionUsd: 0.5, warnAt: 0.5 },
     'budget.atLimit': 'stop',
     audit: { share: 0.05 },
-    models: { cheap: 'a', escalation: 'b', baseline: 'c', ownFile: '/models/own.gguf' },
+    models: {
+      cheap: 'a',
+      escalation: 'b',
+      baseline: 'c',
+      ladder: ['a', 'b'],
+      ownFile: '/models/own.gguf',
+    },
     openai: { baseUrl: 'http://127.0.0.1:9/v1' },
     quality: { min: 0.7 },
     latency: { maxMs: 2000 },
@@ -52,6 +69,7 @@ test('every setting has its place, nested or by its dotted name', () => {
     cheap: 'a',
     escalation: 'b',
     baseline: 'c',
+    ladder: ['a', 'b'],
     ownModelPath: '/models/own.gguf',
     baseUrl: 'http://127.0.0.1:9/v1',
     minQuality: 0.7,

@@ -6,7 +6,7 @@ import { createSequencePool } from '../../server/src/models/sequencePool.ts';
 const quiet = new AbortController().signal;
 
 function pool(...states: readonly (readonly number[])[]) {
-  return createSequencePool(states, commonPrefixLength);
+  return createSequencePool(states, commonPrefixLength, (held) => held.length);
 }
 
 test('the free sequence that shares the longest beginning is lent', async () => {

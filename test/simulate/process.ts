@@ -56,6 +56,10 @@ export async function startProcess(
   // Bugs are planted in the two steps; without one, processes of both kinds share the ledger.
   const inOneStep = planted === undefined && random.chance(0.5);
   const faulty = faultyLedger(world, life, opened, stranded, inOneStep);
+  // Calls go up a ladder one after the other, so that one prompt holds money for several models.
+  const ladder = random.chance(0.5) ? 'auto' : undefined;
+  const settingsOf = (now: Limits): Settings =>
+    settingsSchema.parse({ ...baseSettings, ...now, ladder });
   let settings = settingsOf(limits);
   world.oracle.limitsHeard.hears(life, limits);
   const cached = new Map<string, CachedAnswer>();
@@ -105,10 +109,6 @@ export async function startProcess(
       if (planted?.deafToLimits !== true) settings = settingsOf(now);
     },
   };
-}
-
-function settingsOf(limits: Limits): Settings {
-  return settingsSchema.parse({ ...baseSettings, ...limits });
 }
 
 /** Tells the oracle what the router asks and hears; nothing is planted outside of it. */

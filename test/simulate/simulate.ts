@@ -76,7 +76,9 @@ function print(): void {
   console.log(`store         ${store}`);
   console.log(`seeds         ${tally.seeds}, from ${first}`);
   console.log(`steps         ${tally.steps} with faults, ${steps} a seed`);
-  console.log(`prompts       ${tally.prompts}`);
+  console.log(
+    `prompts       ${tally.prompts}, ${tally.climbs} of them held money for several models`,
+  );
   console.log(`reservations  ${tally.reservations}`);
   console.log(`calls         ${tally.calls} that reached the provider`);
   console.log(`faults        ${sum}`);

@@ -8,6 +8,7 @@ import type { PlantedBug } from './plantedBugs.ts';
 import { type RunningPrompt, startProcess, type VirtualProcess } from './process.ts';
 import { randomOf } from './random.ts';
 import { createScheduler, type Life, quiet } from './scheduler.ts';
+import type { Shadow } from './shadow.ts';
 import { createSqliteLedger } from './sqliteLedger.ts';
 import { drawLimits, drawPrompt, type Limits } from './workload.ts';
 import type { World } from './world.ts';
@@ -31,6 +32,8 @@ export interface SimulationResult {
   readonly findings: readonly string[];
   readonly steps: number;
   readonly prompts: number;
+  /** Prompts that held money for several models, one after the other. */
+  readonly climbs: number;
   readonly calls: number;
   readonly reservations: number;
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
@@ -95,6 +98,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     findings: oracle.findings,
     steps: taken,
     prompts: prompts.length,
+    climbs: climbsIn(oracle.shadow),
     calls: oracle.calls(),
     reservations: oracle.shadow.reservations.size,
     faults: Object.fromEntries(faults.counts),
@@ -328,4 +332,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const open = [...oracle.shadow.reservations.values()];
     return open.filter(({ kind }) => isOpen({ kind } as ReservationState)).map(({ id }) => id);
   }
+}
+
+function climbsIn({ reservations }: Shadow): number {
+  const models = new Map<string, Set<string>>();
+  for (const { promptId, modelId } of reservations.values()) {
+    models.set(promptId, (models.get(promptId) ?? new Set()).add(modelId));
+  }
+  return [...models.values()].filter(({ size }) => size > 1).length;
 }

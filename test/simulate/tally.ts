@@ -5,6 +5,7 @@ export interface Tally {
   readonly seeds: number;
   readonly steps: number;
   readonly prompts: number;
+  readonly climbs: number;
   readonly reservations: number;
   readonly calls: number;
   readonly faults: Readonly<Record<string, number>>;
@@ -15,6 +16,7 @@ export const EMPTY_TALLY: Tally = {
   seeds: 0,
   steps: 0,
   prompts: 0,
+  climbs: 0,
   reservations: 0,
   calls: 0,
   faults: {},
@@ -33,6 +35,7 @@ export function addTally(sum: Tally, more: SimulationResult | Tally): Tally {
     seeds: sum.seeds + (one ? 1 : more.seeds),
     steps: sum.steps + more.steps,
     prompts: sum.prompts + more.prompts,
+    climbs: sum.climbs + more.climbs,
     reservations: sum.reservations + more.reservations,
     calls: sum.calls + more.calls,
     faults,

@@ -140,6 +140,24 @@ describeInChromium('dashboard page', (harness) => {
     });
   });
 
+  test('rows come while a person scrolls on and on', async () => {
+    await withPage(async (open) => {
+      await open.page.waitForSelector('.cell-title');
+      const seen = await open.page.evaluate(`new Promise((done) => {
+        const scroller = document.querySelector('.rows-scroll');
+        let frames = 0;
+        const step = () => {
+          const last = [...document.querySelectorAll('.row:has(.cell-title)')].at(-1);
+          if (Number(last?.dataset.index) > 250 || (frames += 1) > 2000) return done(frames);
+          scroller.scrollTop += 20;
+          requestAnimationFrame(step);
+        };
+        step();
+      })`);
+      assert.ok(Number(seen) < 2000, 'no row of a later page came in 2000 frames without a pause');
+    });
+  });
+
   test('filters and search ask the server and show its count', async () => {
     await withPage(async (open) => {
       await open.page.waitForSelector('.cell-title');

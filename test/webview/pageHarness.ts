@@ -59,8 +59,12 @@ export interface OpenOptions {
   readonly width?: number;
   readonly height?: number;
   readonly strings?: Readonly<Record<string, string>>;
+  /** Runs in the page before its own script. */
+  readonly script?: string;
   /** The extension's part: what to answer to a message. */
-  readonly reply?: (message: Record<string, unknown>) => readonly unknown[];
+  readonly reply?: (
+    message: Record<string, unknown>,
+  ) => readonly unknown[] | Promise<readonly unknown[]>;
 }
 
 export interface Harness {
@@ -68,16 +72,24 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function startHarness(executablePath: string): Promise<Harness> {
+/** @param flags further ones of the browser */
+export async function startHarness(
+  executablePath: string,
+  flags: readonly string[] = [],
+): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'webview-pages-'));
-  await build({
-    entryPoints: ['dashboard.ts', 'answers.ts'].map((name) => `client/webview/${name}`),
-    outdir: folder,
-    bundle: true,
-    format: 'iife',
-    target: 'es2022',
-    logLevel: 'error',
-  });
+  // As the project's own build makes them: each page by itself, and what it loads later in files of its own.
+  for (const page of ['dashboard.ts', 'answers.ts']) {
+    await build({
+      entryPoints: [`client/webview/${page}`],
+      outdir: folder,
+      bundle: true,
+      format: 'esm',
+      splitting: true,
+      target: 'es2022',
+      logLevel: 'error',
+    });
+  }
   let shell = '';
   const server = createServer((request, response) => {
     const name = (request.url ?? '/').slice(1);
@@ -95,7 +107,7 @@ export async function startHarness(executablePath: string): Promise<Harness> {
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const browser: Browser = await chromium.launch({
     executablePath,
-    args: ['--no-sandbox'],
+    args: ['--no-sandbox', ...flags],
   });
   return {
     open: async (options) => {
@@ -151,9 +163,10 @@ async function openPage(browser: Browser, origin: string, options: OpenOptions):
   await page.exposeFunction('hostReceives', async (message: { type: string }) => {
     sent.push(message);
     for (const look of [...waiting]) look();
-    for (const answer of options.reply?.(message) ?? []) await say(answer);
+    for (const answer of (await options.reply?.(message)) ?? []) await say(answer);
   });
   await page.addInitScript(initScript(options.theme ?? 'dark'));
+  if (options.script !== undefined) await page.addInitScript(options.script);
   await page.goto(`${origin}/`);
   return { page, sent, complaints, say, sentWhere, close: () => page.close() };
 }

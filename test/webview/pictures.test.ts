@@ -37,6 +37,8 @@ describeInChromium('pictures', (harness) => {
       const dashboard = await harness().open({ page: 'dashboard', theme, width, reply });
       await dashboard.page.locator('.row[data-index="1"] .cell-title').click();
       await dashboard.page.waitForSelector('.trace');
+      await dashboard.page.waitForSelector('.chart canvas');
+      await dashboard.page.waitForFunction("document.querySelector(':not(:defined)') === null");
       await dashboard.page.screenshot({
         path: `${SHOTS}/dashboard-${theme}-${width}.png`,
         fullPage: true,

@@ -132,6 +132,7 @@ export const report: ReportWire = {
       price: 'free',
       speed: '41 tokens/s, first token after 0.3 s',
       memory: '214 MB, measured',
+      threads: '1 of 2 cores; tokens/s written with each number: 1: 45, 2: 12',
       chosenAs: ['cheap'],
     },
     {
@@ -146,6 +147,7 @@ export const report: ReportWire = {
       price: 'free',
       speed: 'not measured yet',
       memory: 'at least 2.5 GB',
+      threads: '1 of 2 cores, not measured yet',
       chosenAs: [],
     },
     {
@@ -160,6 +162,7 @@ export const report: ReportWire = {
       price: '$0.25 in, $2.00 out per million tokens',
       speed: 'first token after 0.9 s',
       memory: '',
+      threads: '',
       chosenAs: ['escalation'],
     },
     {
@@ -174,6 +177,7 @@ export const report: ReportWire = {
       price: '$1.25 in, $10.00 out per million tokens',
       speed: 'not measured yet',
       memory: '',
+      threads: '',
       chosenAs: ['baseline'],
     },
   ],

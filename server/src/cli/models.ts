@@ -4,6 +4,8 @@ import type { App } from '../compose.ts';
 import { type Failure, failure } from '../core/errors.ts';
 import { sampleOfSpeed } from '../core/modelCall.ts';
 import { portOf } from '../core/portOf.ts';
+import { threadsText } from '../core/threadChoice.ts';
+import { english } from '../core/translate.ts';
 import type { LocalModel, MeasuredSpeed, Model, PriceRow } from '../core/types.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
@@ -23,8 +25,10 @@ export async function listModels(session: Session): Promise<number> {
       stateOf(app, model, frozen.has(model.id)),
       priceOf(model, app.catalogue.price(model.id, app.ports.clock.now())),
       speedOf(app, model),
+      threadsOf(app, model),
     ]);
-    await writeLine(io.stdout, table(['id', 'tier', 'provider', 'state', 'price', 'speed'], rows));
+    const head = ['id', 'tier', 'provider', 'state', 'price', 'speed', 'threads'];
+    await writeLine(io.stdout, table(head, rows));
     const { cheap = defaults.cheap, escalation = defaults.escalation } = app.settings();
     const { baseline = defaults.baseline } = app.settings();
     await writeLine(
@@ -63,6 +67,8 @@ export async function probeModel(session: Session, given: string | undefined): P
     }
     app.ports.speeds.record(app.local.identity(found.model), sampleOfSpeed(probed.speed));
     await writeLine(io.stdout, `${id}: ${describeSpeed(probed.speed)}`);
+    const threads = threadsText(app.local.threads(found.model), english);
+    await writeLine(io.stdout, `threads: ${threads}`);
     return exitCodes.ok;
   });
 }
@@ -70,7 +76,7 @@ export async function probeModel(session: Session, given: string | undefined): P
 export async function refreshModelPrices(session: Session): Promise<number> {
   const { io } = session;
   return await withApp(session, async (app) => {
-    const refreshed = app.refreshPrices();
+    const refreshed = await app.refreshPrices();
     if (refreshed.kind === 'failed') return await fail(io, refreshed.failure);
     for (const line of refreshed.changes) await writeLine(io.stdout, line);
     await writeLine(io.stderr, `Wrote ${app.pricingPath}.`);
@@ -155,6 +161,13 @@ function speedOf(app: App, model: Model): string {
   return speed === undefined
     ? 'not measured'
     : `${speed.outputTokensPerSecond.toFixed(0)} tokens/s`;
+}
+
+function threadsOf(app: App, model: Model): string {
+  if (model.provider !== 'local') return '-';
+  const { threads, cores, from } = app.local.threads(model);
+  const why = { setting: 'set', measured: 'measured', default: 'not measured' }[from];
+  return `${threads} of ${cores}, ${why}`;
 }
 
 function describeSpeed(speed: MeasuredSpeed): string {

@@ -16,6 +16,7 @@ import type { Reason } from './reason.ts';
 import { recordRefusal } from './record.ts';
 import type { AnswerDeps } from './run.ts';
 import type { Prompt } from './types.ts';
+import { warmFor } from './warmFor.ts';
 import { type WouldSend, wouldSend } from './wouldSend.ts';
 
 /** The answer is on its way by then, and whoever looks at the month's figures after it sees them with it. */
@@ -25,6 +26,8 @@ const NEVER = new AbortController().signal;
 export interface Router {
   /** Decides without generating or spending: the same computation as an answer's. */
   decide(prompt: Prompt, options?: DecideOptions): Promise<Decision>;
+  /** Decides for a prompt that is still being written, and lets a local model that would answer it get ready meanwhile. */
+  foresee(prompt: Prompt): Promise<Decision>;
   /** Answers. Ends with exactly one `answer-end` or `answer-failed`, soon after `signal` aborts too. */
   answer(prompt: Prompt, signal: AbortSignal): AsyncGenerator<RouterEvent, void>;
   /** What an answer would send off this machine. Decides and builds it; sends nothing. */
@@ -64,6 +67,11 @@ export function createRouter(options: RouterOptions): Router {
 
   return {
     decide: async (prompt, decideOptions) => (await decide(prompt, decideOptions)).decision,
+    async foresee(prompt) {
+      const decided = await decide(prompt);
+      warmFor(decided, ports);
+      return decided.decision;
+    },
     async *answer(prompt, signal) {
       if (inFlight.has(prompt.id)) {
         yield usedBefore(prompt.id);

@@ -208,7 +208,7 @@ function modelHandlers({ live, language, status, notify }: HandlerDeps) {
     },
     async 'costAwareRouter/refreshPrices'() {
       const { t } = language();
-      const result = (await live.get()).refreshPrices();
+      const result = await (await live.get()).refreshPrices();
       if (result.kind === 'failed') return failed(failureText(result.failure.message, t));
       const { changes } = result;
       return refreshed(

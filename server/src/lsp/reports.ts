@@ -76,11 +76,13 @@ export async function routesPage(
     limit,
   });
   const names = labelOf(app.catalogue.registry());
+  // One for all rows: making it takes longer than all else about a row.
+  const words = { t: language.t, times: timeFormat(language.tag) };
   const titles = app.history.questions(found.rows.map(({ promptId }) => promptId));
   return {
     total: found.total,
     offset,
-    rows: found.rows.map((row) => rowWire(row, titles.get(row.promptId), names, language)),
+    rows: found.rows.map((row) => rowWire(row, titles.get(row.promptId), names, words)),
   };
 }
 
@@ -98,12 +100,12 @@ function rowWire(
   row: RouteRow,
   question: string | undefined,
   names: (modelId: string) => string,
-  { t, tag }: Language,
+  { t, times }: { readonly t: Translate; readonly times: Intl.DateTimeFormat },
 ): RouteRowWire {
   return {
     promptId: row.promptId,
     atMs: row.atMs,
-    time: timeText(row.atMs, tag),
+    time: times.format(row.atMs),
     title: question ?? `${t(row.task)} · ${row.promptSha256.slice(0, 8)}`,
     model: row.modelId === undefined ? t('no answer') : names(row.modelId),
     served: row.served,
@@ -123,13 +125,13 @@ function rowCost(row: RouteRow, t: Translate): string {
 }
 
 /** In the time zone of this machine, where the person sits. */
-function timeText(atMs: number, tag: string): string {
+function timeFormat(tag: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat(tag, {
     day: 'numeric',
     month: 'short',
     hour: '2-digit',
     minute: '2-digit',
-  }).format(new Date(atMs));
+  });
 }
 
 function dayWire(row: Sums & { readonly day: string }, t: Translate): DayWire {

@@ -46,6 +46,7 @@ const leaves = {
   'models.cheap': textOrNull,
   'models.escalation': textOrNull,
   'models.baseline': textOrNull,
+  'models.ladder': z.array(z.string().trim().min(1)).max(100).nullish(),
   'models.ownFile': textOrNull,
   'openai.baseUrl': z
     .url({ protocol: /^https?$/ })
@@ -109,6 +110,7 @@ export function editorSettings(
     cheap: read('models.cheap') || undefined,
     escalation: read('models.escalation') || undefined,
     baseline: read('models.baseline') || undefined,
+    ladder: ladderOf(read('models.ladder') ?? []),
     ownModelPath: read('models.ownFile') || undefined,
     baseUrl: read('openai.baseUrl') || undefined,
     minQuality: read('quality.min') ?? undefined,
@@ -128,6 +130,12 @@ export function editorSettings(
     threads: read('threads') ?? undefined,
     notices,
   };
+}
+
+/** A list is what VS Code can show as a form; `auto` stands alone in it. */
+function ladderOf(ids: readonly string[]): AppSettings['ladder'] {
+  if (ids.length === 0) return undefined;
+  return ids.includes('auto') ? 'auto' : [...ids];
 }
 
 /** The settings with the budgets of the workspaces that are known by now. */

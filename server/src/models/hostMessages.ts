@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { FromHost } from './hostProtocol.ts';
+import { threadMeasurementSchema } from './threads.ts';
 
 const requestId = z.int().nonnegative();
 const count = z.int().nonnegative();
@@ -21,6 +22,11 @@ const message = z.discriminatedUnion('type', [
     share: z.number().min(0).max(1),
   }),
   z.strictObject({ type: z.literal('loaded'), requestId }),
+  z.strictObject({
+    type: z.literal('threads-tried'),
+    requestId,
+    measured: z.array(threadMeasurementSchema),
+  }),
   z.strictObject({ type: z.literal('delta'), requestId, text: z.string(), logProbs }),
   z.strictObject({
     type: z.literal('end'),

@@ -4,11 +4,10 @@
  */
 import type { Failure } from '../core/errors.ts';
 import type { GenerationRequest, TokenLogProb } from '../core/ports.ts';
+import type { ThreadMeasurement } from '../core/threadChoice.ts';
 import type { FinishReason, Usage } from '../core/types.ts';
 
 export interface HostSettings {
-  /** Threads that evaluate tokens. llama.cpp's threads spin, so one core is left to everybody else. */
-  readonly threads: number;
   /** Answers that one model generates at once; further ones wait in line. `fitting` is four where they take little memory, else two. */
   readonly sequences: number | 'fitting';
   /** Answers that may be under way or in line, of all models together; one more is refused. */
@@ -34,18 +33,32 @@ export interface HostModel {
   readonly thoughtTokens: number;
 }
 
+/** What the host is asked to do with a model, which it loads first where need be. */
+export type HostWork =
+  /** Nothing more; answered by `loaded` or `failed`. */
+  | { readonly type: 'load' }
+  /** Answered by `progress` and `delta`, then exactly one `end` or `failed`. Two models at once share the threads of one. */
+  | {
+      readonly type: 'generate';
+      readonly request: GenerationRequest;
+      readonly threads: number;
+    }
+  /** Reads the beginning of a prompt that is being written while no prompt is there; answered by `loaded`, also where one came. */
+  | {
+      readonly type: 'warm';
+      /** Its last turn ends where the writing begins. */
+      readonly request: GenerationRequest;
+      readonly threads: number;
+    }
+  /** Tries numbers of threads while no prompt is there; answered by `threads-tried`, or `failed` as soon as one comes. */
+  | { readonly type: 'try-threads' };
+
+export type HostRequest = HostWork & { readonly requestId: number; readonly model: HostModel };
+
 export type ToHost =
   /** The first message, once. */
   | { readonly type: 'configure'; readonly settings: HostSettings }
-  /** Loads a model ahead of its first prompt; answered by `loaded` or `failed`. */
-  | { readonly type: 'load'; readonly requestId: number; readonly model: HostModel }
-  /** Answered by `progress` and `delta`, then exactly one `end` or `failed`. */
-  | {
-      readonly type: 'generate';
-      readonly requestId: number;
-      readonly model: HostModel;
-      readonly request: GenerationRequest;
-    }
+  | HostRequest
   | { readonly type: 'abort'; readonly requestId: number };
 
 /** How one generation went, for measuring; the numbers hold no text. */
@@ -68,6 +81,11 @@ export type FromHost =
       readonly share: number;
     }
   | { readonly type: 'loaded'; readonly requestId: number }
+  | {
+      readonly type: 'threads-tried';
+      readonly requestId: number;
+      readonly measured: readonly ThreadMeasurement[];
+    }
   | {
       readonly type: 'delta';
       readonly requestId: number;

@@ -3,25 +3,24 @@
  * host dies; a model that was being loaded at two deaths within a minute is blocked until it is unblocked.
  */
 import { type Failure, failure } from '../core/errors.ts';
-import type { GenerationRequest, ModelEvent } from '../core/ports.ts';
+import type { ModelEvent } from '../core/ports.ts';
 import { type HostProcess, startHostProcess } from './hostProcess.ts';
-import type { FromHost, HostModel, HostSettings } from './hostProtocol.ts';
+import type { FromHost, HostModel, HostSettings, HostWork } from './hostProtocol.ts';
 
 type EndEvent = Extract<FromHost, { type: 'end' }>;
+type TriedEvent = Extract<FromHost, { type: 'threads-tried' }>;
 
 /** What a request's stream yields: the port's events, the end with its statistics. */
 export type HostEvent =
   | Exclude<ModelEvent, { type: 'end' }>
   | { readonly type: 'loaded' }
+  | Omit<TriedEvent, 'requestId'>
   | Omit<EndEvent, 'requestId'>;
 
 export interface HostSupervisor {
-  /** Generates, or only loads when there is no request. */
-  run(
-    model: HostModel,
-    request: GenerationRequest | undefined,
-    signal: AbortSignal,
-  ): AsyncIterable<HostEvent>;
+  run(model: HostModel, work: HostWork, signal: AbortSignal): AsyncIterable<HostEvent>;
+  /** Whether nothing is under way or in line. */
+  idle(): boolean;
   blockedBecause(modelId: string): string | undefined;
   unblock(modelId: string): void;
   hostPid(): number | undefined;
@@ -113,7 +112,7 @@ export function createHostSupervisor(
 
   async function* run(
     model: HostModel,
-    request: GenerationRequest | undefined,
+    work: HostWork,
     signal: AbortSignal,
   ): AsyncGenerator<HostEvent> {
     if (disposed) throw new Error('expected local models that are not disposed');
@@ -142,12 +141,11 @@ export function createHostSupervisor(
       else {
         worker = ensureHost();
         worker.keepParentAlive(true);
-        if (request === undefined) worker.send({ type: 'load', requestId, model });
-        else worker.send({ type: 'generate', requestId, model, request });
+        worker.send({ ...work, requestId, model });
       }
       while (!ended) {
         const event = await queue.next();
-        ended = event.type === 'end' || event.type === 'failed' || event.type === 'loaded';
+        ended = event.type !== 'progress' && event.type !== 'text-delta';
         yield event;
       }
     } finally {
@@ -161,6 +159,7 @@ export function createHostSupervisor(
 
   return {
     run,
+    idle: () => flights.size === 0,
     blockedBecause: (modelId) => blocked.get(modelId),
     unblock(modelId) {
       blocked.delete(modelId);
@@ -199,6 +198,7 @@ function eventOf(message: Exclude<FromHost, { type: 'unloaded' }>): HostEvent {
       return { type: 'loaded' };
     case 'failed':
       return { type: 'failed', failure: message.failure };
+    case 'threads-tried':
     case 'end': {
       const { requestId: _, ...end } = message;
       return end;

@@ -2,9 +2,10 @@
  * Local models as a `ModelPort`. One child process runs them all; it is started by the first need and again after a crash, which
  * costs the answers in flight and nothing else. A model whose loading keeps crashing is left alone until somebody asks for it.
  */
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { type Failure, failure } from '../core/errors.ts';
 import type { Availability, GenerationRequest, ModelEvent, ModelPort } from '../core/ports.ts';
+import type { ThreadsInForce } from '../core/threadChoice.ts';
 import type { LocalModel, MeasuredSpeed, Model } from '../core/types.ts';
 import {
   type DownloadOptions,
@@ -12,13 +13,23 @@ import {
   ensureModelFile,
   type TriedSource,
 } from './download.ts';
-import type { GenerationStats, HostModel, HostSettings } from './hostProtocol.ts';
+import type { GenerationStats, HostModel, HostSettings, HostWork } from './hostProtocol.ts';
 import { createHostSupervisor, type HostEvent } from './hostSupervisor.ts';
 import { createFileLook, findModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
 import { removeFoldersOfDeadHosts } from './modelHostFolder.ts';
 import { PROBE_OUTPUT_TOKENS, probeRequest, speedFrom } from './probe.ts';
+import { createThreads, machineName } from './threads.ts';
+import { createWarming, systemLoadPerCore } from './warming.ts';
 
 export interface LocalModelsOptions extends ModelFolders, Partial<HostSettings> {
+  /** Threads that evaluate tokens. @default chosen by a trial on this machine, all cores but one before it */
+  readonly threads?: number | undefined;
+  /** Where trials of numbers of threads are kept. @default for this process only */
+  readonly threadsPath?: string;
+  /** What keeps the machine busy, in running programs per core. @default the system's load of the last minute */
+  readonly loadPerCore?: () => number;
+  /** A trial waits until no prompt was there for so long. @default 3 seconds */
+  readonly quietMs?: number;
   /** Where and how files are fetched, apart from the folders. */
   readonly download?: Pick<
     DownloadOptions,
@@ -41,7 +52,7 @@ type ProbeResult =
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 export interface LocalModels extends ModelPort {
-  /** Downloads the file where need be and loads the model; also gives a model another chance that kept crashing. */
+  /** Downloads the file where need be, loads the model and tries numbers of threads where that is due; also gives a model another chance that kept crashing. */
   prepare(
     model: LocalModel,
     options?: {
@@ -49,8 +60,10 @@ export interface LocalModels extends ModelPort {
       readonly onProgress?: (progress: PrepareProgress) => void;
     },
   ): Promise<PrepareResult>;
-  /** Measures this model on this machine with a short generation of its own. */
+  /** Measures this model on this machine: numbers of threads, where none was set, then its speed by a short generation. */
   probe(model: LocalModel, signal?: AbortSignal): Promise<ProbeResult>;
+  /** How many threads it evaluates with, and where the number comes from. */
+  threads(model: LocalModel): ThreadsInForce;
   /** What the model took of this machine's memory at its last answer since the start; `undefined` before one. */
   memoryBytes(model: LocalModel): number | undefined;
   /** The host's process id while one runs. */
@@ -58,13 +71,12 @@ export interface LocalModels extends ModelPort {
   dispose(): Promise<void>;
 }
 
-/** @default idleMs 5 minutes */
 const DEFAULT_IDLE_MS = 5 * 60_000;
+const DEFAULT_QUIET_MS = 3000;
 const NEVER = new AbortController().signal;
 
 export function createLocalModels(options: LocalModelsOptions): LocalModels {
   const settings: HostSettings = {
-    threads: options.threads ?? Math.max(1, availableParallelism() - 1),
     sequences: options.sequences ?? 'fitting',
     line: options.line ?? 64,
     gpu: options.gpu ?? 'auto',
@@ -75,28 +87,77 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
   const supervisor = createHostSupervisor(settings, options.onUnloaded);
   const isThere = createFileLook(options);
   const memory = new Map<string, number>();
+  const threads = createThreads({
+    machine: machineName(),
+    now: Date.now,
+    ...(options.threadsPath !== undefined && { path: options.threadsPath }),
+    ...(options.threads !== undefined && { set: options.threads }),
+  });
+  /** Models whose trial failed for a reason of its own; it is not done again behind a person's back. */
+  const untriable = new Set<string>();
+  let quiet: NodeJS.Timeout | undefined;
+  const warming = createWarming({
+    idle: supervisor.idle,
+    hostPid: supervisor.hostPid,
+    retryMs: settings.idleMs,
+    loadPerCore: options.loadPerCore ?? systemLoadPerCore,
+  });
 
   async function* generate(
     model: Model,
     request: GenerationRequest,
     signal: AbortSignal,
   ): AsyncGenerator<ModelEvent> {
-    for await (const event of run(localOnly(model), request, signal)) {
-      if (event.type === 'loaded') continue;
+    clearTimeout(quiet);
+    warming.promptCame();
+    const local = localOnly(model);
+    for await (const event of run(local, promptWork(local, request), signal)) {
+      if (event.type === 'loaded' || event.type === 'threads-tried') continue;
       if (event.type !== 'end') {
         yield event;
         continue;
       }
-      options.onStats?.(localOnly(model), event.stats);
-      const { finish, usage, logProbs, memoryBytes } = event;
+      options.onStats?.(local, event.stats);
+      const { finish, usage, logProbs, memoryBytes, stats } = event;
       if (memoryBytes !== undefined) memory.set(model.id, memoryBytes);
+      threads.noteAnswer(identity(local), stats.outputTokens, stats.writingMs);
+      tryThreadsWhenQuiet(local);
       yield { type: 'end', finish, usage, logProbs };
     }
   }
 
+  function promptWork(model: LocalModel, request: GenerationRequest): HostWork {
+    return { type: 'generate', request, threads: threads.inForce(identity(model)).threads };
+  }
+
+  /** Loading and the first answer come first, whoever waits for them. */
+  function tryThreadsWhenQuiet(model: LocalModel): void {
+    if (!threads.isDue(identity(model)) || untriable.has(identity(model))) return;
+    clearTimeout(quiet);
+    quiet = setTimeout(() => {
+      if (supervisor.idle()) void tryThreads(model, NEVER);
+    }, options.quietMs ?? DEFAULT_QUIET_MS).unref();
+  }
+
+  /** What a prompt cut short is due again after it. */
+  async function tryThreads(model: LocalModel, signal: AbortSignal): Promise<void> {
+    for await (const event of run(model, { type: 'try-threads' }, signal)) {
+      if (event.type === 'threads-tried') threads.keep(identity(model), event.measured);
+      if (event.type === 'failed' && event.failure.code !== 'cancelled')
+        untriable.add(identity(model));
+    }
+  }
+
+  function identity(model: Model): string {
+    const { id, file } = localOnly(model);
+    const known =
+      file.sha256 === '' ? findModelFile(localOnly(model), options)?.sha256 : file.sha256;
+    return known === undefined ? `unverified:${id}` : known.toLowerCase();
+  }
+
   async function* run(
     model: LocalModel,
-    request: GenerationRequest | undefined,
+    work: HostWork,
     signal: AbortSignal,
   ): AsyncGenerator<HostEvent> {
     const blocked = supervisor.blockedBecause(model.id);
@@ -111,23 +172,27 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     }
     const found = await hostModelOf(model, options, signal);
     if (found.kind === 'failed') yield { type: 'failed', failure: found.failure };
-    else yield* supervisor.run(found.model, request, signal);
+    else yield* supervisor.run(found.model, work, signal);
   }
 
   return {
     generate,
+    async warm(model, request) {
+      const local = localOnly(model);
+      if (supervisor.blockedBecause(local.id) !== undefined) return;
+      // Hashing a large file for the first time is not for a prompt that may never be asked.
+      if (!isThere(local) || findModelFile(local, options)?.sha256 === undefined) return;
+      const asked = { threads: threads.inForce(identity(local)).threads, request };
+      await warming.warm(local, asked, (work, signal) => run(local, work, signal));
+    },
     availability(model): Availability {
       const local = localOnly(model);
       const why = supervisor.blockedBecause(local.id);
       if (why !== undefined) return { kind: 'unavailable', why };
       return isThere(local) ? { kind: 'ready' } : { kind: 'model_missing' };
     },
-    identity(model) {
-      const { id, file } = localOnly(model);
-      const known =
-        file.sha256 === '' ? findModelFile(localOnly(model), options)?.sha256 : file.sha256;
-      return known === undefined ? `unverified:${id}` : known.toLowerCase();
-    },
+    identity,
+    threads: (model) => threads.inForce(identity(model)),
     async prepare(model, { signal, onProgress } = {}) {
       supervisor.unblock(model.id);
       const file = await ensureModelFile(model, {
@@ -137,38 +202,33 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
         onProgress,
       });
       if (file.kind === 'failed') return file;
-      for await (const event of run(model, undefined, signal ?? NEVER)) {
+      for await (const event of run(model, { type: 'load' }, signal ?? NEVER)) {
         if (event.type === 'progress' && event.stage === 'loading') {
           onProgress?.({ stage: 'loading', share: event.share });
         }
         if (event.type === 'failed') return { kind: 'failed', failure: event.failure, tried: [] };
       }
+      if (threads.isDue(identity(model))) await tryThreads(model, signal ?? NEVER);
       return { kind: 'ready', path: file.path };
     },
     async probe(model, signal = NEVER) {
-      return await probe(model, run, signal);
+      if (threads.inForce(identity(model)).from !== 'setting') await tryThreads(model, signal);
+      return await probed(run(model, promptWork(model, probeRequest(PROBE_OUTPUT_TOKENS)), signal));
     },
     memoryBytes: (model) => memory.get(model.id),
     hostPid: supervisor.hostPid,
     async dispose() {
+      clearTimeout(quiet);
       await supervisor.dispose();
       removeFoldersOfDeadHosts(settings.tempDir);
     },
   };
 }
 
-async function probe(
-  model: LocalModel,
-  run: (
-    model: LocalModel,
-    request: GenerationRequest,
-    signal: AbortSignal,
-  ) => AsyncIterable<HostEvent>,
-  signal: AbortSignal,
-): Promise<ProbeResult> {
+async function probed(events: AsyncIterable<HostEvent>): Promise<ProbeResult> {
   let firstTextAt: number | undefined;
   let readingSince: number | undefined;
-  for await (const event of run(model, probeRequest(PROBE_OUTPUT_TOKENS), signal)) {
+  for await (const event of events) {
     if (event.type === 'progress' && event.stage === 'reading') readingSince ??= performance.now();
     if (event.type === 'text-delta') firstTextAt ??= performance.now();
     if (event.type === 'failed') return { kind: 'failed', failure: event.failure };

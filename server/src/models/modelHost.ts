@@ -2,15 +2,17 @@
  * The child process that runs local models: loads them on demand, generates, unloads them when idle. It holds neither key nor ledger,
  * and a crash of llama.cpp takes nothing else with it. It lives as long as the channel to its parent.
  */
-import { constants, setPriority } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import type { Llama } from 'node-llama-cpp';
 import { failure } from '../core/errors.ts';
-import type { TokenLogProb } from '../core/ports.ts';
+import { threadCounts } from '../core/threadChoice.ts';
 import type { Library } from './chatPrompt.ts';
-import type { FromHost, HostModel, HostSettings, ToHost } from './hostProtocol.ts';
+import { inFrames } from './frames.ts';
+import type { FromHost, HostModel, HostRequest, HostSettings, ToHost } from './hostProtocol.ts';
 import { closeNetwork } from './hostWalls.ts';
 import { type LoadedModel, type LoadResult, loadModel } from './loadedModel.ts';
 import { removeFoldersOfThisHost } from './modelHostFolder.ts';
+import { createQuietWork } from './quietWork.ts';
 
 interface Slot {
   readonly spec: HostModel;
@@ -21,12 +23,13 @@ interface Slot {
   idle?: NodeJS.Timeout;
 }
 
-type Request = Extract<ToHost, { type: 'load' | 'generate' }>;
-
 const slots = new Map<string, Slot>();
 const running = new Map<number, AbortController>();
 let settings: HostSettings | undefined;
 let runtime: Promise<{ readonly library: Library; readonly llama: Llama }> | undefined;
+const quietWork = createQuietWork();
+/** Prompts that have their model. */
+let answering = 0;
 /** Resident memory of this process before its first model, in bytes. */
 let bareBytes = 0;
 /** Loads happen one after the other, so that each sees the memory that the one before it took. */
@@ -43,8 +46,7 @@ process.on('message', (message: ToHost) => {
     case 'abort':
       running.get(message.requestId)?.abort();
       break;
-    case 'load':
-    case 'generate':
+    default:
       void serve(message);
       break;
   }
@@ -72,12 +74,13 @@ function send(message: FromHost): void {
   });
 }
 
-async function serve(request: Request): Promise<void> {
+async function serve(request: HostRequest): Promise<void> {
   const { requestId } = request;
   const controller = new AbortController();
   running.set(requestId, controller);
+  const promptIsOver = request.type === 'generate' ? quietWork.promptCame() : undefined;
   try {
-    await serveWithModel(request, controller.signal);
+    await serveWithModel(request, controller);
   } catch (error) {
     const what = error instanceof Error ? error.message : 'an unknown error';
     send({
@@ -86,11 +89,12 @@ async function serve(request: Request): Promise<void> {
       failure: failure('internal', `the model host failed: ${what}`, { retryable: true }),
     });
   } finally {
+    promptIsOver?.();
     running.delete(requestId);
   }
 }
 
-async function serveWithModel(request: Request, signal: AbortSignal): Promise<void> {
+async function serveWithModel(request: HostRequest, controller: AbortController): Promise<void> {
   const { requestId } = request;
   const slot = slotOf(request.model);
   slot.users += 1;
@@ -102,10 +106,8 @@ async function serveWithModel(request: Request, signal: AbortSignal): Promise<vo
     slot.watchers.delete(watch);
     if (loaded.kind === 'refused') {
       send({ type: 'failed', requestId, failure: loaded.failure });
-    } else if (request.type === 'load') {
-      send({ type: 'loaded', requestId });
     } else {
-      await answer(request, loaded.model, signal);
+      await work(request, loaded.model, controller);
     }
   } finally {
     slot.watchers.delete(watch);
@@ -114,8 +116,77 @@ async function serveWithModel(request: Request, signal: AbortSignal): Promise<vo
   }
 }
 
+async function work(
+  request: HostRequest,
+  model: LoadedModel,
+  controller: AbortController,
+): Promise<void> {
+  switch (request.type) {
+    case 'load':
+      send({ type: 'loaded', requestId: request.requestId });
+      break;
+    case 'generate':
+      await answerAlone(request, model, controller.signal);
+      break;
+    case 'warm':
+      await quietWork.run(controller, async () => {
+        (await startedRuntime()).llama.maxThreads = request.threads;
+        await model.warm(request.request, controller.signal);
+      });
+      send({ type: 'loaded', requestId: request.requestId });
+      break;
+    case 'try-threads':
+      await quietWork.run(controller, () =>
+        tryThreads(request.requestId, model, controller.signal),
+      );
+      break;
+  }
+}
+
+async function answerAlone(
+  request: Extract<HostRequest, { type: 'generate' }>,
+  model: LoadedModel,
+  signal: AbortSignal,
+): Promise<void> {
+  await quietWork.settled();
+  const { llama } = await startedRuntime();
+  // Only while nothing is evaluated: the library's count of threads in use would not survive it.
+  if (answering === 0) llama.maxThreads = request.threads;
+  answering += 1;
+  try {
+    await answer(request, model, signal);
+  } finally {
+    answering -= 1;
+  }
+}
+
+async function startedRuntime() {
+  const started = await runtime;
+  if (started === undefined) throw new Error('expected a loaded model to have a library');
+  return started;
+}
+
+async function tryThreads(
+  requestId: number,
+  model: LoadedModel,
+  signal: AbortSignal,
+): Promise<void> {
+  const { llama } = await startedRuntime();
+  const counts = threadCounts(availableParallelism(), llama.cpuMathCores);
+  const use = (threads: number) => {
+    llama.maxThreads = threads;
+  };
+  const measured = await model.tryThreads(counts, use, signal);
+  if (measured !== undefined) send({ type: 'threads-tried', requestId, measured });
+  else sendCancelled(requestId, 'the trial of numbers of threads was cut short by a prompt');
+}
+
+function sendCancelled(requestId: number, message: string): void {
+  send({ type: 'failed', requestId, failure: failure('cancelled', message) });
+}
+
 async function answer(
-  { requestId, request }: Extract<Request, { type: 'generate' }>,
+  { requestId, request }: Extract<HostRequest, { type: 'generate' }>,
   model: LoadedModel,
   signal: AbortSignal,
 ): Promise<void> {
@@ -149,41 +220,6 @@ async function answer(
     stats,
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   });
-}
-
-type Tell = (text: string, logProbs: readonly TokenLogProb[]) => void;
-
-/** Nobody sees more than 40 pieces a second, and each piece costs work in three processes. */
-const FRAME_MS = 25;
-
-/** Tells the first piece at once, and what comes soon after another one with the next. */
-function inFrames(tell: Tell): { readonly give: Tell; readonly flush: () => void } {
-  let text = '';
-  let logProbs: TokenLogProb[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  let toldMs = Number.NEGATIVE_INFINITY;
-
-  function flush(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    if (text === '') return;
-    const [piece, itsLogProbs] = [text, logProbs];
-    text = '';
-    logProbs = [];
-    toldMs = performance.now();
-    tell(piece, itsLogProbs);
-  }
-
-  return {
-    flush,
-    give(more, moreLogProbs) {
-      text += more;
-      logProbs.push(...moreLogProbs);
-      const waitMs = toldMs + FRAME_MS - performance.now();
-      if (waitMs <= 0) flush();
-      else timer ??= setTimeout(flush, waitMs);
-    },
-  };
 }
 
 /** After an answer, because a file's pages come into memory only as they are used. */
@@ -228,14 +264,15 @@ async function load(spec: HostModel, onProgress: (share: number) => void): Promi
   return result;
 }
 
-async function start({ gpu, threads }: HostSettings) {
+async function start({ gpu }: HostSettings) {
   runtime ??= import('node-llama-cpp').then(async (library) => ({
     library,
     llama: await library.getLlama({
       gpu,
       // Anything else may start to compile llama.cpp on the user's machine.
       build: 'never',
-      maxThreads: threads,
+      // Each prompt says how many.
+      maxThreads: 1,
       logLevel: library.LlamaLogLevel.error,
       progressLogs: false,
     }),

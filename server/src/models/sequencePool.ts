@@ -1,6 +1,6 @@
 /**
  * Shares a fixed number of sequences among requests: whoever came first is served first, on the free sequence whose state
- * agrees with the longest beginning of its prompt. Pure but for the promises.
+ * agrees with the longest beginning of its prompt, of equals the one that loses least by it. Pure but for the promises.
  */
 
 interface Lease<Sequence> {
@@ -20,15 +20,18 @@ export interface SequencePool<Sequence> {
 export function createSequencePool<Sequence>(
   sequences: readonly Sequence[],
   commonPrefix: (sequence: Sequence, tokens: readonly number[]) => number,
+  heldTokens: (sequence: Sequence) => number,
 ): SequencePool<Sequence> {
   const free = new Set(sequences);
   const waiting: (() => void)[] = [];
 
   function take(tokens: readonly number[]): Lease<Sequence> | undefined {
-    let best: { sequence: Sequence; shared: number } | undefined;
+    let best: { sequence: Sequence; shared: number; held: number } | undefined;
     for (const sequence of free) {
       const shared = commonPrefix(sequence, tokens);
-      if (best === undefined || shared > best.shared) best = { sequence, shared };
+      const held = heldTokens(sequence);
+      const ahead = best === undefined ? 1 : shared - best.shared || best.held - held;
+      if (ahead > 0) best = { sequence, shared, held };
     }
     if (best === undefined) return undefined;
     const { sequence } = best;

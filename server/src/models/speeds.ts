@@ -2,12 +2,11 @@
  * Speeds of local models measured on this machine: medians of the last answers, by the model's identity. Kept in a small file beside
  * the ledger; a damaged one starts empty, since measuring again is cheap.
  */
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { SpeedSample, Speeds } from '../core/ports.ts';
 import type { MeasuredSpeed } from '../core/types.ts';
+import { median, writeMeasured } from './measured.ts';
 
 export interface SpeedsFile extends Speeds {
   /** Writes what is not yet written; to be called before the process ends. */
@@ -37,7 +36,7 @@ export function createSpeeds(path: string): SpeedsFile {
     if (pending === undefined) return;
     clearTimeout(pending);
     pending = undefined;
-    writeAtomically(path, JSON.stringify(Object.fromEntries(samples)));
+    writeMeasured(path, JSON.stringify(Object.fromEntries(samples)));
   }
 
   return {
@@ -89,30 +88,10 @@ function perSecond(tokens: number, milliseconds: number): number {
   return tokens / (Math.max(milliseconds, 1) / 1000);
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-  return (upper + lower) / 2;
-}
-
 function readSamples(path: string): Record<string, SpeedSample[]> {
   try {
     return fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
     return {};
-  }
-}
-
-/** Another window may write at the same moment; the last one wins, and a reader sees one or the other whole. */
-function writeAtomically(path: string, text: string): void {
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, text);
-    renameSync(temporary, path);
-  } catch {
-    // A full or read-only disk costs the measurements, not the answer.
-    rmSync(temporary, { force: true });
   }
 }

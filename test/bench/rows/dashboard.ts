@@ -3,13 +3,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RoutesParams, StatusWire } from '../../../server/src/protocol.ts';
-import { chromiumPath, type OpenPage, startHarness } from '../../webview/pageHarness.ts';
+import {
+  chromiumPath,
+  type Harness,
+  type OpenPage,
+  startHarness,
+} from '../../webview/pageHarness.ts';
 import { median, quantile, spread } from '../figures.ts';
 import { type BuiltServer, startServer } from '../languageServer.ts';
 import { fillMonth } from '../monthOfRoutes.ts';
 import { section } from '../rows.ts';
 
 const ROUTES = 100_000;
+
+/** By a display's clock an empty page, too, takes 16.7 ms a frame, so nothing could be told of frames that take less. */
+const NO_CLOCK = ['--disable-frame-rate-limit', '--disable-gpu-vsync'];
 
 export const dashboard = section<'open' | 'filter' | 'frames'>({
   name: 'dashboard',
@@ -21,7 +29,7 @@ export const dashboard = section<'open' | 'filter' | 'frames'>({
     frames: {
       name: 'dashboard: frames while scrolling, 95th percentile',
       unit: 'ms',
-      goal: { most: 16.7 },
+      goal: { most: 16 },
     },
   },
   async run({ quick, say }, tell) {
@@ -34,44 +42,50 @@ export const dashboard = section<'open' | 'filter' | 'frames'>({
     say(`${routes} routes are written`);
     const server = await startServer(dataDir);
     const harness = await startHarness(chromiumPath);
+    const clockless = await startHarness(chromiumPath, NO_CLOCK);
     try {
       const status = await server.request('costAwareRouter/status', null);
       const times: number[] = [];
+      const wholes: number[] = [];
       const filters: number[] = [];
       const frames: number[] = [];
       const rounds = quick ? 2 : 6;
-      for (let round = -1; round < rounds; round++) {
-        const opening: Promise<OpenPage> = harness.open({
+      const opened = (from: Harness) =>
+        from.open({
           page: 'dashboard',
-          reply(message) {
-            answer(server, status, message)
-              .then(async (reply) => reply && (await opening).say(reply))
-              // A page that is closed takes no more replies; one that lacks any is never drawn.
-              .catch(() => {});
-            return [];
-          },
+          script: WATCH,
+          reply: (message) => answer(server, status, message),
         });
-        const open = await opening;
-        await open.page.waitForSelector('.row .cell-title');
-        const drawn = await open.page.evaluate(DRAWN);
+      for (let round = -1; round < rounds; round++) {
+        const open = await opened(harness);
+        const drawn = await open.page.evaluate('rowsPainted');
         if (round >= 0) times.push(Number(drawn));
+        await open.page.waitForSelector('.chart canvas');
+        await open.page.waitForFunction(`${SELECT}.matches(':defined')`);
+        if (round >= 0) wholes.push(Number(await open.page.evaluate('performance.now()')));
         if (round >= 0) filters.push(await filter(open));
-        if (round >= rounds - 2) frames.push(...(await scroll(open)));
+        await open.close();
+      }
+      for (let round = 0; round < 2; round++) {
+        const open = await opened(clockless);
+        await open.page.waitForSelector('.chart canvas');
+        frames.push(...(await scroll(open)));
         await open.close();
       }
       tell('open', {
         value: median(times),
         against: null,
-        note: `${spread(times, 0)} ms from the page's navigation on; ${rounds} times with a server that is up, ${routes} routes`,
+        note: `${spread(times, 0)} ms from the page's navigation on; ${spread(wholes, 0)} ms until chart and controls stand, too; ${rounds} times with a server that is up, ${routes} routes`,
       });
       tell('filter', { value: median(filters), against: null, note: `${spread(filters, 0)} ms` });
       tell('frames', {
         value: quantile(frames, 0.95),
         against: null,
-        note: `median ${median(frames).toFixed(1)} ms of ${frames.length} frames; a screen shows one each 16.7 ms`,
+        note: `median ${median(frames).toFixed(1)} ms of ${frames.length} frames, each as fast as it can be made; a screen shows one each 16.7 ms`,
       });
     } finally {
       await harness.close();
+      await clockless.close();
       await server.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }
@@ -83,19 +97,29 @@ async function answer(
   server: BuiltServer,
   status: StatusWire,
   message: Record<string, unknown>,
-): Promise<unknown> {
+): Promise<readonly unknown[]> {
   const { type, id } = message;
-  if (type === 'ready') return { type: 'status', status };
+  if (type === 'ready') return [{ type: 'status', status }];
   if (type === 'report') {
-    return { type, id, report: await server.request('costAwareRouter/report', {}) };
+    return [{ type, id, report: await server.request('costAwareRouter/report', {}) }];
   }
-  if (type !== 'routes') return undefined;
+  if (type !== 'routes') return [];
   const params = message['params'] as RoutesParams;
-  return { type, id, page: await server.request('costAwareRouter/routes', params) };
+  return [{ type, id, page: await server.request('costAwareRouter/routes', params) }];
 }
 
-/** When the first rows were painted, on the page's own clock, which begins with its navigation. */
-const DRAWN = 'new Promise((done) => requestAnimationFrame(() => done(performance.now())))';
+/** Notes when the first rows were painted, on the page's own clock, which begins with its navigation. */
+const WATCH = `
+  window.rowsPainted = new Promise((done) => {
+    new MutationObserver((_changes, watch) => {
+      if (document.querySelector('.row .cell-title') === null) return;
+      watch.disconnect();
+      // A frame's callbacks run before it is painted.
+      requestAnimationFrame(() => setTimeout(() => done(performance.now())));
+    }).observe(document, { childList: true, subtree: true });
+  });`;
+
+const SELECT = "document.querySelector('.filters vscode-single-select')";
 
 async function filter(open: OpenPage): Promise<number> {
   const before = await open.page.locator('.count').first().textContent();
@@ -112,7 +136,7 @@ async function filter(open: OpenPage): Promise<number> {
   return performance.now() - startedMs;
 }
 
-/** Wheels through some thousand rows, a step each frame, and notes the time between frames. */
+/** Wheels through some hundred rows, a step each frame, and notes the time between frames. */
 async function scroll(open: OpenPage): Promise<number[]> {
   const found = await open.page.evaluate(`new Promise((done) => {
     const scroller = document.querySelector('.rows-scroll');

@@ -2,6 +2,7 @@
 
 import type { App } from '../../compose.ts';
 import { portOf } from '../../core/portOf.ts';
+import { threadsText } from '../../core/threadChoice.ts';
 import type { Translate } from '../../core/translate.ts';
 import type { Model } from '../../core/types.ts';
 import type { ModelWire } from '../../protocol.ts';
@@ -23,6 +24,7 @@ export async function modelCards(app: App, t: Translate): Promise<ModelWire[]> {
     price: priceText(app, model, t),
     speed: speedText(app, model, t),
     memory: memoryText(app, model, t),
+    threads: model.provider === 'local' ? threadsText(app.local.threads(model), t) : '',
     chosenAs: (['cheap', 'escalation', 'baseline'] as const).filter(
       (role) => roles[role]?.id === model.id,
     ),
