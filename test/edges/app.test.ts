@@ -18,6 +18,18 @@ describe('the composed program', () => {
   });
   after(() => real.close());
 
+  test('a prompt that is being written starts the model host where it would stay here, and not for the cloud', async () => {
+    const { router, local } = real.app;
+    const question = 'What is the capital of France?';
+    const toCloud = await router.foresee(promptOf(question, cloud));
+    assert.ok(toCloud.kind === 'routed' && toCloud.route.tier === 'escalation');
+    await new Promise((next) => setTimeout(next, 50));
+    assert.equal(local.hostPid(), undefined);
+    await router.foresee(promptOf(question, cheap));
+    // Nobody is told of it, so this looks until it is there.
+    while (local.hostPid() === undefined) await new Promise((next) => setTimeout(next, 5));
+  });
+
   test('the local model answers for nothing, differently for different prompts', async () => {
     const { router } = real.app;
     const one = answerOf(

@@ -85,6 +85,22 @@ test('the preview is the decision of the answer that follows', async () => {
   });
 });
 
+test('a preview lets the local model get ready for what is typed, and only where it would answer', async () => {
+  await withLsp({}, async (lsp) => {
+    const begun: string[] = [];
+    Object.assign(lsp.scripted.ports.local, {
+      warm: async (model: { readonly id: string }) => {
+        begun.push(model.id);
+      },
+    });
+    const typed = 'What is this about?';
+    await lsp.request('costAwareRouter/preview', askOf(typed, { destination: 'cloud' }));
+    assert.deepEqual(begun, []);
+    await lsp.request('costAwareRouter/preview', askOf(typed));
+    assert.deepEqual(begun, [LOCAL]);
+  });
+});
+
 test('a cancel of LSP ends the answer at once, as a value', async () => {
   const never = endless();
   await withLsp({ script: { answers: { [LOCAL]: [never.answer] } } }, async (lsp) => {

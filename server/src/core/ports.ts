@@ -99,6 +99,11 @@ export interface ModelPort {
     request: GenerationRequest,
     signal: AbortSignal,
   ): AsyncIterable<ModelEvent>;
+  /**
+   * Makes a model of this machine ready for a prompt that is being written: loads it, and reads what the request begins with,
+   * whose last turn ends where the writing begins. Yields to every prompt; what comes to nothing is not told.
+   */
+  warm?(model: Model, request: GenerationRequest): Promise<void>;
   /** What `generate` would send, to the letter; absent for models of this machine, which send nothing. */
   body?(model: Model, request: GenerationRequest): SentBody;
   /** Identity of what would answer: the file's sha256 for a local model, provider and name for a cloud one. */

@@ -132,7 +132,7 @@ export async function preview(
   { t }: Language,
 ): Promise<PreviewResult> {
   if (params.text.trim() === '') return { kind: 'empty' };
-  const decision = await app.router.decide(promptOf(params));
+  const decision = await app.router.foresee(promptOf(params));
   if (decision.kind === 'refused') {
     const { trusted } = params;
     const refused = failedWire(decision, { asks: asks(app), trusted }, app.catalogue.registry(), t);

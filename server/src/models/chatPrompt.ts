@@ -24,6 +24,8 @@ export interface ChatPrompt {
 
 export interface ChatPrompts {
   render(request: GenerationRequest): ChatPrompt;
+  /** The beginning that the prompt has whatever is written at the end of its last turn. */
+  renderBeginning(request: GenerationRequest): Pick<ChatPrompt, 'tokens' | 'sharedTokens'>;
   /** Control tokens that stand for a stop or a thought marker, with the text that the markers know them by. */
   readonly markerTexts: ReadonlyMap<Token, string>;
   /** What ends a thought whose budget is spent. */
@@ -79,28 +81,42 @@ export function createChatPrompts(
     | { readonly system: string; readonly question: string; readonly tokens: readonly Token[] }
     | undefined;
 
+  function render(request: GenerationRequest): ChatPrompt {
+    const system = request.system === '' ? spec.systemPrompt : request.system;
+    const { tokens, state } = tokensOf(system, request.turns);
+    // Rendered once more with another question, to see where the two part.
+    const question = request.turns[0]?.text.startsWith('?') ? '!' : '?';
+    if (other?.system !== system || other.question !== question) {
+      const { tokens: read } = tokensOf(system, [{ role: 'user', text: question }]);
+      other = { system, question, tokens: read };
+    }
+    const stops = state.stopGenerationTriggers.map(markerText).filter((text) => text !== '');
+    const startsInThought =
+      opensAtStart || openedByTemplate || state.noPrefixTrigger?.type === 'segment';
+    return {
+      tokens,
+      sharedTokens: commonPrefixLength(tokens, other.tokens),
+      markers: { thoughtOpens, thoughtCloses, stops: [...new Set(stops)], startsInThought },
+    };
+  }
+
   return {
     markerTexts,
     closingTokens: closing?.tokenize(model.tokenizer) ?? [],
-    render(request) {
-      const system = request.system === '' ? spec.systemPrompt : request.system;
-      const { tokens, state } = tokensOf(system, request.turns);
-      // Rendered once more with another question, to see where the two part.
-      const question = request.turns[0]?.text.startsWith('?') ? '!' : '?';
-      if (other?.system !== system || other.question !== question) {
-        const { tokens: read } = tokensOf(system, [{ role: 'user', text: question }]);
-        other = { system, question, tokens: read };
-      }
-      const stops = state.stopGenerationTriggers.map(markerText).filter((text) => text !== '');
-      const startsInThought =
-        opensAtStart || openedByTemplate || state.noPrefixTrigger?.type === 'segment';
-      return {
-        tokens,
-        sharedTokens: commonPrefixLength(tokens, other.tokens),
-        markers: { thoughtOpens, thoughtCloses, stops: [...new Set(stops)], startsInThought },
-      };
+    render,
+    renderBeginning(request) {
+      const [one, other] = ['What', '?'].map((end) => render(endingIn(request, end)));
+      if (one === undefined || other === undefined) return { tokens: [], sharedTokens: 0 };
+      const tokens = one.tokens.slice(0, commonPrefixLength(one.tokens, other.tokens));
+      return { tokens, sharedTokens: Math.min(one.sharedTokens, tokens.length) };
     },
   };
+}
+
+function endingIn(request: GenerationRequest, end: string): GenerationRequest {
+  const last = request.turns.at(-1);
+  if (last === undefined) return request;
+  return { ...request, turns: [...request.turns.slice(0, -1), { ...last, text: last.text + end }] };
 }
 
 export function commonPrefixLength(a: readonly number[], b: readonly number[]): number {

@@ -35,6 +35,15 @@ export interface GenerationTask {
   readonly onText: (text: string, logProbs: readonly TokenLogProb[]) => void;
 }
 
+/** A prompt, or the beginning of one, that a sequence is to have read. */
+type Reading = Pick<GenerationTask, 'sequence' | 'prefixes' | 'pace' | 'signal' | 'onReading'> & {
+  readonly tokens: readonly Token[];
+  /** How many of the first ones do not depend on what was asked. */
+  readonly sharedTokens: number;
+  /** The last slice may be left, to be evaluated along with the choice of the first token. */
+  readonly leavesLast: boolean;
+};
+
 /** How many tokens one slice of a prompt may have; learned from slice to slice, and kept with the loaded model. */
 export interface ReadingPace {
   sliceTokens: number;
@@ -58,7 +67,10 @@ const LONGEST_CHARACTER_TOKENS = 4;
 /** Resolves to `undefined` when the signal aborted. */
 export async function generate(task: GenerationTask): Promise<GenerationOutcome | undefined> {
   const begun = performance.now();
-  const reusedTokens = await readPrompt(task);
+  const { tokens, sharedTokens } = task.prompt;
+  // The last token is evaluated by the choice that follows it.
+  const reading = { ...task, tokens: tokens.slice(0, -1), sharedTokens, leavesLast: true };
+  const reusedTokens = await readTokens(reading);
   if (reusedTokens === undefined) return undefined;
   const written = await writeAnswer(task);
   if (written === undefined) return undefined;
@@ -73,14 +85,10 @@ export async function generate(task: GenerationTask): Promise<GenerationOutcome 
   return { ...outcome, stats };
 }
 
-/**
- * Evaluates all but the last slice, which is evaluated along with the choice of the first token. Returns how many tokens need
- * no evaluation, because theirs was there.
- */
-async function readPrompt(task: GenerationTask): Promise<number | undefined> {
-  const { sequence, prompt, signal, pace } = task;
-  const tokens = prompt.tokens.slice(0, -1);
-  const shared = tokens.slice(0, prompt.sharedTokens);
+/** Returns how many tokens need no evaluation, because theirs was there; `undefined` when the signal aborted. */
+export async function readTokens(task: Reading): Promise<number | undefined> {
+  const { sequence, tokens, sharedTokens, leavesLast, signal, pace } = task;
+  const shared = tokens.slice(0, sharedTokens);
   const onRead = (count: number) => task.onReading(Math.min(1, count / tokens.length));
   let evaluated = 0;
 
@@ -89,7 +97,7 @@ async function readPrompt(task: GenerationTask): Promise<number | undefined> {
       if (signal.aborted) return;
       const size = pace.sliceTokens;
       const needsStop = at < shared.length && sequence.needsCheckpoints;
-      if (until === tokens.length && !needsStop && until - at < size) return;
+      if (leavesLast && until === tokens.length && !needsStop && until - at < size) return;
       // Recurrent models can go back to a checkpoint only, so one is left where the next prompt will part from this one.
       const stop = needsStop ? shared.length : until;
       const slice = tokens.slice(at, Math.min(at + size, stop));
@@ -104,7 +112,7 @@ async function readPrompt(task: GenerationTask): Promise<number | undefined> {
     }
   }
 
-  await sequence.adaptStateToTokens(tokens, false);
+  await sequence.adaptStateToTokens([...tokens], false);
   onRead(0);
   await task.prefixes.reach({
     sequence,

@@ -20,6 +20,9 @@ export function governed<Port extends ModelPort>(port: Port, policy: () => Admin
       const why = refusal(model);
       return why === undefined ? port.availability(model) : { kind: 'unavailable', why };
     },
+    async warm(model, request) {
+      if (refusal(model) === undefined) await port.warm?.(model, request);
+    },
     async *generate(model, request, signal) {
       const why = refusal(model);
       if (why === undefined) yield* port.generate(model, request, signal);

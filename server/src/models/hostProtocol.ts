@@ -43,6 +43,13 @@ export type HostWork =
       readonly request: GenerationRequest;
       readonly threads: number;
     }
+  /** Reads the beginning of a prompt that is being written while no prompt is there; answered by `loaded`, also where one came. */
+  | {
+      readonly type: 'warm';
+      /** Its last turn ends where the writing begins. */
+      readonly request: GenerationRequest;
+      readonly threads: number;
+    }
   /** Tries numbers of threads while no prompt is there; answered by `threads-tried`, or `failed` as soon as one comes. */
   | { readonly type: 'try-threads' };
 

@@ -12,9 +12,11 @@ import {
   type GenerationOutcome,
   generate,
   type ReadingPace,
+  readTokens,
 } from './generation.ts';
 import { createSharedPrefixes, type SharedPrefixes } from './generationPrefix.ts';
 import type { HostModel, HostSettings } from './hostProtocol.ts';
+import { memoryRefusal, sequencesOf } from './memoryNeeds.ts';
 import { type HeldFile, holdFile, stampOf } from './modelFile.ts';
 import { makeHostFolder } from './modelHostFolder.ts';
 import { createSequencePool } from './sequencePool.ts';
@@ -28,6 +30,8 @@ export interface LoadedModel {
     signal: AbortSignal,
     listener: GenerationListener,
   ): Promise<AnswerResult>;
+  /** Reads what the request begins with whatever is written at its end, so that the prompt itself has less to read. */
+  warm(request: GenerationRequest, signal: AbortSignal): Promise<void>;
   /** Measures numbers of threads, the default first; `undefined` when the signal aborted or its context is too small. */
   tryThreads(
     counts: readonly number[],
@@ -51,14 +55,10 @@ export type LoadResult =
   | { readonly kind: 'loaded'; readonly model: LoadedModel }
   | { readonly kind: 'refused'; readonly failure: Failure };
 
-/** Memory that is left to everything else on the machine. */
-const SPARE_BYTES = 256 * 1024 * 1024;
-const FEW_SEQUENCES = 2;
-const MANY_SEQUENCES = 4;
-/** What the contexts of many sequences may take together. */
-const MANY_SEQUENCES_BYTES = 512 * 1024 * 1024;
 /** No tokenizer needs so few tokens for so many characters; longer texts are not even counted. */
 const CHARACTERS_PER_TOKEN = 64;
+/** Fewer tokens are read along with the question as fast. */
+const WORTH_WARMING_TOKENS = 16;
 
 export async function loadModel(
   library: Library,
@@ -166,8 +166,7 @@ function createLoadedModel(
     signal: AbortSignal,
     listener: GenerationListener,
   ): Promise<AnswerResult> {
-    const characters = request.turns.reduce((sum, turn) => sum + turn.text.length, 0);
-    if (characters > contextSize * CHARACTERS_PER_TOKEN)
+    if (charactersOf(request) > contextSize * CHARACTERS_PER_TOKEN)
       return tooLong(spec, contextSize, undefined);
     const prompt = chat.render(request);
     // The library keeps one place of the context for itself; past that it would silently drop the beginning.
@@ -204,6 +203,27 @@ function createLoadedModel(
     }
   }
 
+  async function warm(request: GenerationRequest, signal: AbortSignal): Promise<void> {
+    if (charactersOf(request) > contextSize * CHARACTERS_PER_TOKEN) return;
+    const { tokens, sharedTokens } = chat.renderBeginning(request);
+    if (tokens.length >= contextSize - 1) return;
+    const lease = await pool.acquire(tokens, signal);
+    if (lease === undefined) return;
+    const { sequence } = lease;
+    try {
+      const held = sequence.compareContextTokens([...tokens]).firstDifferentIndex;
+      // A sequence that holds all of it may hold an answer behind it, which is worth keeping.
+      if (tokens.length - held < WORTH_WARMING_TOKENS) return;
+      const reading = { sequence, prefixes, pace, signal, tokens, sharedTokens, leavesLast: false };
+      await readTokens({ ...reading, onReading: () => undefined });
+    } catch (error) {
+      await sequence.clearHistory();
+      throw error;
+    } finally {
+      lease.release();
+    }
+  }
+
   async function trial(
     counts: readonly number[],
     use: (threads: number) => void,
@@ -223,6 +243,7 @@ function createLoadedModel(
   return {
     busy: pool.busy,
     generate: answer,
+    warm,
     tryThreads: trial,
     async dispose() {
       await context.dispose();
@@ -230,6 +251,10 @@ function createLoadedModel(
       await prefixes.dispose();
     },
   };
+}
+
+function charactersOf({ turns }: GenerationRequest): number {
+  return turns.reduce((sum, turn) => sum + turn.text.length, 0);
 }
 
 async function readInsights(
@@ -247,51 +272,6 @@ async function readInsights(
   } catch {
     return undefined;
   }
-}
-
-/** Each sequence has a context of its own, so many are for models whose contexts are small. */
-async function sequencesOf(
-  insights: GgufInsights,
-  contextSize: number,
-  spec: HostModel,
-  llama: Llama,
-  settings: HostSettings,
-): Promise<number> {
-  if (settings.sequences !== 'fitting') return settings.sequences;
-  if (llama.gpu !== false) return FEW_SEQUENCES;
-  const contexts = await insights.estimateContextResourceRequirementsV2({
-    contextSize,
-    modelGpuLayers: 0,
-    sequences: MANY_SEQUENCES,
-  });
-  if (contexts.cpuRam > MANY_SEQUENCES_BYTES) return FEW_SEQUENCES;
-  const refusal = await memoryRefusal(insights, contextSize, MANY_SEQUENCES, spec, settings);
-  return refusal === undefined ? MANY_SEQUENCES : FEW_SEQUENCES;
-}
-
-async function memoryRefusal(
-  insights: GgufInsights,
-  contextSize: number,
-  sequences: number,
-  spec: HostModel,
-  { maxMemoryBytes }: HostSettings,
-): Promise<Failure | undefined> {
-  const [weights, contexts] = await Promise.all([
-    insights.estimateModelResourceRequirementsV2({ gpuLayers: 0 }),
-    insights.estimateContextResourceRequirementsV2({ contextSize, modelGpuLayers: 0, sequences }),
-  ]);
-  const needed = weights.cpuRam + contexts.cpuRam;
-  const free = Math.max(0, process.availableMemory() - SPARE_BYTES);
-  const allowed = Math.min(free, maxMemoryBytes ?? free);
-  if (needed <= allowed) return undefined;
-  return failure(
-    'model_too_big',
-    `expected ${megabytes(needed)} of memory for ${spec.id}, ${megabytes(allowed)} are free; choose a smaller model or context window`,
-  );
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
 function changedFile(spec: HostModel): LoadResult {

@@ -19,12 +19,15 @@ import { createFileLook, findModelFile, type ModelFolders, verifyModelFile } fro
 import { removeFoldersOfDeadHosts } from './modelHostFolder.ts';
 import { PROBE_OUTPUT_TOKENS, probeRequest, speedFrom } from './probe.ts';
 import { createThreads, machineName } from './threads.ts';
+import { createWarming, systemLoadPerCore } from './warming.ts';
 
 export interface LocalModelsOptions extends ModelFolders, Partial<HostSettings> {
   /** Threads that evaluate tokens. @default chosen by a trial on this machine, all cores but one before it */
   readonly threads?: number | undefined;
   /** Where trials of numbers of threads are kept. @default for this process only */
   readonly threadsPath?: string;
+  /** What keeps the machine busy, in running programs per core. @default the system's load of the last minute */
+  readonly loadPerCore?: () => number;
   /** A trial waits until no prompt was there for so long. @default 3 seconds */
   readonly quietMs?: number;
   /** Where and how files are fetched, apart from the folders. */
@@ -93,6 +96,12 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
   /** Models whose trial failed for a reason of its own; it is not done again behind a person's back. */
   const untriable = new Set<string>();
   let quiet: NodeJS.Timeout | undefined;
+  const warming = createWarming({
+    idle: supervisor.idle,
+    hostPid: supervisor.hostPid,
+    retryMs: settings.idleMs,
+    loadPerCore: options.loadPerCore ?? systemLoadPerCore,
+  });
 
   async function* generate(
     model: Model,
@@ -100,6 +109,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     signal: AbortSignal,
   ): AsyncGenerator<ModelEvent> {
     clearTimeout(quiet);
+    warming.promptCame();
     const local = localOnly(model);
     for await (const event of run(local, promptWork(local, request), signal)) {
       if (event.type === 'loaded' || event.type === 'threads-tried') continue;
@@ -167,6 +177,14 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
 
   return {
     generate,
+    async warm(model, request) {
+      const local = localOnly(model);
+      if (supervisor.blockedBecause(local.id) !== undefined) return;
+      // Hashing a large file for the first time is not for a prompt that may never be asked.
+      if (!isThere(local) || findModelFile(local, options)?.sha256 === undefined) return;
+      const asked = { threads: threads.inForce(identity(local)).threads, request };
+      await warming.warm(local, asked, (work, signal) => run(local, work, signal));
+    },
     availability(model): Availability {
       const local = localOnly(model);
       const why = supervisor.blockedBecause(local.id);

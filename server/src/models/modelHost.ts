@@ -128,6 +128,13 @@ async function work(
     case 'generate':
       await answerAlone(request, model, controller.signal);
       break;
+    case 'warm':
+      await quietWork.run(controller, async () => {
+        (await startedRuntime()).llama.maxThreads = request.threads;
+        await model.warm(request.request, controller.signal);
+      });
+      send({ type: 'loaded', requestId: request.requestId });
+      break;
     case 'try-threads':
       await quietWork.run(controller, () =>
         tryThreads(request.requestId, model, controller.signal),

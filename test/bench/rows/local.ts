@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getLlama, type LlamaModel, type Token } from 'node-llama-cpp';
-import { ensureSmolLm2, smolLm2 } from '../../support/localModel.ts';
+import type { GenerationRequest } from '../../../server/src/core/ports.ts';
+import { createLocalModels, type LocalModels } from '../../../server/src/models/local.ts';
+import { ensureSmolLm2, repositoryRoot, smolLm2, testModelsDir } from '../../support/localModel.ts';
 import { median, ratios, spread } from '../figures.ts';
 import { type Asked, type BuiltServer, startServer } from '../languageServer.ts';
 import { type Measured, section } from '../rows.ts';
@@ -30,7 +32,7 @@ const fileText = (nth: number) =>
     (_, line) => `export const value${nth * 100 + line} = compute(${line * nth}, 'name${line}');`,
   ).join('\n');
 
-type Id = 'rate' | 'cpu' | 'first' | 'prefix' | 'fair' | 'four' | 'cached';
+type Id = 'rate' | 'cpu' | 'first' | 'prefix' | 'warmed' | 'fair' | 'four' | 'cached';
 type Tell = (row: Id, measured: Measured) => void;
 
 export const local = section<Id>({
@@ -43,6 +45,11 @@ export const local = section<Id>({
     first: { name: 'local: time to first token', unit: 'times', goal: { most: 1.05 } },
     prefix: {
       name: 'local: time to first token, second question about the same file',
+      unit: 'times',
+      goal: { most: 0.2 },
+    },
+    warmed: {
+      name: 'local: time to first token, the file read while the question was typed',
       unit: 'times',
       goal: { most: 0.2 },
     },
@@ -68,6 +75,8 @@ export const local = section<Id>({
       say('beside bare: done');
       await prefixes(server, quick ? 1 : 2, tell);
       say('prefix: done');
+      await warmed(quick ? 1 : 3, tell);
+      say('read ahead: done');
       await four(server, quick ? 1 : 2, tell);
       say('four at once: done');
       await cached(server, quick ? 10 : 60, tell);
@@ -145,6 +154,50 @@ async function prefixes(server: BuiltServer, rounds: number, tell: Tell): Promis
     against: `the first question, read whole: ${spread(fresh, 0)} ms`,
     note: `${spread(found)}; ${spread(again, 0)} ms, ${rounds} files`,
   });
+}
+
+/** Called without the server, which reads nothing ahead on a machine that is busy, as one is that measures. */
+async function warmed(rounds: number, tell: Tell): Promise<void> {
+  const models = createLocalModels({
+    modelsDir: testModelsDir,
+    baseDir: repositoryRoot,
+    threads: THREADS,
+    gpu: false,
+    loadPerCore: () => 0,
+  });
+  const cold: number[] = [];
+  const warm: number[] = [];
+  try {
+    await models.prepare(smolLm2);
+    for (let round = 0; round < rounds; round++) {
+      const [one, other] = [fileText(500 + 2 * round), fileText(501 + 2 * round)];
+      cold.push(await firstTokenMs(models, requestOf(`${one}\n\nWhat does this file do?`)));
+      await models.warm?.(smolLm2, requestOf(`${other}\n\n`));
+      warm.push(await firstTokenMs(models, requestOf(`${other}\n\nWhat does this file do?`)));
+    }
+  } finally {
+    await models.dispose();
+  }
+  const found = ratios(warm, cold);
+  tell('warmed', {
+    value: median(found),
+    against: `the file read after Enter: ${spread(cold, 0)} ms`,
+    note: `${spread(found)}; ${spread(warm, 0)} ms, ${rounds} pairs of files in turns, without the server`,
+  });
+}
+
+function requestOf(text: string): GenerationRequest {
+  return { system: '', turns: [{ role: 'user', text }], maxOutputTokens: 4 };
+}
+
+async function firstTokenMs(models: LocalModels, request: GenerationRequest): Promise<number> {
+  const started = performance.now();
+  let first: number | undefined;
+  for await (const event of models.generate(smolLm2, request, new AbortController().signal)) {
+    if (event.type === 'failed') throw new Error(event.failure.message);
+    if (event.type === 'text-delta') first ??= performance.now();
+  }
+  return (first ?? performance.now()) - started;
 }
 
 async function four(server: BuiltServer, rounds: number, tell: Tell): Promise<void> {
