@@ -20,6 +20,8 @@ export function comparedModelFiles(of: ComparedModel) {
           provider: 'openai-compatible',
           base_url: of.baseUrl,
           key: 'none',
+          // It stands for a provider elsewhere, so prompts for it are scanned as those are.
+          sends_on: true,
           tools: true,
           context_window: 128_000,
           max_output_tokens: of.maxOutputTokens,

@@ -21,7 +21,12 @@ import {
 } from '../support/programs.ts';
 import { installPythonPackage } from '../support/pythonPackage.ts';
 
-const { COST_AWARE_ROUTER_CLIENTS: ASKED_FOR, PATH } = process.env;
+const {
+  COST_AWARE_ROUTER_CLIENTS: ASKED_FOR,
+  /** Servers that somebody runs on this machine, as `vLLM:8000,Ollama:11434`: those that no package brings in a form that runs everywhere. */
+  COST_AWARE_ROUTER_MODEL_SERVERS: RUNNING,
+  PATH,
+} = process.env;
 const LLAMA_SERVER = {
   name: "llama.cpp's server",
   package: 'xllamacpp',
@@ -95,6 +100,29 @@ test("a model of llama.cpp's server is found with its context, taken in, and ans
   assert.equal(answer['cost_is_bound'], false);
   assert.ok(String(answer['text']).trim().length > 0);
   assert.ok(Number(answer['tokens_out']) > 0);
+});
+
+test('models of servers that run here are found, taken in, and answer for nothing', {
+  skip: RUNNING === undefined && 'none is named in COST_AWARE_ROUTER_MODEL_SERVERS',
+}, async (t) => {
+  for (const named of RUNNING?.split(',') ?? []) {
+    const [name = '', port = ''] = named.split(':');
+    await t.test(name, async () => {
+      const dataDir = temporaryFolder();
+      const found = await routed(dataDir, 'models', 'discover', '--port', port, '--add');
+      assert.ok(found.startsWith(`${name} at http://127.0.0.1:${port}`), found);
+      const [, id = ''] = /^ {2}(\S+) {2}\d+ tokens/m.exec(found) ?? [];
+      const asked = ['ask', 'What colour is the sky?', '--model', id, '--local-only', '--json'];
+      const answer = JSON.parse(await routed(dataDir, ...asked)) as Readonly<
+        Record<string, unknown>
+      >;
+      assert.equal(answer['chosen_model'], id);
+      assert.equal(answer['cost_usd'], 0);
+      assert.equal(answer['cost_is_bound'], false);
+      assert.ok(Number(answer['tokens_in']) > 0 && Number(answer['tokens_out']) > 0);
+      t.diagnostic(found.trim());
+    });
+  }
 });
 
 test("LiteLLM's proxy is told from a runner of models on any port: no price, and what it is asked counts as leaving", {

@@ -123,6 +123,7 @@ test('the last gate holds whatever a decision says: no finding, wish or missing 
         confidence: () => gateConfidence,
         decide,
         background: { run() {} },
+        behind() {},
         audit() {},
       },
       startedMs: 0,

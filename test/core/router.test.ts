@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../server/src/core/errors.ts';
-import type { Settlement, SpeedSample } from '../../server/src/core/ports.ts';
+import type { AnswerRecord, Settlement, SpeedSample } from '../../server/src/core/ports.ts';
 import { nanoUsd, nanoUsdFromDollars } from '../../server/src/core/price.ts';
 import { reasonText } from '../../server/src/core/reason.ts';
 import {
@@ -342,6 +342,33 @@ test('an id is answered once: while it runs, and after it was recorded', async (
   assert.deepEqual(codes, ['answer-end', 'duplicate_request']);
   assert.equal(failureOf(await collect(router, prompt)).failure.code, 'duplicate_request');
   assert.equal(calls.length, 1);
+});
+
+test('a hit is handed out before its record is kept, its id stays in use till then, and idle waits for both', async () => {
+  const records: AnswerRecord[] = [];
+  let keep = () => {};
+  const { router, calls } = scriptedRouter({
+    ledger: {
+      record: async (record) => {
+        if (record.served === 'cache') await new Promise<void>((resolve) => (keep = resolve));
+        records.push(record);
+      },
+      answered: async (promptId) => records.some((record) => record.promptId === promptId),
+    },
+  });
+  await collect(router, promptOf('Why?'));
+  const again = { ...promptOf('Why?'), id: 'again' };
+  assert.equal(answerOf(await collect(router, again)).served, 'cache');
+  assert.equal(records.length, 1);
+  assert.equal(failureOf(await collect(router, again)).failure.code, 'duplicate_request');
+  let isIdle = false;
+  const idle = router.idle().then(() => (isIdle = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isIdle, false);
+  keep();
+  await idle;
+  assert.deepEqual([records.length, records[1]?.promptId, calls.length], [2, 'again', 1]);
+  assert.equal(failureOf(await collect(router, again)).failure.code, 'duplicate_request');
 });
 
 test('a measured speed leaves out the time that the model took to load', async () => {

@@ -14,17 +14,19 @@ import { freePort } from '../support/programs.ts';
 
 const signal = new AbortController().signal;
 
-/** Answers the list of models alone. */
+/** Answers the list of models alone, and what else is given by its path. */
 async function lists(
   t: TestContext,
   status: number,
   body: unknown,
   alive?: string,
+  others: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
-  const server = createServer(({ url }, reply) => {
-    const isAsked = url === '/health/liveliness';
-    const [code, said] = !isAsked ? [status, body] : alive === undefined ? [404, {}] : [200, alive];
-    reply.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(said));
+  const all = { '/v1/models': body, '/health/liveliness': alive, ...others };
+  const server = createServer(({ url = '' }, reply) => {
+    const said = new Map(Object.entries(all)).get(url);
+    const code = said === undefined ? 404 : url === '/v1/models' ? status : 200;
+    reply.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(said ?? {}));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -110,6 +112,35 @@ test('what a server tells of itself is taken; what nobody tells is assumed, and 
         sizeBillions: 1,
         assumed: ['context', 'size'],
       },
+    ],
+  );
+});
+
+test('Ollama tells by its own API how large a model is, what a loaded one takes, and what it only hands on', async (t) => {
+  const ids = ['smollm2:latest', 'loaded:latest', 'renamed:latest', 'own-cloud', 'odd:7b'];
+  const body = { data: ids.map((id) => ({ id, owned_by: 'library' })) };
+  const port = await lists(t, 200, body, undefined, {
+    '/api/tags': {
+      models: [
+        { model: 'smollm2:latest', details: { parameter_size: '134.52M' } },
+        { model: 'loaded:latest', details: { parameter_size: '7.6B' } },
+        { model: 'renamed:latest', remote_host: 'https://ollama.com:443', details: null },
+        { model: 'own-cloud', details: { parameter_size: '1.2B' } },
+        { model: 'odd:7b', details: { parameter_size: 'many' } },
+      ],
+    },
+    '/api/ps': { models: [{ model: 'loaded:latest', context_length: 16_384 }] },
+  });
+  const [found] = await discoverServers([{ name: 'a server', port }], signal);
+  assert.ok(found?.kind === 'found');
+  assert.deepEqual(found.leftOut, ['renamed:latest']);
+  assert.deepEqual(
+    found.models.map((one) => [one.name, one.sizeBillions, one.contextWindow, one.assumed]),
+    [
+      ['smollm2:latest', 0.13452, 4096, ['context']],
+      ['loaded:latest', 7.6, 16_384, []],
+      ['own-cloud', 1.2, 4096, ['context']],
+      ['odd:7b', 7, 4096, ['context']],
     ],
   );
 });

@@ -21,7 +21,8 @@ export async function* answerRouted(
   const cached = answerFromCache(run, decidedRoute);
   if (cached !== undefined) {
     yield { type: 'text-delta', text: cached.text, modelId: cached.modelId, draft: false };
-    await recordAnswer(prompt, cached, deps.ports);
+    // No call was made and nothing is owed, so nobody has to wait for its record.
+    deps.behind(prompt.id, () => recordAnswer(prompt, cached, deps.ports));
     yield { type: 'answer-end', result: cached };
     return;
   }

@@ -12,7 +12,7 @@ import { pacedShare, pressureOf } from './pacing.ts';
 import type { Rung } from './plans.ts';
 import { choosePlan, type PolicyInput, type PolicyResult } from './policy.ts';
 import { portOf } from './portOf.ts';
-import type { Availability, BudgetLimits, RouterPorts } from './ports.ts';
+import type { Availability, BudgetLimits, GenerationRequest, RouterPorts } from './ports.ts';
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
 import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
@@ -91,7 +91,8 @@ export function createDecide(options: DecideDeps): Decide {
       pair.cheap && pair.escalation
         ? scorer.gain(features, pair.cheap, pair.escalation)
         : scoreOf(pair.first);
-    const boundedBytes = byteBound(generationRequest(prompt, pair.first, 1));
+    const request = generationRequest(prompt, pair.first, 1);
+    const boundedBytes = byteBound(request);
     const inputTokens = Math.ceil(boundedBytes / 4);
 
     const threshold = thresholdOf(pair, settings.escalateShare);
@@ -172,15 +173,15 @@ export function createDecide(options: DecideDeps): Decide {
       const exact = new Map<string, number>();
       for (const model of [pair.cheap, ...pair.escalations]) {
         if (model === undefined || model.provider === 'local') continue;
-        const request = generationRequest(prompt, model, settings.maxOutputTokens);
-        exact.set(model.id, await ports.tokens.inputBound(model, request));
+        const sent = generationRequest(prompt, model, settings.maxOutputTokens);
+        exact.set(model.id, await ports.tokens.inputBound(model, sent));
       }
       bound = (model) => exact.get(model.id) ?? boundedBytes;
       result = choosePlan(inputFor(bound, findings));
     }
     let scanning: Promise<readonly PrivacyFinding[]> | undefined;
     const scanOnce = () => {
-      scanning ??= scanned(prompt, pair.first, ports);
+      scanning ??= scanned(request, prompt, ports);
       return scanning;
     };
     const byPromptAlone = result;
@@ -315,12 +316,12 @@ function mayLeave(result: PolicyResult, registry: Registry): boolean {
 
 /** Every cloud model is sent the same messages. A scan that fails has found nothing out, so the prompt stays local. */
 async function scanned(
-  prompt: Prompt,
-  any: Model,
-  ports: RouterPorts,
+  request: GenerationRequest,
+  { context }: Prompt,
+  { privacy }: RouterPorts,
 ): Promise<readonly PrivacyFinding[]> {
   try {
-    return await ports.privacy.scan(generationRequest(prompt, any, 1), prompt.context);
+    return await privacy.scan(request, context);
   } catch {
     return [{ rule: 'scan-failed', where: 'prompt' }];
   }

@@ -86,96 +86,83 @@ export function estimatePart(estimate: ModelEstimate, context: PlanningContext):
     costNanoUsd: expectedCost(estimate, cap, context.figures),
     boundNanoUsd: boundOf(estimate, cap),
     latencyMs: expectedLatencyMs(estimate, context.figures.expectedOutputTokens),
-    exclusions: [...partExclusions(estimate, context)],
+    exclusions: partExclusions(estimate, context),
   };
 }
 
-function* partExclusions(
-  part: ModelEstimate,
-  input: PlanningContext,
-): Generator<readonly [Layer, Reason]> {
+type Exclusion = readonly [Layer, Reason];
+
+const NONE: readonly Exclusion[] = [];
+
+function partExclusions(part: ModelEstimate, input: PlanningContext): readonly Exclusion[] {
   const { model } = part;
   const wanted = model.id;
   const { constraints, figures } = input;
+  const found: Exclusion[] = [];
   if (!runsHere(model)) {
     const { privacy = 'any' } = constraints;
     const rule = privacy === 'any' ? input.findings[0]?.rule : privacy;
-    if (rule !== undefined) yield ['privacy', { code: 'privacy_floor', facts: { rule, wanted } }];
+    if (rule !== undefined) {
+      found.push(['privacy', { code: 'privacy_floor', facts: { rule, wanted } }]);
+    }
   }
   const lacks = input.needs.find((need) => !isAble(model, need));
   if (lacks !== undefined) {
-    yield ['capability', { code: 'capability_missing', facts: { wanted, needs: lacks } }];
+    found.push(['capability', { code: 'capability_missing', facts: { wanted, needs: lacks } }]);
   }
   const room = Math.min(figures.minUsefulOutputTokens, requestedCap(part, input));
   if (part.inputTokens + room > model.contextWindow) {
-    yield [
-      'context',
-      {
-        code: 'context_limit',
-        facts: { wanted, tokens: part.inputTokens, limit: model.contextWindow },
-      },
-    ];
+    const { inputTokens: tokens } = part;
+    const facts = { wanted, tokens, limit: model.contextWindow };
+    found.push(['context', { code: 'context_limit', facts }]);
   }
   if (model.provider !== 'local' && part.price === undefined) {
-    yield ['price', { code: 'unknown_price', facts: { wanted } }];
+    found.push(['price', { code: 'unknown_price', facts: { wanted } }]);
   }
-  if (part.price !== undefined) yield* moneyExclusions(part, part.price, input);
-  yield* availabilityExclusion(part, input);
+  if (part.price !== undefined) found.push(...moneyExclusions(part, part.price, input));
+  found.push(...availabilityExclusion(part, input));
+  return found.length === 0 ? NONE : found;
 }
 
-function* moneyExclusions(
+function moneyExclusions(
   part: ModelEstimate,
   price: PriceRow,
   input: PlanningContext,
-): Generator<readonly [Layer, Reason]> {
+): readonly Exclusion[] {
+  const { maxCostNanoUsd } = input.constraints;
+  const budget = input.tightest;
+  if (maxCostNanoUsd === undefined && budget === undefined) return NONE;
   const wanted = part.model.id;
   const cap = Math.min(input.figures.minUsefulOutputTokens, requestedCap(part, input));
   const needsNanoUsd = costBound(price, part.inputBound, cap);
-  const { maxCostNanoUsd } = input.constraints;
+  const found: Exclusion[] = [];
   if (maxCostNanoUsd !== undefined && needsNanoUsd > maxCostNanoUsd) {
-    yield [
-      'cost',
-      { code: 'cost_limit', facts: { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd } },
-    ];
+    const facts = { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd };
+    found.push(['cost', { code: 'cost_limit', facts }]);
   }
-  const budget = input.tightest;
   if (budget !== undefined && needsNanoUsd > budget.leftNanoUsd) {
     const { leftNanoUsd: limitNanoUsd, period } = budget;
-    yield [
-      'budget',
-      { code: 'budget_exhausted', facts: { wanted, needsNanoUsd, limitNanoUsd, period } },
-    ];
+    const facts = { wanted, needsNanoUsd, limitNanoUsd, period };
+    found.push(['budget', { code: 'budget_exhausted', facts }]);
   }
+  return found;
 }
 
-function* availabilityExclusion(
-  part: ModelEstimate,
-  input: PlanningContext,
-): Generator<readonly ['availability', Reason]> {
+function availabilityExclusion(part: ModelEstimate, input: PlanningContext): readonly Exclusion[] {
   const wanted = part.model.id;
   switch (part.availability.kind) {
     case 'ready':
-      return;
-    case 'no_api_key':
-      yield [
-        'availability',
-        {
-          code: 'no_api_key',
-          facts: {
-            wanted,
-            wouldCostNanoUsd: expectedCost(part, capFor(part, input), input.figures),
-          },
-        },
-      ];
-      return;
+      return NONE;
+    case 'no_api_key': {
+      const wouldCostNanoUsd = expectedCost(part, capFor(part, input), input.figures);
+      return [['availability', { code: 'no_api_key', facts: { wanted, wouldCostNanoUsd } }]];
+    }
     case 'model_missing':
-      yield ['availability', { code: 'model_missing', facts: { wanted } }];
-      return;
-    case 'unavailable':
-      yield [
-        'availability',
-        { code: 'provider_unavailable', facts: { wanted, failure: part.availability.why } },
-      ];
+      return [['availability', { code: 'model_missing', facts: { wanted } }]];
+    case 'unavailable': {
+      const facts = { wanted, failure: part.availability.why };
+      return [['availability', { code: 'provider_unavailable', facts }]];
+    }
   }
 }
 

@@ -76,6 +76,7 @@ function fenced(part: ContextPart, tag: string): string {
  * from the material, so that the same request stays the same. Material that names the tag only makes it another one.
  */
 function fenceTag(context: readonly ContextPart[]): string {
+  if (context.length === 0) return '';
   const texts = context.flatMap(({ text, path = '', language = '' }) => [text, path, language]);
   // Few characters are enough to begin with: what makes a tag safe is that it was looked for.
   let hash = fnv1a(texts.map((text) => `${text.length} ${text.slice(0, 200)}`).join());

@@ -19,6 +19,10 @@ import type { Prompt } from './types.ts';
 import { warmFor } from './warmFor.ts';
 import { type WouldSend, wouldSend } from './wouldSend.ts';
 
+/** The answer is on its way by then, and whoever looks at the month's figures after it sees them with it. */
+const RECORD_AFTER_MS = 1;
+const NEVER = new AbortController().signal;
+
 export interface Router {
   /** Decides without generating or spending: the same computation as an answer's. */
   decide(prompt: Prompt, options?: DecideOptions): Promise<Decision>;
@@ -46,11 +50,18 @@ export function createRouter(options: RouterOptions): Router {
       running.add(tracked);
     },
   };
+  /** Prompts whose answer was handed out before its record was kept. */
+  const recording = new Map<string, Promise<void>>();
   const deps: AnswerDeps = {
     ports,
     confidence: options.confidence,
     decide,
     background,
+    behind(promptId, work) {
+      const kept = ports.sleep(RECORD_AFTER_MS, NEVER).then(work);
+      recording.set(promptId, kept);
+      background.run(kept);
+    },
     audit: createAudit(ports, background),
   };
 
@@ -71,7 +82,9 @@ export function createRouter(options: RouterOptions): Router {
         if (await ports.ledger.answered(prompt.id)) yield usedBefore(prompt.id);
         else yield* remembered(answerOnce(prompt, signal));
       } finally {
-        inFlight.delete(prompt.id);
+        const kept = recording.get(prompt.id);
+        if (kept === undefined) inFlight.delete(prompt.id);
+        else void kept.finally(() => done(prompt.id));
       }
     },
     wouldSend: (prompt) => wouldSend(prompt, decide, ports),
@@ -80,6 +93,11 @@ export function createRouter(options: RouterOptions): Router {
       while (running.size > 0) await Promise.allSettled(running);
     },
   };
+
+  function done(promptId: string): void {
+    recording.delete(promptId);
+    inFlight.delete(promptId);
+  }
 
   /** So that the next prompt of the conversation knows who answered, whichever edge it comes by. */
   async function* remembered(events: AsyncGenerator<RouterEvent, void>) {

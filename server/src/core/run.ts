@@ -17,6 +17,8 @@ export interface AnswerDeps {
   readonly confidence: () => FittedConfidence;
   readonly decide: Decide;
   readonly background: Background;
+  /** Keeps what becomes of a prompt after its answer was handed out; until then its id is in use. */
+  readonly behind: (promptId: string, work: () => Promise<void>) => void;
   /** Told of every answer before it is handed out; begins an audit of some in the background, and never waits. */
   readonly audit: (run: Run, result: AnswerResult) => void;
 }

@@ -1,6 +1,7 @@
 /** Servers of models on this machine, found on the ports that they take unless told otherwise, and as entries of the user's files. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type OllamaModel, ollamaModels } from './ollamaModels.ts';
 import { writeEntry } from './userYaml.ts';
 
 export interface KnownPort {
@@ -79,10 +80,7 @@ export async function discoverServers(
 async function ask(known: KnownPort, signal: AbortSignal): Promise<FoundServer | undefined> {
   const baseUrl = `http://127.0.0.1:${known.port}/v1`;
   try {
-    const reply = await fetch(`${baseUrl}/models`, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
-      redirect: 'error',
-    });
+    const reply = await get(known, '/v1/models', signal);
     if (!reply.ok) {
       await reply.body?.cancel();
       const isProxy = await isLitellm(known, signal);
@@ -95,19 +93,31 @@ async function ask(known: KnownPort, signal: AbortSignal): Promise<FoundServer |
     const { data } = parsed.data;
     const name =
       OWNERS.get(data[0]?.owned_by) ?? ((await isLitellm(known, signal)) ? 'LiteLLM' : known.name);
+    const more =
+      name === 'Ollama'
+        ? await ollamaModels(async (path) => await (await get(known, path, signal)).json())
+        : new Map<string, OllamaModel>();
+    const isHandedOn = ({ id }: Told) => more.get(id)?.isHandedOn ?? isNamedCloud(id);
     const [handedOn, own] = [data.filter(isHandedOn), data.filter((one) => !isHandedOn(one))];
     return {
       kind: 'found',
       name,
       baseUrl,
       isRunner: RUNNERS.has(name),
-      models: own.map((one) => modelOf(one, name)),
+      models: own.map((one) => modelOf(one, name, more.get(one.id))),
       leftOut: handedOn.map(({ id }) => id),
     };
   } catch {
     signal.throwIfAborted();
     return undefined;
   }
+}
+
+async function get({ port }: KnownPort, path: string, signal: AbortSignal): Promise<Response> {
+  return await fetch(`http://127.0.0.1:${port}${path}`, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+    redirect: 'error',
+  });
 }
 
 type Told = z.infer<typeof modelList>['data'][number];
@@ -122,27 +132,26 @@ const OWNERS: ReadonlyMap<string | undefined, string> = new Map([
 const RUNNERS: ReadonlySet<string> = new Set(OWNERS.values());
 
 /** Its list of models looks like OpenAI's own; what tells it is a call that it alone has, under that spelling. */
-async function isLitellm({ port }: KnownPort, signal: AbortSignal): Promise<boolean> {
-  const reply = await fetch(`http://127.0.0.1:${port}/health/liveliness`, {
-    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
-    redirect: 'error',
-  });
+async function isLitellm(known: KnownPort, signal: AbortSignal): Promise<boolean> {
+  const reply = await get(known, '/health/liveliness', signal);
   return reply.status === 200 && (await reply.text()).startsWith('"I\'m alive');
 }
 
-/** Ollama lists models that run at its maker's beside those that run here, and tells them apart by name alone. */
-function isHandedOn({ id }: Told): boolean {
+/** Ollama lists models that run at its maker's beside those that run here; in OpenAI's list their names alone tell. */
+function isNamedCloud(id: string): boolean {
   return /[:-]cloud$/.test(id);
 }
 
-function modelOf(told: Told, server: string): FoundModel {
+function modelOf(told: Told, server: string, more: OllamaModel | undefined): FoundModel {
   // What the server was started with, else what the model was made for.
-  const context = told.max_model_len ?? told.meta?.n_ctx ?? told.meta?.n_ctx_train;
+  const { max_model_len: longest, meta } = told;
+  const context = longest ?? meta?.n_ctx ?? meta?.n_ctx_train ?? more?.contextWindow;
   // llama.cpp's server names a model by its file, folders and all, unless it was given a name.
   const shortName = told.id.split(/[\\/]/).at(-1) ?? told.id;
   const name = /\.gguf$/i.test(told.id) && shortName !== '' ? shortName : told.id;
   const [, inName] = /(?:^|[^\d.])(\d+(?:\.\d+)?)b(?![a-z])/i.exec(told.id) ?? [];
-  const size = told.meta?.n_params === undefined ? Number(inName) : told.meta.n_params / 1e9;
+  const counted = meta?.n_params === undefined ? more?.sizeBillions : meta.n_params / 1e9;
+  const size = counted ?? Number(inName);
   const isKnown = Number.isFinite(size) && size > 0 && size <= 100_000;
   const slug = `${server.split(/\W/)[0]}-${name}`.toLowerCase();
   return {

@@ -58,10 +58,13 @@ const FILE_HOLDS_MS = 250;
  */
 export function createFileLook(folders: ModelFolders): (model: LocalModel) => boolean {
   const seenMs = new WeakMap<LocalModel, number>();
+  const pathsOf = new WeakMap<LocalModel, readonly string[]>();
   return (model) => {
     const nowMs = performance.now();
     if (nowMs - (seenMs.get(model) ?? Number.NEGATIVE_INFINITY) < FILE_HOLDS_MS) return true;
-    const isThere = candidatePaths(model, folders).some((path) => {
+    const paths = pathsOf.get(model) ?? candidatePaths(model, folders);
+    pathsOf.set(model, paths);
+    const isThere = paths.some((path) => {
       const stats = statFile(path);
       return stats !== undefined && isOfStatedSize(model, stats);
     });

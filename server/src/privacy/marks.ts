@@ -21,13 +21,20 @@ export function createSieve<T extends Marked>(all: readonly T[]): (text: string)
   const anyCase = anyOf(all.flatMap(({ marks }) => marks?.anyCase ?? []));
   return (text) => {
     const lower = text.toLowerCase();
-    if (!exact?.test(text) && !anyCase?.test(lower)) return unmarked;
-    return all.filter(({ marks }) => marks === undefined || holds(text, lower, marks));
+    const hasExact = exact?.test(text) === true;
+    const hasAnyCase = anyCase?.test(lower) === true;
+    if (!hasExact && !hasAnyCase) return unmarked;
+    return all.filter(
+      ({ marks }) =>
+        marks === undefined ||
+        (hasExact && holds(text, marks.exact)) ||
+        (hasAnyCase && holds(lower, marks.anyCase)),
+    );
   };
 }
 
-function holds(text: string, lower: string, { exact = [], anyCase = [] }: Marks): boolean {
-  return exact.some((mark) => text.includes(mark)) || anyCase.some((mark) => lower.includes(mark));
+function holds(text: string, marks: readonly string[] | undefined): boolean {
+  return marks?.some((mark) => text.includes(mark)) === true;
 }
 
 function anyOf(marks: readonly string[]): RegExp | undefined {

@@ -85,11 +85,16 @@ export function openCache(options: CacheOptions): OpenedCache {
       const found = attempt(undefined, ({ find }) => {
         const row = find.get(key, clock.now() - maxAgeMs);
         // Only `put` writes this column, so its shape is the one of CachedAnswer.
-        return row && (JSON.parse(text(row, 'answer')) as CachedAnswer);
+        return (
+          row && {
+            answer: JSON.parse(text(row, 'answer')) as CachedAnswer,
+            isNewest: integer(row, 'newest') === 1,
+          }
+        );
       });
       // Apart from the reading, so that a file too busy to note the use still answers.
-      if (found !== undefined) attempt(undefined, ({ touch }) => touch.run(key));
-      return found;
+      if (found?.isNewest === false) attempt(undefined, ({ touch }) => touch.run(key));
+      return found?.answer;
     },
 
     put(key, answer) {
@@ -162,7 +167,10 @@ function createTables(db: DatabaseSync): void {
 
 function prepare(db: DatabaseSync) {
   return {
-    find: db.prepare('SELECT answer FROM answers WHERE key = ? AND stored_at_ms > ?'),
+    find: db.prepare(
+      `SELECT answer, used = (SELECT max(used) FROM answers) AS newest
+         FROM answers WHERE key = ? AND stored_at_ms > ?`,
+    ),
     touch: db.prepare(
       'UPDATE answers SET used = (SELECT max(used) + 1 FROM answers) WHERE key = ?',
     ),

@@ -2,7 +2,7 @@
  * Sentences that come ready-made from the depth (failures, the parts of a score, what the ledger kept) are English. Those of a
  * known form are said again in the editor's language; any other stays as it is, which is better than no sentence.
  */
-import type { Facts, Translate } from '../../core/translate.ts';
+import { english, type Facts, type Translate } from '../../core/translate.ts';
 
 /** Their forms, as the core and the models write them. */
 export const knownForms: readonly string[] = [
@@ -220,8 +220,10 @@ export function failureText(
 export function retold(
   sentence: string,
   t: Translate,
-  names: (modelId: string) => string = (id) => id,
+  names: (modelId: string) => string = asTheyAre,
 ): string {
+  // Looking for its form takes longer than all else that is told of a route, and English would come out as it went in.
+  if (t === english && names === asTheyAre) return sentence;
   if (exact.has(sentence)) return t(sentence);
   for (const { message, pattern } of forms) {
     const found = pattern.exec(sentence)?.groups;
@@ -235,6 +237,10 @@ export function retold(
     return t(message, facts);
   }
   return t(sentence);
+}
+
+function asTheyAre(modelId: string): string {
+  return modelId;
 }
 
 function fixedLength(message: string): number {
