@@ -39,6 +39,7 @@ const ignored = [
   'node_modules/**/*.md',
   '!node_modules/**/LICEN[CS]E*.md',
   'node_modules/**/test/**',
+  'node_modules/**/{yarn.lock,package-lock.json,.package-lock.json}',
   'node_modules/**/.github/**',
   'node_modules/.bin/**',
   `node_modules/${ENGINE}/bins/**`,

@@ -9,6 +9,7 @@ import type { LanguageClient, LanguageClientOptions } from 'vscode-languageclien
 import type { InitOptions, Notifications, Requests } from '../../server/src/protocol.ts';
 import { afterCrash, errorLine, exitCause } from './crashes.ts';
 import { quietChannel } from './quietChannel.ts';
+import { SERVER_FLAGS } from './serverFlags.ts';
 
 export type ServerState =
   | { readonly kind: 'starting' }
@@ -131,7 +132,7 @@ export function createServer(options: ServerOptions): Server {
     const program = {
       module: options.modulePath,
       transport: lsp.TransportKind.ipc,
-      options: { env: options.environment() },
+      options: { env: options.environment(), execArgv: [...SERVER_FLAGS] },
     };
     const made = new lsp.LanguageClient(
       'costAwareRouter',

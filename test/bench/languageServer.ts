@@ -1,4 +1,4 @@
-/** The built language server in a process of its own, with a client on the other end of its pipes. */
+/** The built language server in a process of its own, run as the extension runs it, with a client on the other end of its pipes. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from 'vscode-languageserver/node';
+import { SERVER_FLAGS } from '../../client/src/serverFlags.ts';
 import type {
   AnswerEvent,
   AnswerResultWire,
@@ -47,7 +48,7 @@ export async function startServer(
   settings: Record<string, unknown> = {},
   program = join(repositoryRoot, 'dist', 'server.js'),
 ): Promise<BuiltServer> {
-  const child = spawn(process.execPath, [program, '--stdio'], {
+  const child = spawn(process.execPath, [...SERVER_FLAGS, program, '--stdio'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const client = createMessageConnection(

@@ -14,7 +14,7 @@ const BIG_ROWS = 1_000_000;
 export const ledger = section<'one' | 'four' | 'eight' | 'syncs' | 'growth' | 'rows'>({
   name: 'ledger',
   title: 'Ledger: reserve, dispatch and settle, durable on the disk',
-  limitS: 140,
+  limitS: 200,
   rows: {
     one: call('1 process'),
     four: call('4 processes'),
