@@ -40,8 +40,12 @@ export function defaultThreads(cores: number): number {
   return Math.max(1, cores - 1);
 }
 
+export function haveTheirCores(cpuShare: number): boolean {
+  return cpuShare >= QUIET_SHARE;
+}
+
 /**
- * The numbers worth trying, the default first: its figures bound what the others may take.
+ * The numbers worth trying, upwards.
  *
  * @param cores logical ones that this process may use
  * @param mathCores physical ones, without those that save power
@@ -49,7 +53,7 @@ export function defaultThreads(cores: number): number {
 export function threadCounts(cores: number, mathCores: number): readonly number[] {
   const physical = Math.max(1, Math.min(mathCores, cores));
   const all = [defaultThreads(cores), 1, Math.floor(physical / 2), physical, cores];
-  return [...new Set(all.filter((count) => count >= 1))];
+  return [...new Set(all.filter((count) => count >= 1))].toSorted((a, b) => a - b);
 }
 
 /** The smallest number that is nearly as fast as the fastest; `undefined` where nothing was measured. */
@@ -59,7 +63,7 @@ export function chooseThreads(measured: readonly ThreadMeasurement[]): ThreadCho
   if (enough.length === 0) return undefined;
   return {
     threads: Math.min(...enough.map(({ threads }) => threads)),
-    busy: measured.some(({ cpuShare }) => cpuShare < QUIET_SHARE),
+    busy: measured.some(({ cpuShare }) => !haveTheirCores(cpuShare)),
   };
 }
 

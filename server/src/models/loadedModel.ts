@@ -32,7 +32,7 @@ export interface LoadedModel {
   ): Promise<AnswerResult>;
   /** Reads what the request begins with whatever is written at its end, so that the prompt itself has less to read. */
   warm(request: GenerationRequest, signal: AbortSignal): Promise<void>;
-  /** Measures numbers of threads, the default first; `undefined` when the signal aborted or its context is too small. */
+  /** Measures numbers of threads, upwards; `undefined` when the signal aborted or its context is too small. */
   tryThreads(
     counts: readonly number[],
     use: (threads: number) => void,
@@ -230,11 +230,12 @@ function createLoadedModel(
     signal: AbortSignal,
   ): Promise<readonly ThreadMeasurement[] | undefined> {
     if (contextSize < TRIAL_TOKENS) return undefined;
+    const computes = model.llama.gpu === false;
     const lease = await pool.acquire([], signal);
     if (lease === undefined) return undefined;
     const { sequence } = lease;
     try {
-      return await tryThreads({ model, sequence, counts, use, signal });
+      return await tryThreads({ model, sequence, counts, use, computes, signal });
     } finally {
       lease.release();
     }
