@@ -14,6 +14,7 @@ import {
   LOCAL,
   MINI,
   promptOf,
+  type ScriptedAnswer,
   says,
   scriptedRouter,
 } from '../support/scriptedPorts.ts';
@@ -342,6 +343,21 @@ test('an id is answered once: while it runs, and after it was recorded', async (
   assert.deepEqual(codes, ['answer-end', 'duplicate_request']);
   assert.equal(failureOf(await collect(router, prompt)).failure.code, 'duplicate_request');
   assert.equal(calls.length, 1);
+});
+
+test('a stream that has told its end is left, so that its timers and listeners go with it', async () => {
+  let left = 0;
+  const answer: ScriptedAnswer = async function* (request, signal) {
+    try {
+      yield* says('plan')(request, signal);
+      assert.fail('nobody asks for more after the end');
+    } finally {
+      left += 1;
+    }
+  };
+  const { router } = scriptedRouter({ ...hard, answers: { [BIG]: [answer] } });
+  await collect(router, promptOf('Plan.'));
+  assert.equal(left, 1);
 });
 
 test('a hit is handed out before its record is kept, its id stays in use till then, and idle waits for both', async () => {

@@ -245,6 +245,8 @@ async function* attempt(
     if (final === undefined) {
       left.abort();
       background.run(drain(stream, pending).then(async (last) => void (await settle(last))));
+    } else {
+      leave(stream);
     }
   }
   if (final !== undefined) return finish(final);
@@ -319,12 +321,19 @@ async function drain(
 ): Promise<FinalEvent> {
   try {
     for (let next = await pending; next.done !== true; next = await stream.next()) {
-      if (next.value.type === 'end' || next.value.type === 'failed') return next.value;
+      if (next.value.type !== 'end' && next.value.type !== 'failed') continue;
+      leave(stream);
+      return next.value;
     }
   } catch {
     // An adapter that throws has told nothing about the bill, which is what a cut stream means too.
   }
   return streamCut();
+}
+
+/** After its last event a stream waits to be asked for more, with its timers and its listeners; it is told that nobody will. */
+function leave(stream: AsyncIterator<ModelEvent>): void {
+  stream.return?.()?.catch(() => {});
 }
 
 function aborted(signal: AbortSignal): Promise<'aborted'> {
