@@ -30,7 +30,7 @@ export interface RouteList {
   open(promptId: string): void;
 }
 
-/** @param onDrawn called whenever rows, or that there are none, were drawn */
+/** @param onDrawn called whenever rows, or why there are none, were drawn */
 export function createRouteList(questions: Questions, onDrawn: () => void): RouteList {
   /** `null` is the current month; `undefined` as long as nothing is to be shown. */
   let month: string | null | undefined;
@@ -120,6 +120,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
       // Then `show` asks again.
       if (begun) month = undefined;
       begun = false;
+      onDrawn();
     } finally {
       asked.delete(page);
     }

@@ -353,6 +353,24 @@ describeInChromium('dashboard page', (harness) => {
     );
   });
 
+  test('where routes can not be read, the count says why and everything else is there', async () => {
+    await withPage(
+      async (open) => {
+        await shows(open, '.count', 'The ledger is busy');
+        assert.equal(await text(open, '.card-saved .figure'), report.saved);
+        await open.page.waitForSelector('.chart canvas');
+        await open.page.getByRole('button', { name: 'Export this month as CSV' }).click();
+        assert.equal(open.sent.at(-1)?.type, 'export');
+      },
+      {
+        reply: (message) =>
+          message['type'] === 'routes'
+            ? [{ type: 'failed', id: message['id'], message: 'The ledger is busy.' }]
+            : reply(message),
+      },
+    );
+  });
+
   test('exports, model buttons and months send what was pressed', async () => {
     await withPage(async (open) => {
       await open.page.waitForSelector('.cell-title');

@@ -135,7 +135,8 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     if (!threads.isDue(identity(model)) || untriable.has(identity(model))) return;
     clearTimeout(quiet);
     quiet = setTimeout(() => {
-      if (supervisor.idle()) void tryThreads(model, NEVER);
+      // Nobody waits for it; what went wrong is told by the next prompt.
+      if (supervisor.idle()) void tryThreads(model, NEVER).catch(() => undefined);
     }, options.quietMs ?? DEFAULT_QUIET_MS).unref();
   }
 

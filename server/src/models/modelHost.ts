@@ -130,7 +130,10 @@ async function work(
       break;
     case 'warm':
       await quietWork.run(controller, async () => {
-        (await startedRuntime()).llama.maxThreads = request.threads;
+        const { llama } = await startedRuntime();
+        // Beside a prompt, or with one that waits, the threads are that prompt's.
+        if (controller.signal.aborted) return;
+        llama.maxThreads = request.threads;
         await model.warm(request.request, controller.signal);
       });
       send({ type: 'loaded', requestId: request.requestId });

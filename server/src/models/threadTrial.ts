@@ -56,6 +56,7 @@ export async function tryThreads(trial: ThreadTrial): Promise<ThreadMeasurement[
   );
   try {
     // Brings the file's pages into memory, which is no matter of threads.
+    await trial.sequence.clearHistory();
     trial.use(left[0] ?? 1);
     await trial.sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(0, 1));
     const begun = performance.now();
