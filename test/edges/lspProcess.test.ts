@@ -102,9 +102,10 @@ test('a question is answered by the real model, and its trace can be read back',
   const done = await client.sendRequest<DoneResult>('costAwareRouter/outcome', outcome);
   assert.equal(done.kind, 'done');
   const models = await client.sendRequest<readonly ModelWire[]>('costAwareRouter/models', null);
-  const { speed, memory } = models.find(({ id }) => id === smolLm2.id) ?? {};
+  const { speed, memory, threads } = models.find(({ id }) => id === smolLm2.id) ?? {};
   assert.match(speed ?? '', /^\d+ tokens\/s, first token after \d+\.\d s$/);
   assert.match(memory ?? '', /^\d+ MB, measured$/);
+  assert.match(threads ?? '', /^1 of \d+ cores, as set$/);
 });
 
 test('another window learns of the answer by itself', async (context) => {
