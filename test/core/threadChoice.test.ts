@@ -44,11 +44,12 @@ test('on a loaded machine the odd measurement loses, and the choice is known to 
   assert.deepEqual(chooseThreads(oneProgramBeside), { threads: 1, busy: true });
 });
 
-test('one, half of the physical cores, all of them, and all but one are tried, upwards', () => {
-  assert.deepEqual(threadCounts(16, 8), [1, 4, 8, 15, 16]);
-  assert.deepEqual(threadCounts(2, 2), [1, 2]);
+test('one, half of the physical cores, all of them, and all but one are tried, upwards, and one is always left', () => {
+  assert.deepEqual(threadCounts(16, 8), [1, 4, 8, 15]);
+  assert.deepEqual(threadCounts(8, 8), [1, 4, 7]);
+  assert.deepEqual(threadCounts(2, 2), [1]);
   assert.deepEqual(threadCounts(1, 8), [1]);
-  assert.deepEqual(threadCounts(4, 0), [1, 3, 4]);
+  assert.deepEqual(threadCounts(4, 0), [1, 3]);
 });
 
 test('a person reads what was chosen and what from', () => {

@@ -45,15 +45,16 @@ export function haveTheirCores(cpuShare: number): boolean {
 }
 
 /**
- * The numbers worth trying, upwards.
+ * The numbers worth trying, upwards. One core is always left to the editor: a trial in a quiet moment would take it too, and
+ * the next build would make every answer many times slower.
  *
  * @param cores logical ones that this process may use
  * @param mathCores physical ones, without those that save power
  */
 export function threadCounts(cores: number, mathCores: number): readonly number[] {
-  const physical = Math.max(1, Math.min(mathCores, cores));
-  const all = [defaultThreads(cores), 1, Math.floor(physical / 2), physical, cores];
-  return [...new Set(all.filter((count) => count >= 1))].toSorted((a, b) => a - b);
+  const most = defaultThreads(cores);
+  const all = [1, Math.floor(mathCores / 2), mathCores, most];
+  return [...new Set(all.filter((count) => count >= 1 && count <= most))].toSorted((a, b) => a - b);
 }
 
 /** The smallest number that is nearly as fast as the fastest; `undefined` where nothing was measured. */
