@@ -22,6 +22,8 @@ import { createWhatIfView } from './whatIfView.ts';
 
 /** Several changes in a row (a hold, its bill, the record) are drawn once. */
 const SETTLE_MS = 300;
+/** The month waits this long for its first routes, so that both are laid out and painted once. */
+const TOGETHER_MS = 100;
 /** A download that is cancelled or fails says nothing more; its line goes after this long. */
 const FORGET_MS = 30_000;
 
@@ -105,8 +107,12 @@ host.onMessage((message) => {
   }
 });
 host.post({ type: 'ready' });
-void refresh();
-routes.begin(saved.month);
+const asked = questions.ask({ type: 'report', month: saved.month });
+const firstRoutes = Promise.race([
+  routes.begin(saved.month),
+  asked.then(() => new Promise((resolve) => setTimeout(resolve, TOGETHER_MS))),
+]).catch(() => {});
+void refresh(asked);
 void loadControls();
 
 function refreshSoon(): void {
@@ -114,10 +120,13 @@ function refreshSoon(): void {
   refreshing = setTimeout(() => void refresh(), report === null && !asking ? 0 : SETTLE_MS);
 }
 
-async function refresh(): Promise<void> {
+async function refresh(
+  answer = questions.ask({ type: 'report', month: saved.month }),
+): Promise<void> {
   asking = true;
   try {
-    const found = await questions.ask({ type: 'report', month: saved.month });
+    const found = await answer;
+    await firstRoutes;
     report = found.report;
     draw(report);
   } catch (error) {

@@ -22,8 +22,11 @@ const ROWS_AHEAD = 50;
 
 export interface RouteList {
   readonly element: HTMLElement;
-  /** Asks for the first page before the month's report is there. `null` is the current month, whichever that is. */
-  begin(month: string | null): void;
+  /**
+   * Asks for the first page before the month's report is there, and resolves when it has come or can't. `null` is the current
+   * month, whichever that is.
+   */
+  begin(month: string | null): Promise<void>;
   /** Shows a month; of the month that stands already, what is in sight is fetched again, keeping the place. */
   show(month: string, models: readonly { readonly id: string; readonly label: string }[]): void;
   /** Opens one of the newest routes with its trace, as soon as the month that is shown has it. */
@@ -216,7 +219,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
     begin: (first) => {
       month = first;
       begun = true;
-      void load(0);
+      return load(0);
     },
     show: (next, models) => {
       filters.setModels(models);

@@ -144,6 +144,7 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
     detail?.element.remove();
     detail = null;
     opened = index;
+    scroller.classList.toggle('opened', index !== null);
     detailHeight = 0;
     if (index !== null) {
       const element = document.createElement('div');

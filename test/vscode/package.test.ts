@@ -41,6 +41,12 @@ test('the package holds what runs', () => {
   }
   const { main } = JSON.parse(readFileSync(join(installed(), 'package.json'), 'utf8'));
   assert.ok(existsSync(join(installed(), main)), main);
+  // The names of what the dashboard loads later tell their content.
+  const webview = join(installed(), 'dist', 'webview');
+  const page = readFileSync(join(webview, 'dashboard.js'), 'utf8');
+  const later = [...page.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, name = '']) => name);
+  assert.equal(later.length, 2, 'controls and charts are loaded later');
+  for (const name of later) assert.ok(existsSync(join(webview, name)), name);
 });
 
 test('the package holds binaries of one platform, and no model, map, source or test', () => {
