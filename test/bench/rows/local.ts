@@ -28,7 +28,7 @@ const question = (nth: number) =>
 
 const fileText = (nth: number) =>
   Array.from(
-    { length: 45 },
+    { length: 20 },
     (_, line) => `export const value${nth * 100 + line} = compute(${line * nth}, 'name${line}');`,
   ).join('\n');
 
@@ -38,7 +38,7 @@ type Tell = (row: Id, measured: Measured) => void;
 export const local = section<Id>({
   name: 'local',
   title: 'Local answers through the built server beside bare node-llama-cpp',
-  limitS: 150,
+  limitS: 170,
   rows: {
     rate: { name: 'local: output tokens per second', unit: 'times', goal: { least: 0.97 } },
     cpu: { name: 'local: output tokens per CPU second', unit: 'times', goal: { least: 0.97 } },
@@ -71,7 +71,7 @@ export const local = section<Id>({
     const server = await startServer(dataDir, { threads: THREADS });
     const bare = await openBare(modelPath);
     try {
-      await beside(server, bare, quick ? 2 : 6, tell);
+      await beside(server, bare, quick ? 2 : 5, tell);
       say('beside bare: done');
       await prefixes(server, quick ? 1 : 2, tell);
       say('prefix: done');
