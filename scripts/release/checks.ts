@@ -227,7 +227,8 @@ async function npmPackage() {
 
 async function audit() {
   try {
-    await say('npm', ['audit', '--omit=dev', '--audit-level=moderate']);
+    // A silent caller (`npm run -s`) would silence the reason of a refusal, too.
+    await say('npm', ['audit', '--omit=dev', '--audit-level=moderate', '--loglevel=warn']);
     return ok('npm audit');
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
