@@ -1,5 +1,4 @@
 /** Calibrating as an app offers it: with the app's models, its ledger for what the cloud costs, and its data folder. */
-
 import type { Calibration, CalibrationTarget } from './core/calibration.ts';
 import type { FittedConfidence } from './core/confidence.ts';
 import type { FittedScore } from './core/fittedScore.ts';

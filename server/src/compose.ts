@@ -11,6 +11,7 @@ import { limitsOf } from './core/budget.ts';
 import { type FittedConfidence, parseFittedConfidence } from './core/confidence.ts';
 import { parseFittedScore } from './core/fittedScore.ts';
 import type { Observer } from './core/observer.ts';
+import { portOf } from './core/portOf.ts';
 import type { BudgetLimits, BudgetScope, BudgetState, RouterPorts } from './core/ports.ts';
 import type { Verdict } from './core/routeReports.ts';
 import { createRouter, type Router } from './core/router.ts';
@@ -158,7 +159,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     dataDir,
     fitted,
     shippedConfidence,
-    identityOf: (model) => (model.provider === 'local' ? local : cloud).identity(model),
+    identityOf: (model) => portOf(model, { local, cloud }).identity(model),
     onProblem: say,
   });
   const catalogue = tuning.over(withOwnModel(files, () => own));

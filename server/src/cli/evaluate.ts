@@ -1,6 +1,7 @@
 /** `eval`: how well a model foresees texts. */
 import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
+import { defaultThreads } from '../core/threadChoice.ts';
 import type { FileScore } from '../training/evaluate.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
@@ -28,7 +29,7 @@ export async function evaluateModel({ io, flags }: Session, own: EvalFlags): Pro
     const scores = await evaluate(files, {
       model: inCwd(own.ckpt),
       tokenizer: own.tok === undefined ? undefined : inCwd(own.tok),
-      threads: flags.threads ?? Math.max(1, availableParallelism() - 1),
+      threads: flags.threads ?? defaultThreads(availableParallelism()),
       onProgress: (path, share) => progress.show(`scoring ${relative(io.cwd, path)}`, share),
       signal: io.signal,
       ...(own.window !== undefined && { window: own.window }),

@@ -1,5 +1,4 @@
 /** `models`: what may answer and what it costs, fetching a local model's file, and measuring its speed here. */
-
 import type { App } from '../compose.ts';
 import { type Failure, failure } from '../core/errors.ts';
 import { sampleOfSpeed } from '../core/modelCall.ts';

@@ -1,5 +1,4 @@
 /** `route --jsonl`: decides for every line of a file, in order, without generating or spending anything. */
-
 import type { App } from '../compose.ts';
 import type { Decision } from '../core/answer.ts';
 import { dollars } from '../core/price.ts';

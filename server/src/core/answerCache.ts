@@ -1,7 +1,7 @@
 /** Exact answers from before: the same request to the same model at the same price, so an edit of any part of it misses. */
-
 import type { AnswerResult, Route } from './answer.ts';
 import { modelById } from './decide.ts';
+import { portOf } from './portOf.ts';
 import { ZERO_USD } from './price.ts';
 import { generationRequest } from './request.ts';
 import { baselineOf, type Run } from './run.ts';
@@ -79,12 +79,11 @@ function cacheKey(run: Run, model: Model): string {
     model,
     1,
   );
-  const port = model.provider === 'local' ? ports.local : ports.cloud;
   const priceRowId = ports.catalogue.price(model.id, ports.clock.now())?.id ?? null;
   return ports.sha256(
     JSON.stringify([
       2,
-      port.identity(model),
+      portOf(model, ports).identity(model),
       priceRowId,
       system,
       turns,

@@ -1,5 +1,4 @@
 /** Sends a run's prompt to one model of its route, by the call that fits the model. */
-
 import type { Route, RouterEvent } from './answer.ts';
 import { callCloud } from './cloudCall.ts';
 import { modelById } from './decide.ts';

@@ -1,5 +1,4 @@
 /** From a prompt to a decision: features, scores, estimates, policy. Reads counters and tables only, so it takes microseconds. */
-
 import type { Decision, Route } from './answer.ts';
 import { limitsOf } from './budget.ts';
 import { needsOf } from './callerWishes.ts';

@@ -2,7 +2,6 @@
  * The gate on answers: one that is unsure is deferred where it may be and where that is worth its cost, and stands with the
  * reason where not. A growing answer that is as good as sure to be deferred is stopped at once.
  */
-
 import { agreementWith } from './agreement.ts';
 import type { AnswerResult, Confidence, Route, RouterEvent } from './answer.ts';
 import { callModel, requestTo } from './callModel.ts';

@@ -1,5 +1,4 @@
 /** What history keeps of a prompt: its hash, its route and its money, never its text. */
-
 import type { AnswerResult, Attempt, Decision, Route } from './answer.ts';
 import type { Failure } from './errors.ts';
 import { UNKNOWN_USAGE } from './modelCall.ts';

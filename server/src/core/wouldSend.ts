@@ -1,5 +1,4 @@
 /** What a prompt would send off this machine, without sending it: the same decision and the same body as an answer's. */
-
 import type { Route } from './answer.ts';
 import { auditorOf, auditRequest } from './audit.ts';
 import { requestTo } from './callModel.ts';

@@ -1,5 +1,4 @@
 /** What money and models look like on the wire: the month's spend, and the registry with prices and speeds. */
-
 import { z } from '@hono/zod-openapi';
 import { portOf } from '../core/portOf.ts';
 import type { RouterPorts } from '../core/ports.ts';

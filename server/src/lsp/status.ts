@@ -1,5 +1,4 @@
 /** The status item as data: this month's money in one line, its breakdown, and everything that is missing, in one place. */
-
 import type { App } from '../compose.ts';
 import { lockedSentences } from '../core/adminPolicy.ts';
 import { byTightness, remaining } from '../core/budget.ts';

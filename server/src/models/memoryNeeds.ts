@@ -9,6 +9,7 @@ const FEW_SEQUENCES = 2;
 const MANY_SEQUENCES = 4;
 /** What the contexts of many sequences may take together. */
 const MANY_SEQUENCES_BYTES = 512 * 1024 * 1024;
+
 /** Each sequence has a context of its own, so many are for models whose contexts are small. */
 export async function sequencesOf(
   insights: GgufInsights,

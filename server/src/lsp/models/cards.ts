@@ -1,5 +1,4 @@
 /** Every model of the registry as a card: its role, whether it can answer now, its price, its measured speed and memory. */
-
 import type { App } from '../../compose.ts';
 import { portOf } from '../../core/portOf.ts';
 import { threadsText } from '../../core/threadChoice.ts';
