@@ -59,8 +59,8 @@ function fenced({ indent, language }: Fence, code: readonly string[]): string[] 
   return [`${mark}${language}`, ...dedented, mark];
 }
 
-/** Pairs of an escape, backticks, and runs of tildes or of anything else, in the order of the line. */
-const PIECES = /\\[!-/:-@[-`{-~]|`+|~{3,}|[^\\`~]+|[\\~]/g;
+/** Pairs of an escape, backticks, and runs of anything else, in the order of the line. */
+const PIECES = /\\[!-/:-@[-`{-~]|`+|[^\\`]+|\\/g;
 
 /** Every backtick that is left in the line begins or ends code: renderers count the escaped ones differently. */
 function inertLine(line: string): string {
@@ -86,8 +86,16 @@ function inertLine(line: string): string {
 
 const BACKTICK = '&#96;';
 
-/** No backslash before these: looking where emphasis ends, marked takes a bracket for a link's in spite of one. */
-const REFERENCES: Readonly<Record<string, string>> = { '`': BACKTICK, '[': '&#91;', '<': '&lt;' };
+/**
+ * No backslash before these: looking where emphasis ends, marked takes a bracket for a link's in spite of one. A tilde goes
+ * too, though nothing is struck through then: marked takes one before a backtick together with it, and the code for prose.
+ */
+const REFERENCES: Readonly<Record<string, string>> = {
+  '`': BACKTICK,
+  '[': '&#91;',
+  '<': '&lt;',
+  '~': '&#126;',
+};
 
 /** In a table a bar ends the cell also within backticks, and what follows is prose again; code with a backtick needs more of them. */
 function isTorn(code: string): boolean {
@@ -96,6 +104,5 @@ function isTorn(code: string): boolean {
 
 function inertPiece(piece: string): string {
   if (piece.startsWith('\\') && piece.length === 2) return REFERENCES[piece.charAt(1)] ?? piece;
-  if (piece.startsWith('~~~')) return piece.replaceAll('~', '\\~');
-  return withoutAddresses(piece.replaceAll(/[<[]/g, (found) => REFERENCES[found] ?? found));
+  return withoutAddresses(piece.replaceAll(/[<[~]/g, (found) => REFERENCES[found] ?? found));
 }

@@ -78,6 +78,9 @@ test('nothing of the corpus becomes a link, a picture or HTML in a comment threa
 /** Found by chance on 26 November 2026: marked took the escaped bracket for a link's while it looked for the emphasis. */
 const BESIDE_EMPHASIS = '[`](https://evil.example)`*`*[x](https://evil.example)`';
 
+/** Found the same way the same day: marked takes a tilde and the backticks after it as one piece of text, and no code begins. */
+const AFTER_TILDE = '~`![x](https://evil.example/p.png)`';
+
 test('the two corpora together, in any order and cut anywhere, as a stream would show them', () => {
   const piece = fc.oneof(
     fc.constantFrom(...markdownAttacks),
@@ -107,6 +110,33 @@ test('the two corpora together, in any order and cut anywhere, as a stream would
       '@',
       '\r',
     ),
+    fc.constantFrom(
+      ...[
+        '*',
+        '**',
+        '_',
+        '~',
+        '~~',
+        '`a`',
+        '\\`',
+        '\\[',
+        '&#96;',
+        '&lt;',
+        ' ',
+        'a',
+        '# ',
+        '1. ',
+        '\n  ',
+      ],
+      ...[
+        '[x]',
+        '](https://evil.example)',
+        '[x](https://evil.example)',
+        '<https://evil.example>',
+        '<img src=x>',
+      ],
+      ...['---\n', '| a | b |\n', '[x]: https://evil.example\n', '[^1]', '\t- '],
+    ),
     fc.string({ maxLength: 5 }),
   );
   const texts = fc
@@ -114,7 +144,7 @@ test('the two corpora together, in any order and cut anywhere, as a stream would
     .map(([pieces, cut]) => pieces.join('').slice(0, cut));
   fc.assert(
     fc.property(texts, (text) => assertInert(inertMarkdown(text), text)),
-    { numRuns: 3000, examples: [[BESIDE_EMPHASIS]] },
+    { numRuns: 3000, examples: [[BESIDE_EMPHASIS], [AFTER_TILDE]] },
   );
 });
 

@@ -116,6 +116,18 @@ export async function openWorkbench(
     return editor;
   }
 
+  /** By keys: a press may meet what floats above the lines, as the shadow of a scrolled editor does. After one in a web view the focus stays there. */
+  async function focus(editor: Locator): Promise<void> {
+    const focused = editor.and(page.locator('.focused'));
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!(await focused.isVisible())) {
+      if (Date.now() > deadline) throw new Error('expected the editor to take the focus');
+      await palette('View: Focus Active Editor Group');
+      // Should something take it back late, it is asked for again.
+      await focused.waitFor({ timeout: 5000 }).catch(() => undefined);
+    }
+  }
+
   return {
     page,
     statusItem: page.locator(`[id^="${EXTENSION}."]`).first(),
@@ -143,7 +155,7 @@ export async function openWorkbench(
     },
     async selectLines(name, from, to) {
       const editor = await openFile(name);
-      await editor.locator('.view-line').first().click();
+      await focus(editor);
       await page.keyboard.press('Control+Home');
       for (let line = 1; line < from; line++) await page.keyboard.press('ArrowDown');
       for (let line = from; line < to; line++) await page.keyboard.press('Shift+ArrowDown');
@@ -179,9 +191,7 @@ export async function openWorkbench(
       await palette('Preferences: Open User Settings (JSON)');
       const editor = page.locator('.monaco-editor[data-uri$="/User/settings.json"]');
       await editor.locator('.view-line', { hasText: name }).first().waitFor();
-      // After a press in a web view the focus stays there.
-      await palette('View: Focus Active Editor Group');
-      await editor.and(page.locator('.focused')).waitFor();
+      await focus(editor);
       const deadline = Date.now() + PATIENCE_MS;
       while (readFileSync(server.userSettingsFile, 'utf8') === wanted) {
         if (Date.now() > deadline) throw new Error(`expected ${name} to be saved, got nothing`);
