@@ -20,7 +20,7 @@ const pinned: Readonly<Record<string, readonly [number, number, number, number |
   length: [0.586, 37.6, 66.4, undefined],
   keywords: [0.55, 43.4, 78.5, undefined],
   table: [0.739, 20.1, 44.9, 0.06],
-  score: [0.73, 22.3, 48.5, 0.036],
+  score: [0.732, 22.3, 48.5, 0.036],
 };
 
 test('the shipped score has its figures on the committed outcomes', () => {

@@ -121,38 +121,45 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     const sizes = { textTokens, contextTokens, codeLanguage, relations, demands };
     const [first, task, length, words, context] = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
     const hasContext = contextTokens > 0 || codeLanguage !== undefined;
+    const added = {
+      base: first,
+      task: task - first,
+      length: length - task,
+      words: words - length,
+      context: hasContext ? context - words : 0,
+    };
     const partsOf = (): ScorePart[] => {
       const timesUsual = Math.exp(Math.log(1 + textTokens) - mix.usualLength);
       const what = codeLanguage ?? 'text';
       const parts: ScorePart[] = [
-        { name: 'base', added: first, detail: base() },
+        { name: 'base', added: added.base, detail: base() },
         {
           name: 'task',
-          added: task - first,
+          added: added.task,
           detail: `looks like ${label} (${percent(mix.topProbability)})`,
         },
         {
           name: 'length',
-          added: length - task,
+          added: added.length,
           detail: `≈ ${textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
         },
       ];
-      if (words !== length) {
+      if (added.words !== 0) {
         const detail = `${relations} words that relate steps, ${demands} of code, mathematics or reasoning`;
-        parts.push({ name: 'words', added: words - length, detail });
+        parts.push({ name: 'words', added: added.words, detail });
       }
       if (hasContext) {
         const detail =
           contextTokens > 0
             ? `≈ ${contextTokens} tokens of ${what} attached`
             : `≈ ${codeTokens} tokens of ${what} in the text`;
-        parts.push({ name: 'context', added: context - words, detail });
+        parts.push({ name: 'context', added: added.context, detail });
       }
       return parts;
     };
     let parts: readonly ScorePart[] | undefined;
     return {
-      value: clamp(context),
+      value: clamp(added.base + added.task + added.length + added.words + added.context),
       ...recognised,
       get parts() {
         parts ??= partsOf();

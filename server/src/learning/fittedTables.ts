@@ -280,13 +280,25 @@ function examplesOf(
         weight: share * seedWeight,
       })),
     ),
-    ...drawPatterns(drawnPerTask, 11).map((drawn) => ({
+    ...drawPatterns(drawnPerTask, 11, passagesOf(rows)).map((drawn) => ({
       buckets: fold(seedFeatures(drawn)),
       label: labelOf(drawn.task),
       weight: 1,
     })),
   ];
 }
+
+/** Beginnings of long benchmark prompts: given to work on, such a text is no longer that task. */
+function passagesOf(rows: readonly Row[]): string[] {
+  return rows
+    .map(({ outcome }) => outcome.prompt)
+    .filter((prompt) => prompt.length >= SHORTEST_PASSAGE)
+    .map((prompt) => prompt.slice(0, Math.round(prompt.length * PASSAGE_SHARE)));
+}
+
+const SHORTEST_PASSAGE = 400;
+/** A question or a list of choices ends most of them. */
+const PASSAGE_SHARE = 0.7;
 
 /** Newton's method on one number: what a longer prompt adds to the logit of failure within its task, over all models. */
 function fitLengthSlope(
