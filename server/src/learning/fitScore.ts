@@ -34,7 +34,7 @@ export const chosenConstants: Constants = {
   decay: 1e-5,
   temperature: 1,
   seedWeight: 8,
-  drawnPerTask: 400,
+  drawnPerTask: 800,
   priorStrength: 4,
   worthOfLength: 0.02,
   worthOfUnfamiliarLength: 0.06,

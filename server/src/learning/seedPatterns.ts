@@ -13,8 +13,8 @@ const patternSchema = z.strictObject({
   texts: z.array(z.string()).min(1),
   /** Code is attached, in a language drawn at random, half of the time. */
   context: z.boolean().optional(),
-  /** Half of the prompts come with a text to work on, or with some sentences of what is wanted; both from the pool of that name. */
-  material: z.enum(['given', 'brief']).optional(),
+  /** Most prompts come with a text to work on, a text that the question is about, or some sentences of what is wanted. */
+  material: z.enum(['given', 'case', 'brief']).optional(),
 });
 
 const fileSchema = z.strictObject({
@@ -23,7 +23,11 @@ const fileSchema = z.strictObject({
   patterns: z.record(z.string(), patternSchema),
 });
 
+type Material = NonNullable<z.infer<typeof patternSchema>['material']>;
 type Pools = z.infer<typeof fileSchema>['pools'];
+
+/** Of the prompts of a task that may come with material. */
+const MATERIAL_SHARE = 0.7;
 
 const STOPS = ['', '', '.', '.', '!'];
 
@@ -43,7 +47,7 @@ export function drawPatterns(
   return Object.entries(patterns).flatMap(([task, { texts, context, material }]) =>
     Array.from({ length: perTask }, () => {
       const asked = sentence(filled(pick(texts, random), pools, random), random);
-      const hasMaterial = material !== undefined && random.next() < 0.5;
+      const hasMaterial = material !== undefined && random.next() < MATERIAL_SHARE;
       const text = hasMaterial ? withMaterial(asked, material, pools, random) : asked;
       const hasContext = context === true && random.next() < 0.5;
       if (!hasContext) return { task, text };
@@ -52,22 +56,23 @@ export function drawPatterns(
   );
 }
 
-/** A pasted text stands below or above what is asked, whole or cut, quoted or not; wishes follow it. */
+/** A text to work on stands below or above what is asked, one to be questioned on above it; both whole or cut. Wishes follow. */
 function withMaterial(
   asked: string,
-  material: 'given' | 'brief',
+  material: Material,
   pools: Pools,
   random: SeededRandom,
 ): string {
-  const pool = pools[material] ?? [];
   if (material === 'brief') {
-    const wishes = Array.from({ length: 2 + random.below(5) }, () => pick(pool, random));
+    const wishes = Array.from({ length: 2 + random.below(5) }, () =>
+      pick(pools['brief'] ?? [], random),
+    );
     return [asked, ...new Set(wishes)].join(' ');
   }
-  const whole = pick(pool, random);
+  const whole = pick(pools['given'] ?? [], random);
   const text = random.next() < 0.5 ? whole : whole.slice(0, 80 + random.below(whole.length));
   const set = pick([text, `"${text}"`, `'${text}'`, `Text:\n${text}`, `---\n${text}\n---`], random);
-  if (random.next() < 0.25) return `${set}\n\n${asked}`;
+  if (material === 'case' || random.next() < 0.25) return set + pick([' ', '\n\n'], random) + asked;
   return asked + pick([' ', '\n', '\n\n', ':\n\n'], random) + set;
 }
 
