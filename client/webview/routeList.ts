@@ -273,7 +273,7 @@ function drawRow(row: HTMLElement, route: RouteRowWire | undefined): void {
   row.dataset['prompt'] = route.promptId;
   const cells = row.firstElementChild;
   if (cells === null || cells.className !== 'cells') row.replaceChildren(newCells(texts));
-  else texts.forEach((text, index) => fill(cells.children[index], text));
+  else for (const [index, text] of texts.entries()) fill(cells.children[index], text);
 }
 
 const CELLS = ['time', 'title', 'where', 'cost', 'score', 'why'] as const;
