@@ -34,8 +34,9 @@ export function createPrivacyScan({ excluded }: PrivacyScanOptions = {}): Privac
 
 /** Every text of a request that a provider would read: messages first, then tools with their calls and schemas, names included. */
 function sentText({ system, turns, ...rest }: GenerationRequest): string {
-  const more = turns.map(({ role: _role, text: _text, ...others }) => others);
-  return [system, ...turns.map(({ text }) => text), ...textsIn([more, rest])].join('\n\n');
+  const texts = [system, ...turns.map(({ text }) => text)];
+  for (const { role: _role, text: _text, ...others } of turns) texts.push(...textsIn(others));
+  return [...texts, ...textsIn(rest)].join('\n\n');
 }
 
 function textsIn(value: unknown): string[] {
@@ -46,7 +47,7 @@ function textsIn(value: unknown): string[] {
     if (typeof next === 'string') texts.push(next);
     if (typeof next !== 'object' || next === null) continue;
     if (Array.isArray(next)) left.push(...next);
-    else left.push(...Object.entries(next).flat());
+    else for (const [name, inner] of Object.entries(next)) left.push(name, inner);
   }
   return texts;
 }
