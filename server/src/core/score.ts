@@ -37,6 +37,8 @@ export interface Scorer {
   readonly strategy: Strategy;
   /** How likely the model's answer is not good enough; one minus it is the quality to expect of the model. */
   score(features: Features, model: Scored): Score;
+  /** The value of `score` alone, for models that are only compared. */
+  chance(features: Features, model: Scored): number;
   /**
    * What escalating a prompt is worth: how much likelier a good answer is from `escalation` than from `cheap`, weighed
    * by how much it is needed. It ranks prompts for spending, where `score` ranks high also what neither model can answer.
@@ -107,12 +109,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
-    const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
-    const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
-    const steps = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
-    const hasContext = contextTokens > 0 || codeLanguage !== undefined;
-    const [first, task, length, context] = steps;
-    const added = [first, task - first, length - task, ...(hasContext ? [context - length] : [])];
+    const { textTokens, contextTokens, codeLanguage, codeTokens } = features;
+    const added = additions(features, mix, stepsFor);
     const partsOf = (): ScorePart[] => {
       const timesUsual = Math.exp(Math.log(1 + textTokens) - mix.usualLength);
       const what = codeLanguage ?? 'text';
@@ -138,13 +136,24 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     };
     let parts: readonly ScorePart[] | undefined;
     return {
-      value: clamp(added.reduce((sum, by) => sum + by, 0)),
+      value: clamp(sumOf(added)),
       ...recognised,
       get parts() {
         parts ??= partsOf();
         return parts;
       },
     };
+  }
+
+  /** What each step adds to the one before; the context has a part only where there is one. */
+  function additions(features: Features, mix: TaskMix, stepsFor: StepsFor): readonly number[] {
+    const { textTokens, contextTokens, codeLanguage, shape } = features;
+    const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
+    const [first, task, length, context] = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
+    const hasContext = contextTokens > 0 || codeLanguage !== undefined;
+    const added = [first, task - first, length - task];
+    if (hasContext) added.push(context - length);
+    return added;
   }
 
   /** Keeps the likeliest `1 - share` of the reference prompts at or below the returned value. */
@@ -222,6 +231,12 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
       return judged(features, base, forOne(model));
     },
+    chance(features, model) {
+      if (strategy !== 'fitted' && strategy !== 'table') {
+        return clamp(baselineScore(strategy, features));
+      }
+      return clamp(sumOf(additions(features, classify(features), forOne(model))));
+    },
     gain(features, cheap, escalation) {
       return judged(
         features,
@@ -257,6 +272,10 @@ function worth(cheapFails: number, escalationFails: number): number {
 function shifted(value: number, logits: number): number {
   const inside = Math.min(0.9999, Math.max(0.0001, value));
   return 1 / (1 + Math.exp(-Math.log(inside / (1 - inside)) - logits));
+}
+
+function sumOf(added: readonly number[]): number {
+  return added.reduce((sum, by) => sum + by, 0);
 }
 
 function clamp(value: number): number {

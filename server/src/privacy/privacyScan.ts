@@ -33,10 +33,28 @@ export function createPrivacyScan({ excluded }: PrivacyScanOptions = {}): Privac
 }
 
 /** Every text of a request that a provider would read: messages first, then tools with their calls and schemas, names included. */
-function sentText({ system, turns, ...rest }: GenerationRequest): string {
-  const texts = [system, ...turns.map(({ text }) => text)];
-  for (const { role: _role, text: _text, ...others } of turns) texts.push(...textsIn(others));
-  return [...texts, ...textsIn(rest)].join('\n\n');
+function sentText(request: GenerationRequest): string {
+  const texts = [request.system];
+  for (const turn of request.turns) {
+    texts.push(turn.text);
+    if (hasMoreThan(turn, TURN_FIELDS)) {
+      const { role: _role, text: _text, ...others } = turn;
+      texts.push(...textsIn(others));
+    }
+  }
+  if (hasMoreThan(request, REQUEST_FIELDS)) {
+    const { system: _system, turns: _turns, ...others } = request;
+    texts.push(...textsIn(others));
+  }
+  return texts.join('\n\n');
+}
+
+/** Most turns and requests have these alone, and taking objects apart is dear beside reading a short text. */
+const TURN_FIELDS = new Set(['role', 'text']);
+const REQUEST_FIELDS = new Set(['system', 'turns', 'maxOutputTokens']);
+
+function hasMoreThan(value: object, fields: ReadonlySet<string>): boolean {
+  return Object.keys(value).some((name) => !fields.has(name));
 }
 
 function textsIn(value: unknown): string[] {
