@@ -1,6 +1,7 @@
 /** Hosts the dashboard page, as a view and as an editor tab, and relays its questions to the server. */
 import * as vscode from 'vscode';
 import type { DownloadProgress, StatusWire } from '../../server/src/protocol.ts';
+import { askFirst, type FirstQuestions } from './firstQuestions.ts';
 import { messageOf, type Server } from './server.ts';
 import type { StatusSource } from './statusBar.ts';
 import type { Training } from './training.ts';
@@ -34,12 +35,18 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
   const { server, status, training, whatIf } = options;
   /** Those that listen. */
   const pages = new Set<vscode.Webview>();
+  /** Of every page, from before it listens. */
+  const firsts = new Map<vscode.Webview, FirstQuestions>();
   let tab: vscode.WebviewPanel | undefined;
   /** The route that the tab is to open once it listens. */
   let wanted: string | null = null;
 
   function send(webview: vscode.Webview, message: HostToDashboard): void {
     void webview.postMessage(message);
+  }
+
+  function changed(): void {
+    for (const first of firsts.values()) first.forget();
   }
 
   function sendAll(message: HostToDashboard): void {
@@ -52,7 +59,11 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
     wanted = null;
   }
 
-  async function answer(webview: vscode.Webview, message: DashboardToHost): Promise<void> {
+  async function answer(
+    webview: vscode.Webview,
+    message: DashboardToHost,
+    first: FirstQuestions,
+  ): Promise<void> {
     switch (message.type) {
       case 'ready': {
         pages.add(webview);
@@ -73,29 +84,19 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
       case 'command':
         return await runPageCommand(message.command, message.modelId);
       default:
-        send(webview, await reply(message).catch((error) => failure(message.id, error)));
+        send(webview, await reply(message, first).catch((error) => failure(message.id, error)));
     }
   }
 
   type Asking = Extract<DashboardToHost, { readonly id: number }>;
 
-  async function reply(message: Asking): Promise<HostToDashboard> {
+  async function reply(message: Asking, first: FirstQuestions): Promise<HostToDashboard> {
     const { id } = message;
     switch (message.type) {
-      case 'report': {
-        const month = message.month === null ? {} : { month: message.month };
-        return {
-          type: 'report',
-          id,
-          report: await server.request('costAwareRouter/report', month),
-        };
-      }
+      case 'report':
+        return { type: 'report', id, report: await first.report(message) };
       case 'routes':
-        return {
-          type: 'routes',
-          id,
-          page: await server.request('costAwareRouter/routes', message.params),
-        };
+        return { type: 'routes', id, page: await first.routes(message) };
       case 'trace': {
         const { promptId } = message;
         return {
@@ -108,10 +109,15 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
   }
 
   function host(webview: vscode.Webview, onGone: vscode.Event<void>): void {
-    onGone(() => pages.delete(webview));
+    const first = askFirst((method, params) => server.request(method, params));
+    firsts.set(webview, first);
+    onGone(() => {
+      pages.delete(webview);
+      firsts.delete(webview);
+    });
     webview.onDidReceiveMessage((raw: unknown) => {
       const message = parseDashboardMessage(raw);
-      if (message !== null) void answer(webview, message);
+      if (message !== null) void answer(webview, message, first);
     });
     showPage(webview, options.extensionUri, 'dashboard', vscode.l10n.t('Dashboard'));
   }
@@ -120,8 +126,14 @@ export function createDashboard(options: DashboardOptions): Dashboard & vscode.D
     vscode.window.registerWebviewViewProvider('costAwareRouter.dashboard', {
       resolveWebviewView: (view) => host(view.webview, view.onDidDispose),
     }),
-    server.onDidChangeState(() => sendAll(serverMessage(server))),
-    status.onDidChange((next: StatusWire) => sendAll({ type: 'status', status: next })),
+    server.onDidChangeState(() => {
+      changed();
+      sendAll(serverMessage(server));
+    }),
+    status.onDidChange((next: StatusWire) => {
+      changed();
+      sendAll({ type: 'status', status: next });
+    }),
     training.onDidChange((run) => sendAll({ type: 'training', run })),
     whatIf.onDidChange((figures) => sendAll({ type: 'what-if', figures })),
     server.on('costAwareRouter/downloadProgress', (progress: DownloadProgress) =>

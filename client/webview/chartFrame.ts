@@ -83,8 +83,8 @@ export function createChartFrame(options: ChartFrameOptions): ChartFrame {
     });
   }
 
-  new ResizeObserver(() => {
-    const width = holder.clientWidth;
+  new ResizeObserver(([entry]) => {
+    const width = entry?.contentRect.width ?? 0;
     if (plot && width > 0 && width !== plot.width) plot.setSize({ width, height: heightPx });
   }).observe(holder);
   // The editor changes the theme by changing the body's class and the root's variables; the canvas must be drawn anew.

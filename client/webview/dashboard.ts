@@ -197,12 +197,16 @@ function headerParts(next: ReportWire): readonly HTMLElement[] {
   const months = next.months.includes(next.month) ? next.months : [next.month, ...next.months];
   chosen.append(
     ...months.map((month) =>
-      el('vscode-option', {
-        text: monthName(month),
-        attrs: { value: month, selected: month === next.month },
-      }),
+      el('vscode-option', { attrs: { value: month, selected: month === next.month } }),
     ),
   );
+  // Nothing shows them until the controls are loaded, and the browser's first name of a month takes tens of milliseconds.
+  void afterFirstParts.then(() => {
+    months.forEach((month, index) => {
+      const option = chosen.children[index];
+      if (option) option.textContent = monthName(month);
+    });
+  });
   return [
     el('h1', { class: 'unseen', text: t('What was spent and saved, and why') }),
     chosen,
@@ -247,7 +251,7 @@ function groupTable(
           [heading, t('Answers'), t('Spent'), t('Saved'), t('Unknown')],
           rows.map((row) => [
             row.name,
-            row.answers.toLocaleString(),
+            row.answersText,
             row.spent,
             row.saved,
             String(row.unknownSavings),

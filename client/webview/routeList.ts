@@ -3,6 +3,7 @@
  * to its trace. Pages out of sight are forgotten, so memory stays bounded however long the ledger is.
  */
 import type { RouteRowWire, RoutesParams } from '../../server/src/protocol.ts';
+import { ROUTES_PAGE as PAGE } from '../src/firstQuestions.ts';
 import { el } from './dom.ts';
 import type { Questions } from './host.ts';
 import { createRouteFilters, type RouteFilters } from './routeFilters.ts';
@@ -10,7 +11,6 @@ import { fixed, servedWord, t } from './strings.ts';
 import { traceView } from './traceView.ts';
 import { createVirtualList } from './virtualList.ts';
 
-const PAGE = 100;
 const KEPT_PAGES = 12;
 const NARROW = 560;
 /** Places that a person only scrolls past are not fetched. */
@@ -40,6 +40,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
   /** The first page was asked for by `begin`, and the report that says which month it is has not come. */
   let begun = false;
   let total = 0;
+  let totalText = '';
   let generation = 0;
   let wanted: string | null = null;
   let inSight = { first: 0, last: 0 };
@@ -77,13 +78,23 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
     filters.element,
     grid,
   ]);
-  new ResizeObserver(() => {
-    const narrow = grid.clientWidth < NARROW;
+  function setWidth(pixels: number): void {
+    const narrow = pixels < NARROW;
     grid.classList.toggle('narrow', narrow);
     list.setRowHeight(narrow ? 48 : 30);
-    // Columns stand under their headings whether or not the scrollbar takes room.
-    head.style.paddingRight = `${list.element.offsetWidth - list.element.clientWidth}px`;
-  }).observe(grid);
+  }
+  // A good guess, so that the first rows are drawn once.
+  setWidth(window.innerWidth);
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      if (contentRect.width === 0) continue;
+      if (target === grid) setWidth(contentRect.width);
+      // Columns stand under their headings whether or not the scrollbar takes room.
+      else head.style.width = `${contentRect.width}px`;
+    }
+  });
+  sizes.observe(grid);
+  sizes.observe(list.element);
 
   function rowOf(index: number): RouteRowWire | undefined {
     return pages.get(pageOf(index))?.[index % PAGE];
@@ -110,6 +121,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
       pages.set(page, found.rows);
       forgetFarPages();
       total = found.total;
+      totalText = found.totalText;
       showCount();
       grid.setAttribute('aria-rowcount', String(total + 1));
       list.setTotal(total);
@@ -163,7 +175,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
     const filtered = filters.active();
     grid.hidden = total === 0;
     if (total === 1) count.textContent = t('1 route');
-    else if (total > 0) count.textContent = t('{0} routes', total.toLocaleString());
+    else if (total > 0) count.textContent = t('{0} routes', totalText);
     else if (filtered) count.textContent = t('No route matches these filters.');
     else count.textContent = t('No routes in this month yet.');
   }
@@ -262,28 +274,39 @@ function headings(): HTMLElement {
 
 function drawRow(row: HTMLElement, route: RouteRowWire | undefined): void {
   if (!route) {
+    delete row.dataset['prompt'];
     row.replaceChildren(el('span', { text: t('Loading…'), attrs: { role: 'gridcell' } }));
     return;
   }
   const where = [servedWord(route.served), route.model].filter(Boolean).join(' · ');
-  const cells: readonly (readonly [string, string])[] = [
-    ['time', route.time],
-    ['title', route.title],
-    ['where', where],
-    ['cost', route.cost],
-    ['score', fixed(route.score)],
-    ['why', route.reason],
-  ];
+  const texts = [route.time, route.title, where, route.cost, fixed(route.score), route.reason];
   row.dataset['prompt'] = route.promptId;
-  row.replaceChildren(
-    el(
-      'div',
-      { class: 'cells', attrs: { role: 'presentation' } },
-      cells.map(([name, text]) =>
-        el('span', { class: `cell-${name}`, text, attrs: { role: 'gridcell', title: text } }),
-      ),
-    ),
+  const cells = row.firstElementChild;
+  if (cells === null || cells.className !== 'cells') row.replaceChildren(newCells(texts));
+  else for (const [index, text] of texts.entries()) fill(cells.children[index], text);
+}
+
+const CELLS = ['time', 'title', 'where', 'cost', 'score', 'why'] as const;
+
+function newCells(texts: readonly string[]): HTMLElement {
+  return el(
+    'div',
+    { class: 'cells', attrs: { role: 'presentation' } },
+    CELLS.map((name, index) => {
+      const text = texts[index] ?? '';
+      const cell = el('span', { class: `cell-${name}`, attrs: { role: 'gridcell', title: text } });
+      // Always a node of its own, so that filling it anew changes its text and nothing else.
+      cell.append(document.createTextNode(text));
+      return cell;
+    }),
   );
+}
+
+function fill(cell: Element | undefined, text: string): void {
+  const shown = cell?.firstChild;
+  if (!shown || shown.nodeValue === text) return;
+  shown.nodeValue = text;
+  cell.setAttribute('title', text);
 }
 
 function pageOf(index: number): number {

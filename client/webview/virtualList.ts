@@ -1,12 +1,13 @@
 /**
  * A list of any length in a bounded number of elements: rows of one height, of which one may stand open with a detail of
  * its own height below it. Only the rows in sight exist, plus the one that holds the focus, so that scrolling never
- * loses it. Keys follow the tree grid pattern: arrows, page, home and end move; enter, space, right and left open and close.
+ * loses it; a row that leaves one edge comes in at the other. Sizes are told by observers and never asked for while it is
+ * scrolled or drawn, since asking lays out the page in between. Keys follow the tree grid pattern: arrows, page, home and end move; enter, space, right and left open and close.
  */
 
 export interface VirtualListOptions {
   readonly label: string;
-  /** Fills a row; called again whenever the row's data may have changed. */
+  /** Fills a row, which may still show another's data; called again whenever the row's data may have changed. */
   readonly draw: (index: number, row: HTMLElement) => void;
   /** The opened row's detail. */
   readonly detail: (index: number) => HTMLElement;
@@ -34,6 +35,19 @@ interface Layout {
   readonly rowHeight: number;
   readonly opened: number | null;
   readonly detailHeight: number;
+}
+
+/** As the style sheet has it, until the first layout tells. */
+function likelyHeight(): number {
+  return Math.max(180, Math.min(window.innerHeight * 0.56, 520));
+}
+
+function newRow(): HTMLElement {
+  const row = document.createElement('div');
+  row.className = 'row';
+  row.setAttribute('role', 'row');
+  row.setAttribute('aria-level', '1');
+  return row;
 }
 
 function rowTop(index: number, layout: Layout): number {
@@ -64,7 +78,14 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
   let active = 0;
   let scheduled = false;
   let detail: { readonly index: number; readonly element: HTMLElement } | null = null;
+  /** Of the part in sight; unknown as long as nothing is laid out. */
+  let viewHeight = 0;
+  let scrollTop = 0;
+  /** What the places of rows depend on, as they were placed last. */
+  let placed = '';
   const rows = new Map<number, HTMLElement>();
+  /** Rows that went out of sight and are filled anew. */
+  const spare: HTMLElement[] = [];
 
   const layout = (): Layout => ({ rowHeight, opened, detailHeight });
   const resized = new ResizeObserver(() => {
@@ -79,46 +100,63 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
     scheduled = true;
     requestAnimationFrame(() => {
       scheduled = false;
+      scrollTop = scroller.scrollTop;
       render();
     });
   }
 
+  function scrollTo(offset: number): void {
+    scroller.scrollTop = offset;
+    scrollTop = scroller.scrollTop;
+  }
+
   function render(): void {
     const now = layout();
-    body.style.height = `${rowTop(total, now)}px`;
-    const first = Math.max(0, rowAt(scroller.scrollTop, now) - overscan);
-    const bottom = scroller.scrollTop + scroller.clientHeight;
+    const height = `${rowTop(total, now)}px`;
+    if (body.style.height !== height) body.style.height = height;
+    const first = Math.max(0, rowAt(scrollTop, now) - overscan);
+    const bottom = scrollTop + (viewHeight || likelyHeight());
     const last = Math.min(total - 1, rowAt(bottom, now) + overscan);
-    const wanted = new Set<number>();
-    for (let index = first; index <= last; index += 1) wanted.add(index);
     // The active row is the list's one tab stop, so it always exists.
-    if (active < total) wanted.add(active);
-    if (opened !== null) wanted.add(opened);
+    const beside = [active, opened].filter(
+      (index) => index !== null && index < total && (index < first || index > last),
+    ) as readonly number[];
+    const wanted = new Set(beside);
+    for (let index = first; index <= last; index += 1) wanted.add(index);
     for (const [index, row] of rows) {
-      if (wanted.has(index)) continue;
-      row.remove();
-      rows.delete(index);
+      if (!wanted.has(index)) release(index, row);
     }
+    const placing = `${rowHeight} ${opened} ${detailHeight} ${active}`;
+    const moved = placing !== placed;
+    placed = placing;
     const order: HTMLElement[] = [];
     for (const index of [...wanted].sort((a, b) => a - b)) {
-      order.push(placedRow(index, now));
+      const known = rows.get(index);
+      const row = known ?? take(index);
+      if (known === undefined || moved) place(row, index, now);
+      order.push(row);
       if (index === opened && detail) order.push(detail.element);
     }
     keepOrder(order);
+    spare.length = 0;
     if (total > 0) options.onWindow(first, last);
   }
 
-  function placedRow(index: number, now: Layout): HTMLElement {
-    let row = rows.get(index);
-    if (!row) {
-      row = document.createElement('div');
-      row.className = 'row';
-      row.setAttribute('role', 'row');
-      row.setAttribute('aria-level', '1');
-      row.dataset['index'] = String(index);
-      rows.set(index, row);
-      options.draw(index, row);
-    }
+  function release(index: number, row: HTMLElement): void {
+    row.remove();
+    rows.delete(index);
+    spare.push(row);
+  }
+
+  function take(index: number): HTMLElement {
+    const row = spare.pop() ?? newRow();
+    row.dataset['index'] = String(index);
+    rows.set(index, row);
+    options.draw(index, row);
+    return row;
+  }
+
+  function place(row: HTMLElement, index: number, now: Layout): void {
     row.style.top = `${rowTop(index, now)}px`;
     row.style.height = `${rowHeight}px`;
     row.tabIndex = index === active ? 0 : -1;
@@ -127,7 +165,6 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
     if (index === opened && detail) {
       detail.element.style.top = `${rowTop(index, now) + rowHeight}px`;
     }
-    return row;
   }
 
   /** Moves only what is out of place: moving the focused row would lose its focus. */
@@ -164,18 +201,17 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
   /** A row opened near the bottom moves up, so that its detail is seen without scrolling for it. */
   function showDetail(index: number): void {
     const top = rowTop(index, layout());
-    const low = top - scroller.scrollTop > scroller.clientHeight / 3;
-    if (low) scroller.scrollTop = top - rowHeight;
+    const low = top - scrollTop > scroller.clientHeight / 3;
+    if (low) scrollTo(top - rowHeight);
   }
 
   function activate(index: number): void {
     active = Math.min(Math.max(0, index), Math.max(0, total - 1));
     const top = rowTop(active, layout());
-    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    if (top < scroller.scrollTop) scrollTo(top);
     const bottom = top + rowHeight;
-    if (bottom > scroller.scrollTop + scroller.clientHeight) {
-      scroller.scrollTop = bottom - scroller.clientHeight;
-    }
+    if (bottom > scroller.scrollTop + scroller.clientHeight)
+      scrollTo(bottom - scroller.clientHeight);
     render();
     rows.get(active)?.focus({ preventScroll: true });
   }
@@ -214,7 +250,12 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
     toggle(Number(row.dataset['index']));
     row.focus({ preventScroll: true });
   });
-  new ResizeObserver(schedule).observe(scroller);
+  new ResizeObserver(([entry]) => {
+    const height = Math.round(entry?.contentRect.height ?? 0);
+    if (height === viewHeight) return;
+    viewHeight = height;
+    render();
+  }).observe(scroller);
 
   function redraw(first = 0, last = Number.POSITIVE_INFINITY): void {
     for (const [index, row] of rows) {
@@ -233,13 +274,15 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
     },
     setRowHeight: (pixels) => {
       if (pixels === rowHeight) return;
-      scroller.scrollTop = (scroller.scrollTop / rowHeight) * pixels;
+      const offset = (scrollTop / rowHeight) * pixels;
       rowHeight = pixels;
+      render();
+      scrollTo(offset);
       redraw();
     },
     redraw,
     shift: (count) => {
-      const atTop = scroller.scrollTop < rowHeight;
+      const atTop = scrollTop < rowHeight;
       const focused = body.contains(document.activeElement);
       const kept = detail;
       if (atTop && !focused && opened === null) {
@@ -251,12 +294,9 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
         opened += count;
         detail = { index: opened, element: kept.element };
       }
-      for (const [index, row] of rows) {
-        row.remove();
-        rows.delete(index);
-      }
+      for (const [index, row] of rows) release(index, row);
       render();
-      if (!atTop) scroller.scrollTop += count * rowHeight;
+      if (!atTop) scrollTo(scrollTop + count * rowHeight);
       render();
       if (focused) rows.get(active)?.focus({ preventScroll: true });
     },
@@ -265,7 +305,7 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
       open(active);
     },
     reset: () => {
-      scroller.scrollTop = 0;
+      scrollTo(0);
       active = 0;
       open(null);
       redraw();

@@ -1,5 +1,5 @@
 /** The composition root: options -> App. The only place that knows both the core and the adapters. */
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -164,7 +164,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   });
   const catalogue = tuning.over(withOwnModel(files, () => own));
 
-  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  const sha256 = (text: string) => hash('sha256', text);
   const newId = () => randomUUID();
   const url = options.ledgerUrl;
   const opened = await openAnyLedger({ url, path: ledgerPath, dataDir, clock, newId, sha256 });
@@ -173,7 +173,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   if (closedWhy !== undefined) {
     say(`The ledger is closed, so answers stay local: ${closedWhy}`);
   }
-  const cache = openCache({ path: join(dataDir, 'cache.sqlite'), clock });
+  const cache = openCache({ path: join(dataDir, 'cache.sqlite'), clock, writeAfterMs: 50 });
   const speeds = createSpeeds(join(dataDir, 'speeds.json'));
   const tokens = createTokenCounter({ deadlineMs: 500 });
   const policy = createAdminPolicy({
@@ -296,9 +296,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     },
     limits,
     budget: (scope) => opened.ledger.budget(limits(scope), scope),
-    reports: openReports(opened, limits, history),
+    reports: openReports(opened, limits, history, router.recorded),
     async recordOutcome(promptId, verdict) {
       if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
+      await router.recorded();
       await opened.ledger.judge(promptId, verdict);
       await learn();
     },

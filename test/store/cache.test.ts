@@ -131,6 +131,20 @@ test('a folder that can not be made leaves a cache that always misses', (t) => {
   assert.equal(existsSync(path), false);
 });
 
+test('answers that are written together can be read before, and are there after closing', (t) => {
+  const { cache, path } = tempCache(t, { writeAfterMs: 60_000 });
+  for (const key of ['a', 'b']) cache.put(key, cached(key));
+  const { cache: other } = tempCache(t, { path });
+  assert.equal(other.get('a'), undefined);
+  assert.equal(cache.get('a')?.text, 'a');
+  cache.close();
+  assert.equal(cache.get('a'), undefined);
+  assert.deepEqual(
+    ['a', 'b'].map((key) => other.get(key)?.text),
+    ['a', 'b'],
+  );
+});
+
 test('two processes share one cache', (t) => {
   const { cache, path } = tempCache(t);
   const { cache: other } = tempCache(t, { path });

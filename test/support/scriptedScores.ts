@@ -25,6 +25,7 @@ export function scorerOf(
   return {
     strategy: 'fitted',
     score: (_features, { ability }) => scoreOf(chanceOf(ability)),
+    chance: (_features, { ability }) => chanceOf(ability),
     gain: (_features, cheap) => scoreOf(chanceOf(cheap.ability)),
     threshold: (_model, share) => atShare(share),
     gainThreshold: (_cheap, _escalation, share) => atShare(share),

@@ -61,6 +61,8 @@ export interface OpenOptions {
   readonly strings?: Readonly<Record<string, string>>;
   /** Runs in the page before its own script. */
   readonly script?: string;
+  /** Runs as the page begins to load. */
+  readonly onStart?: (page: Page) => void | Promise<void>;
   /** The extension's part: what to answer to a message. */
   readonly reply?: (
     message: Record<string, unknown>,
@@ -81,7 +83,7 @@ export async function startHarness(
   // As the project's own build makes them: each page by itself, and what it loads later in files of its own.
   for (const page of ['dashboard.ts', 'answers.ts']) {
     await build({
-      entryPoints: [`client/webview/${page}`],
+      entryPoints: [join(import.meta.dirname, '..', '..', 'client', 'webview', page)],
       outdir: folder,
       bundle: true,
       format: 'esm',
@@ -167,6 +169,7 @@ async function openPage(browser: Browser, origin: string, options: OpenOptions):
   });
   await page.addInitScript(initScript(options.theme ?? 'dark'));
   if (options.script !== undefined) await page.addInitScript(options.script);
+  await options.onStart?.(page);
   await page.goto(`${origin}/`);
   return { page, sent, complaints, say, sentWhere, close: () => page.close() };
 }

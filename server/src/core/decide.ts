@@ -15,7 +15,7 @@ import type { Availability, BudgetLimits, GenerationRequest, RouterPorts } from 
 import { byteBound, generationRequest, scopeOf, withinSettings } from './request.ts';
 import { runsHere } from './runsHere.ts';
 import type { Settings } from './schema.ts';
-import type { Score, Scorer } from './score.ts';
+import type { Scorer } from './score.ts';
 import { stepsAbove } from './stepsAbove.ts';
 import type { Model, PrivacyFinding, Prompt, Registry } from './types.ts';
 
@@ -78,18 +78,18 @@ export function createDecide(options: DecideDeps): Decide {
     ]);
     const nowMs = ports.clock.now();
     const features = featuresOf(prompt);
-    const scores = new Map<string, Score>();
-    const scoreOf = (model: Model): Score => {
-      const known = scores.get(model.id);
+    const chances = new Map<string, number>();
+    const chanceOf = (model: Model): number => {
+      const known = chances.get(model.id);
       if (known !== undefined) return known;
-      const score = scorer.score(features, model);
-      scores.set(model.id, score);
-      return score;
+      const chance = scorer.chance(features, model);
+      chances.set(model.id, chance);
+      return chance;
     };
     const rank =
       pair.cheap && pair.escalation
         ? scorer.gain(features, pair.cheap, pair.escalation)
-        : scoreOf(pair.first);
+        : scorer.score(features, pair.first);
     const request = generationRequest(prompt, pair.first, 1);
     const boundedBytes = byteBound(request);
     const inputTokens = Math.ceil(boundedBytes / 4);
@@ -112,7 +112,7 @@ export function createDecide(options: DecideDeps): Decide {
     const gate = gateFor(pair.first);
     const rungOf = (model: Model): Rung => {
       const top = pair.escalation;
-      if (top === undefined || scoreOf(model).value <= scoreOf(top).value) {
+      if (top === undefined || chanceOf(model) <= chanceOf(top)) {
         return { gate: gateFor(model) };
       }
       const gain = model === pair.cheap ? rank : scorer.gain(features, model, top);
@@ -131,7 +131,7 @@ export function createDecide(options: DecideDeps): Decide {
       availability: assumeAvailable
         ? { kind: 'ready' }
         : availabilityOf(model, ports, failed, frozen),
-      score: scoreOf(model).value,
+      score: chanceOf(model),
       inputTokens,
       inputBound,
       price: ports.catalogue.price(model.id, nowMs),
@@ -202,6 +202,7 @@ export function createDecide(options: DecideDeps): Decide {
       }
       const { choice, candidates } = chosen;
       const { candidate } = choice;
+      const { minQuality } = prompt.constraints;
       const model = modelById(registry, candidate.first);
       const route: Route = {
         promptId: prompt.id,
@@ -217,14 +218,14 @@ export function createDecide(options: DecideDeps): Decide {
         expectedCostNanoUsd: candidate.expectedCostNanoUsd,
         boundNanoUsd: candidate.boundNanoUsd,
         expectedLatencyMs: candidate.expectedLatencyMs,
-        qualities: Object.fromEntries([...scores].map(([id, { value }]) => [id, 1 - value])),
+        qualities: Object.fromEntries([...chances].map(([id, chance]) => [id, 1 - chance])),
         belowWanted: choice.belowWanted,
         trace: {
           task: rank.task,
           ...(conversation !== undefined && { conversation }),
           // Texts for people, written when somebody asks.
           get parts() {
-            return (prompt.constraints.minQuality === undefined ? rank : scoreOf(pair.first)).parts;
+            return minQuality === undefined ? rank.parts : scorer.score(features, pair.first).parts;
           },
           candidates,
           flips: choice.flips,

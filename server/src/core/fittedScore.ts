@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { expectedUnder } from './taskMix.ts';
+import { eightBitWeights, fourBitWeights, type TaskWeights } from './taskWeights.ts';
 
 const probability = z.number().min(0).max(1);
 const count = z.number().nonnegative();
@@ -119,7 +120,7 @@ export interface FittedScore
   readonly models: ReadonlyMap<string, FittedModel>;
   readonly classifier: {
     readonly buckets: number;
-    readonly weights: Int8Array;
+    readonly weights: TaskWeights;
     readonly scales: readonly number[];
     readonly bias: readonly number[];
     readonly temperature: number;
@@ -163,26 +164,20 @@ export function parseFittedScore(json: unknown): FittedScore {
     models: new Map(Object.entries(file.models)),
     classifier: {
       ...classifier,
-      weights: unpackWeights(
-        bytesOf('classifier.weights', classifier.weights),
-        classifier.bits,
-        classifier.buckets * tasks.length,
-      ),
+      weights: unpackWeights(classifier, tasks.length),
     },
     reference: unpackReference(file.reference, usualLengths),
   };
 }
 
-function unpackWeights(bytes: Uint8Array, bits: 4 | 8, weights: number): Int8Array {
-  expectLength('classifier.weights', bytes.length, Math.ceil((weights * bits) / 8));
-  if (bits === 8) return new Int8Array(bytes.buffer);
-  const unpacked = new Int8Array(weights);
-  for (let at = 0; at < weights; at += 1) {
-    const pair = bytes[at >> 1] ?? 0;
-    // Shifting up and down again restores the sign of four bits.
-    unpacked[at] = ((at & 1) === 0 ? pair << 28 : pair << 24) >> 28;
-  }
-  return unpacked;
+function unpackWeights(
+  { bits, buckets, weights }: FittedScoreFile['classifier'],
+  tasks: number,
+): TaskWeights {
+  const bytes = bytesOf('classifier.weights', weights);
+  expectLength('classifier.weights', bytes.length, Math.ceil((buckets * tasks * bits) / 8));
+  const rows = bits === 8 ? eightBitWeights : fourBitWeights;
+  return rows(bytes, buckets, tasks);
 }
 
 function unpackReference(

@@ -124,7 +124,7 @@ function planOf(
       expectedCostNanoUsd: first.costNanoUsd,
       boundNanoUsd: first.boundNanoUsd,
       expectedLatencyMs: first.latencyMs,
-      outputCaps: { [firstId]: first.cap },
+      outputCaps: capsOf([first]),
       exclusions: exclusionsOf(first, undefined, context),
     };
   }
@@ -138,12 +138,11 @@ function planOf(
   const latencyAfter = above === undefined ? second.latencyMs : above.expectedLatencyMs;
   const missAfter = above === undefined ? second.estimate.score : 1 - above.quality;
   const deferralShare = score * gate.catchRate + (1 - score) * gate.falseRejectRate;
-  return {
+  const plan: Candidate = {
     first: firstId,
     ifUnsure: secondId,
     quality: checkedQuality(score, missAfter, gate),
     deferralShare,
-    ...(above && { further: furtherOf(above, deferralShare) }),
     expectedCostNanoUsd:
       first.costNanoUsd === undefined || costAfter === undefined
         ? undefined
@@ -153,12 +152,16 @@ function planOf(
         ? undefined
         : within(addUsd(first.boundNanoUsd, boundAfter), context),
     expectedLatencyMs: checkedLatencyMs(first.latencyMs, latencyAfter, deferralShare),
-    outputCaps:
-      above === undefined
-        ? { [firstId]: first.cap, [secondId]: second.cap }
-        : { [firstId]: first.cap, ...above.outputCaps },
+    outputCaps: capsOf([first, second, ...more]),
     exclusions: exclusionsOf(first, second, context),
   };
+  return above === undefined ? plan : { ...plan, further: furtherOf(above, deferralShare) };
+}
+
+function capsOf(parts: readonly PlanPart[]): Candidate['outputCaps'] {
+  const caps: Record<string, number> = {};
+  for (const { estimate, cap } of parts) caps[estimate.model.id] = cap;
+  return caps;
 }
 
 /** @param reached chance that the first model of the plan has to answer at all */
@@ -190,18 +193,24 @@ function checkedLatencyMs(
   return second === undefined ? undefined : first + deferralShare * second;
 }
 
+const NONE: PlanPart['exclusions'] = [];
+const NOTHING_EXCLUDED: Candidate['exclusions'] = Object.freeze({});
+
 function exclusionsOf(
   first: PlanPart,
   second: PlanPart | undefined,
   { constraints }: PlanningContext,
-): Partial<Record<Layer, Reason>> {
-  const exclusions: Partial<Record<Layer, Reason>> = {};
-  for (const [layer, reason] of first.exclusions) exclusions[layer] ??= reason;
-  for (const [layer, reason] of second?.exclusions ?? []) exclusions[layer] ??= reason;
+): Candidate['exclusions'] {
   const limitMs = constraints.maxLatencyMs;
   // What is known of the plan must fit; an unmeasured part has nothing known against it.
   const needsMs = (first.latencyMs ?? 0) + (second?.latencyMs ?? 0);
-  if (limitMs !== undefined && needsMs > limitMs) {
+  const isLate = limitMs !== undefined && needsMs > limitMs;
+  const [ofFirst, ofSecond] = [first.exclusions, second?.exclusions ?? NONE];
+  if (!isLate && ofFirst.length === 0 && ofSecond.length === 0) return NOTHING_EXCLUDED;
+  const exclusions: Partial<Record<Layer, Reason>> = {};
+  for (const [layer, reason] of ofFirst) exclusions[layer] ??= reason;
+  for (const [layer, reason] of ofSecond) exclusions[layer] ??= reason;
+  if (isLate) {
     const wanted = first.estimate.model.id;
     exclusions.latency = { code: 'latency_limit', facts: { wanted, needsMs, limitMs } };
   }

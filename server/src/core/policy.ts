@@ -85,6 +85,8 @@ export function choosePlan(input: PolicyInput): PolicyResult {
   let left: readonly Candidate[] = candidates;
   for (const layer of layers) {
     const allowed = left.filter((candidate) => candidate.exclusions[layer] === undefined);
+    // Nothing was taken away, so the best of them is still the best.
+    if (allowed.length === left.length) continue;
     const exclusion: Reason | undefined = chosen.exclusions[layer];
     const tried = left;
     // Being late is better than being silent: when no plan is fast enough, the fastest stays.

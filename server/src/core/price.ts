@@ -1,5 +1,6 @@
 /**
- * Price arithmetic. Products are taken in BigInt and rounded up once, at the end, from pico- to nano-dollars.
+ * Price arithmetic. Products are taken exactly and rounded up once, at the end, from pico- to nano-dollars: whole numbers
+ * up to 2^53 pico-dollars (9,007 USD), which nearly every call is within, are exact as they are; beyond, BigInt is.
  * Every amount leaves here as a safe integer: a sum past 2^53 nano-dollars (9 million USD) throws.
  */
 import type { NanoUsd, PriceRow, Rates, Usage } from './types.ts';
@@ -80,6 +81,12 @@ export function costBound(row: PriceRow, inputBound: number, outputCap: number):
 /** The largest output cap whose bound stays within `limit`; zero or less means that even the input is too dear. */
 export function outputCapWithin(row: PriceRow, inputBound: number, limit: NanoUsd): number {
   const rates = dearestRates(row, inputBound);
+  const [most, input] = [limit * 1000, whole(inputBound) * dearestInputPicoUsd(rates)];
+  if (most <= Number.MAX_SAFE_INTEGER && input <= Number.MAX_SAFE_INTEGER) {
+    if (most <= input) return 0;
+    if (rates.outputPicoUsd === 0) return Number.MAX_SAFE_INTEGER;
+    return wholePart(most - input, rates.outputPicoUsd);
+  }
   const left =
     BigInt(limit) * PICO_PER_NANO - BigInt(inputBound) * BigInt(dearestInputPicoUsd(rates));
   if (left <= 0n) return 0;
@@ -104,13 +111,24 @@ function dearestInputPicoUsd(rates: Rates): number {
 }
 
 function product(terms: readonly (readonly [tokens: number, picoUsd: number])[]): NanoUsd {
-  const pico = terms.reduce((sum, [tokens, rate]) => sum + whole(tokens) * whole(rate), 0n);
+  let sum = 0;
+  for (const [tokens, rate] of terms) sum += whole(tokens) * whole(rate);
+  // No term is negative, so a sum within the safe integers was within them at every step.
+  if (sum <= Number.MAX_SAFE_INTEGER) {
+    return nanoUsd(wholePart(sum, 1000) + (sum % 1000 === 0 ? 0 : 1));
+  }
+  const pico = terms.reduce((big, [tokens, rate]) => big + BigInt(tokens) * BigInt(rate), 0n);
   return nanoUsd(Number((pico + PICO_PER_NANO - 1n) / PICO_PER_NANO));
 }
 
-function whole(value: number): bigint {
+/** How often one safe integer is in another; a quotient taken first could be rounded to the next whole number. */
+function wholePart(amount: number, by: number): number {
+  return (amount - (amount % by)) / by;
+}
+
+function whole(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new RangeError(`expected a whole, non-negative count, got ${value}`);
   }
-  return BigInt(value);
+  return value;
 }

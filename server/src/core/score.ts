@@ -43,6 +43,8 @@ export interface Scorer {
   readonly strategy: Strategy;
   /** How likely the model's answer is not good enough; one minus it is the quality to expect of the model. */
   score(features: Features, model: Scored): Score;
+  /** The value of `score` alone, for models that are only compared. */
+  chance(features: Features, model: Scored): number;
   /**
    * What escalating a prompt is worth: how much likelier a good answer is from `escalation` than from `cheap`, weighed
    * by how much it is needed. It ranks prompts for spending, where `score` ranks high also what neither model can answer.
@@ -62,6 +64,8 @@ const HIGHEST = 0.99;
 
 /** Chances of a bad answer as they are refined: over all tasks, for this mix, this length, these words, this context. */
 type Steps = readonly [base: number, task: number, length: number, words: number, context: number];
+
+type Additions = Readonly<Record<Exclude<ScorePart['name'], 'baseline'>, number>>;
 
 /** What a prompt's size adds to the logit of a bad answer, and its size and words to the worth of escalating it. */
 interface Shifts {
@@ -117,17 +121,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
     const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
+    const added = additions(features, mix, stepsFor);
     const { relations, demands } = shape;
-    const sizes = { textTokens, contextTokens, codeLanguage, relations, demands };
-    const [first, task, length, words, context] = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
-    const hasContext = contextTokens > 0 || codeLanguage !== undefined;
-    const added = {
-      base: first,
-      task: task - first,
-      length: length - task,
-      words: words - length,
-      context: hasContext ? context - words : 0,
-    };
     const partsOf = (): ScorePart[] => {
       const timesUsual = Math.exp(Math.log(1 + textTokens) - mix.usualLength);
       const what = codeLanguage ?? 'text';
@@ -148,7 +143,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         const detail = `${relations} words that relate steps, ${demands} of code, mathematics or reasoning`;
         parts.push({ name: 'words', added: added.words, detail });
       }
-      if (hasContext) {
+      if (hasContext(features)) {
         const detail =
           contextTokens > 0
             ? `≈ ${contextTokens} tokens of ${what} attached`
@@ -159,12 +154,27 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     };
     let parts: readonly ScorePart[] | undefined;
     return {
-      value: clamp(added.base + added.task + added.length + added.words + added.context),
+      value: clamp(sumOf(added)),
       ...recognised,
       get parts() {
         parts ??= partsOf();
         return parts;
       },
+    };
+  }
+
+  /** What each step adds to the one before; the context nothing where there is none. */
+  function additions(features: Features, mix: TaskMix, stepsFor: StepsFor): Additions {
+    const { textTokens, contextTokens, codeLanguage, shape } = features;
+    const { relations, demands } = shape;
+    const sizes = { textTokens, contextTokens, codeLanguage, relations, demands };
+    const [first, task, length, words, context] = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
+    return {
+      base: first,
+      task: task - first,
+      length: length - task,
+      words: words - length,
+      context: hasContext(features) ? context - words : 0,
     };
   }
 
@@ -253,6 +263,12 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
       return judged(features, base, forOne(model));
     },
+    chance(features, model) {
+      if (strategy !== 'fitted' && strategy !== 'table') {
+        return clamp(baselineScore(strategy, features));
+      }
+      return clamp(sumOf(additions(features, classify(features), forOne(model))));
+    },
     gain(features, cheap, escalation) {
       return judged(
         features,
@@ -288,6 +304,14 @@ function worth(cheapFails: number, escalationFails: number): number {
 function shifted(value: number, logits: number): number {
   const inside = Math.min(0.9999, Math.max(0.0001, value));
   return 1 / (1 + Math.exp(-Math.log(inside / (1 - inside)) - logits));
+}
+
+function hasContext({ contextTokens, codeLanguage }: Features): boolean {
+  return contextTokens > 0 || codeLanguage !== undefined;
+}
+
+function sumOf({ base, task, length, words, context }: Additions): number {
+  return base + task + length + words + context;
 }
 
 function clamp(value: number): number {

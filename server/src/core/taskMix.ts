@@ -28,11 +28,6 @@ export function classifierOf(fitted: FittedScore): (features: Features) => TaskM
   };
 }
 
-/** The bucket of a hash; training folds by the same rule. `buckets` is a power of two. */
-export function bucketOf(hash: number, buckets: number): number {
-  return (hash ^ (hash >>> 15)) & (buckets - 1);
-}
-
 export function expectedUnder(mix: Float64Array, values: Float64Array): number {
   let sum = 0;
   for (let at = 0; at < mix.length; at += 1) sum += (mix[at] ?? 0) * (values[at] ?? 0);
@@ -63,16 +58,10 @@ export function anyLengthOf(
 }
 
 function taskMix(fitted: FittedScore, features: Features): TaskMix {
-  const { buckets, weights, scales, bias, temperature } = fitted.classifier;
+  const { weights, scales, bias, temperature } = fitted.classifier;
   const labels = fitted.tasks.length;
-  const sums = new Int32Array(labels);
   const { grams } = features;
-  for (let at = 0; at < grams.length; at += 1) {
-    const from = bucketOf(grams[at] ?? 0, buckets) * labels;
-    for (let label = 0; label < labels; label += 1) {
-      sums[label] = (sums[label] ?? 0) + (weights[from + label] ?? 0);
-    }
-  }
+  const sums = weights.sums(grams);
   const scale = 1 / Math.sqrt(Math.max(1, grams.length));
   const probabilities = new Float64Array(labels);
   let top = 0;

@@ -2,7 +2,7 @@
  * Who may ask: the literal Host (a page that rebinds its own name to 127.0.0.1 has another one), the Origin
  * (no foreign page may ask, whatever it could read), and the bearer token. Pure: a request in, a problem or nothing out.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Problem } from './problems.ts';
 
 /** Names under which a server on this machine is reached; the port may be any, because it says nothing about who asks. */
@@ -74,6 +74,5 @@ function sentToken(header: string, path: string): string | undefined {
 
 /** Hashes are of one length and tell nothing about the text, so the comparison takes the same time whatever came. */
 function sameText(left: string, right: string): boolean {
-  const [a, b] = [left, right].map((text) => createHash('sha256').update(text).digest());
-  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
+  return timingSafeEqual(hash('sha256', left, 'buffer'), hash('sha256', right, 'buffer'));
 }

@@ -31,6 +31,7 @@ import { openaiProblemResponse } from './openai/problems.ts';
 import { internalProblem, type Problem, problemOfIssues, problemResponse } from './problems.ts';
 import type { RequestState } from './requestState.ts';
 import { routes } from './routes.ts';
+import { jsonReply } from './wholeReply.ts';
 
 export interface ApiDeps {
   readonly router: Router;
@@ -106,13 +107,11 @@ export function createApi(deps: ApiDeps): Api {
     if (leave === undefined) return refuse(tooBusy, c.req.path);
     c.set('leave', leave);
     try {
-      const body = await readBody(c.req.raw, limits.bodyBytes);
+      c.set('client', c.req.raw);
+      const body = await readBody(c.req, limits.bodyBytes);
       if (body.kind === 'refused') return refuse(body.problem, c.req.path);
       const tooDeep = nestingProblem(body.text);
       if (tooDeep !== undefined) return refuse(tooDeep, c.req.path);
-      c.set('client', c.req.raw);
-      const { method, headers } = c.req.raw;
-      c.req.raw = new Request(c.req.url, { method, headers, body: body.text });
       await next();
     } finally {
       // A stream goes on after this and leaves by itself.
@@ -147,18 +146,18 @@ export function createApi(deps: ApiDeps): Api {
     const prompt = legacyPrompt(request, ports.newId());
     const decision = await router.decide(prompt);
     if (decision.kind === 'refused') return refuse(refusalOf(decision), c.req.path);
-    return Response.json(legacyReplyOf(decision.route, prompt));
+    return jsonReply(legacyReplyOf(decision.route, prompt));
   });
   const { stalledMs } = limits;
   addOpenaiCalls(app, { router, ports, registry, stalledMs, onDefect });
   app.openapi(routes.spend, async () =>
-    Response.json(spendReplyOf(await router.spend(), roles().baseline)),
+    jsonReply(spendReplyOf(await router.spend(), roles().baseline)),
   );
-  app.openapi(routes.models, async () => Response.json(await modelsOf(ports, roles())));
-  app.openapi(routes.health, () => Response.json({ status: 'ok', version: deps.version }));
+  app.openapi(routes.models, async () => jsonReply(await modelsOf(ports, roles())));
+  app.openapi(routes.health, () => jsonReply({ status: 'ok', version: deps.version }));
   let described: ReturnType<typeof description> | undefined;
   const document = () => (described ??= description());
-  app.openapi(routes.openapi, () => Response.json(document()));
+  app.openapi(routes.openapi, () => jsonReply(document()));
   app.openapi(routes.docs, () => docsPage(document()));
 
   describeParts(app);

@@ -14,6 +14,7 @@ import {
   problemOfFailure,
   problemResponse,
 } from './problems.ts';
+import { jsonReply } from './wholeReply.ts';
 
 export interface GenerateDeps {
   readonly router: Router;
@@ -38,7 +39,7 @@ export async function generate(call: GenerateCall, deps: GenerateDeps): Promise<
 
 async function whole(call: GenerateCall, deps: GenerateDeps): Promise<Response> {
   for await (const step of stepsOf(call, deps, call.signal)) {
-    if (step.event === 'end') return Response.json(step.data);
+    if (step.event === 'end') return jsonReply(step.data);
     if (step.event === 'error') return problemResponse(step.problem, deps.registry);
   }
   throw new Error('expected an answer or a failure as the last event, got neither');

@@ -31,20 +31,28 @@ export type BodyText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
-/** Reads a body whole, but never more than the limit: what it declares is believed only when it is too much. */
-export async function readBody(request: Request, limitBytes: number): Promise<BodyText> {
+/** A request whose body is read once and kept for whoever asks for it next. */
+interface BodyRequest {
+  raw: Request;
+  text(): Promise<string>;
+}
+
+/** Reads a body whole, but never more than the limit, and leaves it to be read again. */
+export async function readBody(request: BodyRequest, limitBytes: number): Promise<BodyText> {
   const problem: Problem = {
     code: 'body_too_large',
     message: `expected at most ${limitBytes} bytes of body, got more; send less context`,
     headers: { connection: 'close' },
   };
-  if (Number(request.headers.get('content-length') ?? 0) > limitBytes)
-    return { kind: 'refused', problem };
-  if (request.body === null) return { kind: 'text', text: '' };
+  const { raw } = request;
+  const declared = raw.headers.get('content-length');
+  if (Number(declared ?? 0) > limitBytes) return { kind: 'refused', problem };
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of request.body) {
+    // The parser of HTTP takes no more than was declared, so such a body need not be counted piece by piece.
+    if (declared !== null) return { kind: 'text', text: await request.text() };
+    for await (const chunk of raw.body ?? []) {
       bytes += chunk.byteLength;
       // Leaving the loop cancels the body.
       if (bytes > limitBytes) return { kind: 'refused', problem };
@@ -57,24 +65,30 @@ export async function readBody(request: Request, limitBytes: number): Promise<Bo
       problem: { code: 'cancelled', message: 'the body stopped before its end' },
     };
   }
-  return { kind: 'text', text: new TextDecoder().decode(Buffer.concat(chunks)) };
+  const text = new TextDecoder().decode(Buffer.concat(chunks));
+  const { method, headers, url } = raw;
+  request.raw = new Request(url, { method, headers, body: text });
+  return { kind: 'text', text };
 }
 
 /** Parsing millions of levels holds the event loop for seconds; what this edge is sent has four. */
 const MAX_LEVELS = 64;
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [OPENS_LIST, CLOSES_LIST] = [0x5b, 0x5d];
+const [OPENS_OBJECT, CLOSES_OBJECT] = [0x7b, 0x7d];
 
 /** Looks at brackets outside of strings alone, so it is right for any JSON and quick for anything else. */
 export function nestingProblem(text: string): Problem | undefined {
   let levels = 0;
   let quoted = false;
   for (let at = 0; at < text.length; at++) {
-    const char = text[at];
+    const code = text.charCodeAt(at);
     if (quoted) {
-      if (char === '\\') at++;
-      else if (char === '"') quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === ']' || char === '}') levels--;
-    else if ((char === '[' || char === '{') && ++levels > MAX_LEVELS) {
+      if (code === BACKSLASH) at++;
+      else if (code === QUOTE) quoted = false;
+    } else if (code === QUOTE) quoted = true;
+    else if (code === CLOSES_LIST || code === CLOSES_OBJECT) levels--;
+    else if ((code === OPENS_LIST || code === OPENS_OBJECT) && ++levels > MAX_LEVELS) {
       return {
         code: 'invalid_json',
         message: `expected JSON of at most ${MAX_LEVELS} levels, got more`,

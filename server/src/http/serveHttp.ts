@@ -1,9 +1,16 @@
 /** Lends the API a socket. Limits that only a socket knows are kept here: time for headers and bodies, connections at once. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { getRequestListener, RequestError } from '@hono/node-server';
+import {
+  getRequestListener,
+  type Http2Bindings,
+  type HttpBindings,
+  RequestError,
+} from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Api } from './api.ts';
 import { internalProblem, problemResponse } from './problems.ts';
+import { writeWhole } from './wholeReply.ts';
 
 export interface ServeOptions {
   readonly api: Api;
@@ -54,7 +61,12 @@ export async function serveHttp(options: ServeOptions): Promise<Serving> {
     );
   }
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const listener = getRequestListener((request) => api.fetch(request), {
+  const answered = async (request: Request, { outgoing }: HttpBindings | Http2Bindings) => {
+    const response = await api.fetch(request);
+    const isWritten = outgoing instanceof ServerResponse && writeWhole(response, outgoing);
+    return isWritten ? RESPONSE_ALREADY_SENT : response;
+  };
+  const listener = getRequestListener(answered, {
     overrideGlobalObjects: false,
     errorHandler: (error) =>
       problemResponse(error instanceof RequestError ? badTarget : internalProblem),

@@ -1,7 +1,7 @@
 /** Puts a fitted score together: tasks, tables of abilities, classifier, size line and length effect, as the file holds them. */
 import type { Features } from '../core/features.ts';
 import type { FittedScoreFile } from '../core/fittedScore.ts';
-import { bucketOf } from '../core/taskMix.ts';
+import { bucketOf } from '../core/taskWeights.ts';
 import { mean } from './metrics.ts';
 import type { TaskOutcome } from './outcomes.ts';
 import { base64Of, packWeights, rounded } from './quantise.ts';

@@ -11,13 +11,9 @@ import { createAnswerText } from './answerText.ts';
 import type { ChatPrompt, ChatPrompts } from './chatPrompt.ts';
 import type { SharedPrefixes } from './generationPrefix.ts';
 import type { GenerationStats } from './hostProtocol.ts';
-import {
-  isLooping,
-  logProbOfChoice,
-  PENALTY,
-  PENALTY_WINDOW,
-  penalisedTokens,
-} from './repetition.ts';
+import { isLooping } from './repetition.ts';
+import { createTokenChoice } from './tokenChoice.ts';
+import type { Choice, TokenChoice } from './twoLooks.ts';
 
 export interface GenerationTask {
   readonly model: LlamaModel;
@@ -72,7 +68,8 @@ export async function generate(task: GenerationTask): Promise<GenerationOutcome 
   const reading = { ...task, tokens: tokens.slice(0, -1), sharedTokens, leavesLast: true };
   const reusedTokens = await readTokens(reading);
   if (reusedTokens === undefined) return undefined;
-  const written = await writeAnswer(task);
+  const choosing = createTokenChoice(task.model, task.sequence, task.drawn);
+  const written = await writeAnswer(task, choosing).finally(choosing.dispose);
   if (written === undefined) return undefined;
   const { outputTokens, firstTokenAt, ...outcome } = written;
   const stats = {
@@ -131,7 +128,10 @@ type Written = Omit<GenerationOutcome, 'stats'> & {
   readonly firstTokenAt: number;
 };
 
-async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
+async function writeAnswer(
+  task: GenerationTask,
+  tokens: TokenChoice,
+): Promise<Written | undefined> {
   const { model, chat, prompt, signal, stop = [] } = task;
   const answer = createAnswerText(prompt.markers);
   const textOf = createDetokenizer(model, chat, prompt.tokens);
@@ -157,7 +157,7 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
     told = logProbs.length;
   };
   const choose = (input: readonly Token[]) => {
-    const choosing = chooseNext(task, input, said);
+    const choosing = tokens.choose(input, said);
     // Awaited a little later; until then a failure is nobody's.
     choosing.catch(() => undefined);
     return choosing;
@@ -199,58 +199,6 @@ async function writeAnswer(task: GenerationTask): Promise<Written | undefined> {
     }
   }
   return await finish('length');
-}
-
-interface Choice {
-  readonly token: Token;
-  readonly logProb: number;
-}
-
-/** Evaluates `input` and chooses the token after it: the likeliest or a drawn one, with tokens said lately made less likely. */
-async function chooseNext(
-  { sequence, drawn }: Pick<GenerationTask, 'sequence' | 'drawn'>,
-  input: readonly Token[],
-  said: readonly Token[],
-): Promise<Choice | undefined> {
-  const last = input.at(-1);
-  if (last === undefined) return undefined;
-  const penalised = penalisedTokens(said);
-  // The same seed at every token would draw the same place of every distribution.
-  const choosing =
-    drawn === undefined
-      ? { temperature: 0 }
-      : { temperature: drawn.temperature, seed: drawn.seed + said.length };
-  const outputs = await sequence.controlledEvaluate([
-    ...input.slice(0, -1),
-    [
-      last,
-      {
-        generateNext: {
-          token: true,
-          totalLogitWeight: true,
-          ...(penalised.length === 0
-            ? { options: choosing }
-            : {
-                logits: { filter: { tokens: penalised, includeSelected: true } },
-                options: {
-                  ...choosing,
-                  repeatPenalty: {
-                    punishTokens: penalised,
-                    maxPunishTokens: PENALTY_WINDOW,
-                    penalty: PENALTY,
-                  },
-                },
-              }),
-        },
-      },
-    ],
-  ]);
-  const next = outputs[input.length - 1]?.next;
-  if (next?.token === undefined || next.token === null || next.totalLogitWeight === undefined) {
-    return undefined;
-  }
-  const { token, totalLogitWeight, logits } = next;
-  return { token, logProb: logProbOfChoice({ token, totalLogitWeight, logits, penalised }) };
 }
 
 /** Text of each token in turn. A character whose bytes are spread over tokens comes whole, with the last of them. */

@@ -17,6 +17,11 @@ export function penalisedTokens<Token extends number>(said: readonly Token[]): T
   return [...new Set(said.slice(-PENALTY_WINDOW))];
 }
 
+/** The order of two logits stays as it is. */
+export function penalisedLogit(logit: number): number {
+  return logit > 0 ? logit / PENALTY : logit * PENALTY;
+}
+
 export interface PenalisedChoice {
   readonly token: number;
   /** Sum of exp(logit - greatest logit) over the vocabulary, after the penalty. */

@@ -16,7 +16,7 @@ export interface SpeedsFile extends Speeds {
 const SAMPLES_KEPT = 20;
 /** An answer that read fewer tokens tells how long its first token took, not how fast the model reads. */
 const READING_TOKENS = 16;
-const WRITE_DELAY_MS = 500;
+const WRITE_DELAY_MS = 5_000;
 
 const sampleSchema = z.object({
   inputTokens: z.number().nonnegative(),

@@ -33,9 +33,28 @@ export function createPrivacyScan({ excluded }: PrivacyScanOptions = {}): Privac
 }
 
 /** Every text of a request that a provider would read: messages first, then tools with their calls and schemas, names included. */
-function sentText({ system, turns, ...rest }: GenerationRequest): string {
-  const more = turns.map(({ role: _role, text: _text, ...others }) => others);
-  return [system, ...turns.map(({ text }) => text), ...textsIn([more, rest])].join('\n\n');
+function sentText(request: GenerationRequest): string {
+  const texts = [request.system];
+  for (const turn of request.turns) {
+    texts.push(turn.text);
+    if (hasMoreThan(turn, TURN_FIELDS)) {
+      const { role: _role, text: _text, ...others } = turn;
+      texts.push(...textsIn(others));
+    }
+  }
+  if (hasMoreThan(request, REQUEST_FIELDS)) {
+    const { system: _system, turns: _turns, ...others } = request;
+    texts.push(...textsIn(others));
+  }
+  return texts.join('\n\n');
+}
+
+/** Most turns and requests have these alone, and taking objects apart is dear beside reading a short text. */
+const TURN_FIELDS = new Set(['role', 'text']);
+const REQUEST_FIELDS = new Set(['system', 'turns', 'maxOutputTokens']);
+
+function hasMoreThan(value: object, fields: ReadonlySet<string>): boolean {
+  return Object.keys(value).some((name) => !fields.has(name));
 }
 
 function textsIn(value: unknown): string[] {
@@ -46,7 +65,7 @@ function textsIn(value: unknown): string[] {
     if (typeof next === 'string') texts.push(next);
     if (typeof next !== 'object' || next === null) continue;
     if (Array.isArray(next)) left.push(...next);
-    else left.push(...Object.entries(next).flat());
+    else for (const [name, inner] of Object.entries(next)) left.push(name, inner);
   }
   return texts;
 }

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { AnswerCache, CachedAnswer, Clock } from '../core/ports.ts';
 import { deleteDatabase, faultOf, inTransaction, openSqlite } from './sqliteFile.ts';
-import { integer, text } from './sqliteRows.ts';
+import { integer, readerOf, text } from './sqliteRows.ts';
 
 interface CacheStats {
   readonly entries: number;
@@ -28,6 +28,8 @@ export interface CacheOptions {
   readonly maxBytes?: number;
   /** @default 30 days */
   readonly maxAgeMs?: number;
+  /** Answers of so long are written together; until then only this process knows them. @default 0, each at once */
+  readonly writeAfterMs?: number;
 }
 
 /** A file of another version is begun anew. */
@@ -57,8 +59,11 @@ const NOTHING: CacheStats = { entries: 0, bytes: 0 };
 
 export function openCache(options: CacheOptions): OpenedCache {
   const { path, clock, maxBytes = 50_000_000, maxAgeMs = 30 * 24 * 3_600_000 } = options;
+  const { writeAfterMs = 0 } = options;
   let shelf = openShelf(path);
   let closed = false;
+  const unwritten = new Map<string, CachedAnswer>();
+  let timer: NodeJS.Timeout | undefined;
 
   /** Runs `use` on the file; a fault is a miss, and damage costs the file. */
   function attempt<T>(otherwise: T, use: (shelf: Shelf) => T): T {
@@ -80,8 +85,31 @@ export function openCache(options: CacheOptions): OpenedCache {
     }
   }
 
+  function writeAll(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (unwritten.size === 0) return;
+    const answers = [...unwritten];
+    unwritten.clear();
+    attempt(undefined, (open) => {
+      inTransaction(open.db, () => {
+        for (const [key, answer] of answers) {
+          const json = JSON.stringify(answer);
+          const bytes = Buffer.byteLength(key) + Buffer.byteLength(json);
+          if (bytes > maxBytes) continue;
+          open.remove.run(key);
+          open.insert.run(key, json, bytes, answer.storedAtMs);
+        }
+        open.expire.run(clock.now() - maxAgeMs);
+        while (totals(open).bytes > maxBytes) open.evict.run();
+      });
+    });
+  }
+
   return {
     get(key) {
+      const inMemory = unwritten.get(key);
+      if (inMemory !== undefined) return inMemory;
       const found = attempt(undefined, ({ find }) => {
         const row = find.get(key, clock.now() - maxAgeMs);
         // Only `put` writes this column, so its shape is the one of CachedAnswer.
@@ -98,20 +126,16 @@ export function openCache(options: CacheOptions): OpenedCache {
     },
 
     put(key, answer) {
-      const json = JSON.stringify(answer);
-      const bytes = Buffer.byteLength(key) + Buffer.byteLength(json);
-      if (bytes > maxBytes) return;
-      attempt(undefined, (open) => {
-        inTransaction(open.db, () => {
-          open.remove.run(key);
-          open.insert.run(key, json, bytes, answer.storedAtMs);
-          open.expire.run(clock.now() - maxAgeMs);
-          while (totals(open).bytes > maxBytes) open.evict.run();
-        });
-      });
+      if (closed) return;
+      unwritten.delete(key);
+      unwritten.set(key, answer);
+      if (writeAfterMs === 0) writeAll();
+      // A process that ends without closing loses them, which are of no worth.
+      else timer ??= setTimeout(writeAll, writeAfterMs).unref();
     },
 
     clear() {
+      writeAll();
       const removed = attempt(NOTHING, (open) =>
         inTransaction(open.db, () => {
           const before = totals(open);
@@ -124,9 +148,13 @@ export function openCache(options: CacheOptions): OpenedCache {
       return removed;
     },
 
-    stats: () => attempt(NOTHING, totals),
+    stats() {
+      writeAll();
+      return attempt(NOTHING, totals);
+    },
 
     close() {
+      writeAll();
       if (!closed) shelf?.db.close();
       closed = true;
     },
@@ -167,9 +195,11 @@ function createTables(db: DatabaseSync): void {
 
 function prepare(db: DatabaseSync) {
   return {
-    find: db.prepare(
-      `SELECT answer, used = (SELECT max(used) FROM answers) AS newest
-         FROM answers WHERE key = ? AND stored_at_ms > ?`,
+    find: readerOf(
+      db.prepare(
+        `SELECT answer, used = (SELECT max(used) FROM answers) AS newest
+           FROM answers WHERE key = ? AND stored_at_ms > ?`,
+      ),
     ),
     touch: db.prepare(
       'UPDATE answers SET used = (SELECT max(used) + 1 FROM answers) WHERE key = ?',
@@ -181,7 +211,7 @@ function prepare(db: DatabaseSync) {
     ),
     expire: db.prepare('DELETE FROM answers WHERE stored_at_ms <= ?'),
     evict: db.prepare('DELETE FROM answers WHERE used = (SELECT min(used) FROM answers)'),
-    totals: db.prepare('SELECT entries, bytes FROM totals'),
+    totals: readerOf(db.prepare('SELECT entries, bytes FROM totals')),
   };
 }
 

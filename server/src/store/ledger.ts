@@ -2,7 +2,7 @@
  * Opens the ledger or says why it can't be trusted. A ledger that is missing, emptied, replaced, damaged or newer than
  * this program closes the cloud tier; none of these ever starts again at zero by itself.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -54,7 +54,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenedLedg
     files,
     clock: options.clock,
     ownerId: options.newId(),
-    sha256: options.sha256 ?? ((text) => createHash('sha256').update(text).digest('hex')),
+    sha256: options.sha256 ?? ((text) => hash('sha256', text)),
     busyRetryMs: options.busyRetryMs ?? 5000,
     sleep: options.sleep ?? ((ms) => sleepFor(ms)),
     random: options.random ?? Math.random,

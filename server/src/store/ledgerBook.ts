@@ -8,7 +8,7 @@ import { eventHash } from '../core/ledgerAudit.ts';
 import type { LedgerTx } from '../core/ledgerRules.ts';
 import { nanoUsd } from '../core/price.ts';
 import { balanceFrom, reservationFrom } from './ledgerRows.ts';
-import { integer, optionalText, type Row, text } from './sqliteRows.ts';
+import { integer, optionalText, type Row, readerOf, text } from './sqliteRows.ts';
 
 export interface Book extends LedgerTx {
   readonly ledgerId: string;
@@ -28,39 +28,40 @@ export function openBook(
   sha256: (text: string) => string,
   isGone: (owner: string) => boolean,
 ): Book {
+  const reading = (sql: string) => readerOf(db.prepare(sql));
   const sql = {
-    find: db.prepare('SELECT * FROM reservations WHERE id = ?'),
-    openOf: db.prepare('SELECT * FROM reservations WHERE owner = ? AND booked_nano_usd IS NULL'),
+    find: reading('SELECT * FROM reservations WHERE id = ?'),
+    openOf: reading('SELECT * FROM reservations WHERE owner = ? AND booked_nano_usd IS NULL'),
     insert: db.prepare(
       `INSERT INTO reservations (id, prompt_id, model_id, price_row_id, fingerprint, bound_nano_usd,
          month, day, session_id, workspace_id, owner, state)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     update: db.prepare('UPDATE reservations SET state = ?, booked_nano_usd = ? WHERE id = ?'),
-    balance: db.prepare('SELECT * FROM balances WHERE scope = ? AND key = ?'),
-    months: db.prepare(`SELECT * FROM balances WHERE scope = 'month'`),
-    workspaces: db.prepare(
+    balance: reading('SELECT * FROM balances WHERE scope = ? AND key = ?'),
+    months: reading(`SELECT * FROM balances WHERE scope = 'month'`),
+    workspaces: reading(
       `SELECT * FROM balances WHERE scope = 'workspace' AND key >= ? AND key < ?`,
     ),
-    hashOf: db.prepare('SELECT hash FROM events WHERE seq = ?'),
-    latest: db.prepare('SELECT max(key) AS key FROM balances WHERE scope = ?'),
+    hashOf: reading('SELECT hash FROM events WHERE seq = ?'),
+    latest: reading('SELECT max(key) AS key FROM balances WHERE scope = ?'),
     setMonth: db.prepare(
       `INSERT INTO balances (scope, key, spent_nano_usd, held_nano_usd) VALUES ('month', ?, ?, ?)
          ON CONFLICT (scope, key) DO UPDATE
          SET spent_nano_usd = excluded.spent_nano_usd, held_nano_usd = excluded.held_nano_usd`,
     ),
-    lastEvent: db.prepare('SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1'),
+    lastEvent: reading('SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1'),
     append: db.prepare(
       `INSERT INTO events (seq, kind, reservation_id, at_ms, owner, amount_nano_usd, details, hash)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    frozen: db.prepare('SELECT model_id FROM frozen_models'),
-    isFrozen: db.prepare('SELECT 1 FROM frozen_models WHERE model_id = ?'),
+    frozen: reading('SELECT model_id FROM frozen_models'),
+    isFrozen: reading('SELECT 1 FROM frozen_models WHERE model_id = ?'),
     freeze: db.prepare(
       'INSERT OR IGNORE INTO frozen_models (model_id, event_seq) SELECT ?, max(seq) FROM events',
     ),
     unfreeze: db.prepare('DELETE FROM frozen_models WHERE model_id = ?'),
-    owners: db.prepare('SELECT id FROM owners'),
+    owners: reading('SELECT id FROM owners'),
     enter: db.prepare('INSERT INTO owners (id, entered_at_ms) VALUES (?, ?)'),
     forget: db.prepare('DELETE FROM owners WHERE id = ?'),
   };

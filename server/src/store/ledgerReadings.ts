@@ -1,7 +1,7 @@
 /** Readings of a shared ledger that are kept until this or another process commits. */
 import type { DatabaseSync } from 'node:sqlite';
 import { faultOf } from './sqliteFile.ts';
-import { integer } from './sqliteRows.ts';
+import { integer, readerOf } from './sqliteRows.ts';
 
 export interface Readings {
   /** A file that is busy or broken answers with the last reading. */
@@ -12,7 +12,7 @@ export interface Readings {
 
 /** @param ownWrites commits of this connection, which SQLite does not count for it */
 export function createReadings(db: DatabaseSync, ownWrites: () => number): Readings {
-  const dataVersion = db.prepare('PRAGMA data_version');
+  const dataVersion = readerOf(db.prepare('PRAGMA data_version'));
   let lookedAt: number | undefined;
 
   /** Looking costs more than the rest of a decision, so readings without a wait between them share one look. */

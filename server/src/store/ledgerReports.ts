@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { AnswerRecord, SpendReport, SpendRow } from '../core/ports.ts';
-import { amount, integer, type Row, text } from './sqliteRows.ts';
+import { amount, integer, type Row, readerOf, text } from './sqliteRows.ts';
 
 /** A month's report without the budget, which depends on the limit of whoever asks. */
 export type AnswerSums = Omit<SpendReport, 'budget' | 'audits'>;
@@ -46,7 +46,8 @@ export function answerSumsFrom(groups: readonly Row[]): AnswerSums {
 
 export function openAnswers(db: DatabaseSync): Answers {
   const insert = db.prepare('INSERT INTO answers (record) VALUES (?) ON CONFLICT DO NOTHING');
-  const byPrompt = db.prepare('SELECT record FROM answers WHERE prompt_id = ?');
+  const byPrompt = readerOf(db.prepare('SELECT record FROM answers WHERE prompt_id = ?'));
+  const isThere = readerOf(db.prepare('SELECT 1 FROM answers WHERE prompt_id = ?'));
   const page = db.prepare(
     'SELECT seq, record FROM answers WHERE seq < ? ORDER BY seq DESC LIMIT ?',
   );
@@ -64,7 +65,7 @@ export function openAnswers(db: DatabaseSync): Answers {
       }
     },
 
-    has: (promptId) => byPrompt.get(promptId) !== undefined,
+    has: (promptId) => isThere.get(promptId) !== undefined,
 
     sums(month) {
       return answerSumsFrom(group.all(month));

@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RoutesParams, StatusWire } from '../../../server/src/protocol.ts';
+import { askFirst, type FirstQuestions } from '../../../client/src/firstQuestions.ts';
+import type { DashboardToHost, HostToDashboard } from '../../../client/src/webviewMessages.ts';
+import type { StatusWire } from '../../../server/src/protocol.ts';
 import {
   chromiumPath,
   type Harness,
@@ -10,7 +12,7 @@ import {
   startHarness,
 } from '../../webview/pageHarness.ts';
 import { median, quantile, spread } from '../figures.ts';
-import { type BuiltServer, startServer } from '../languageServer.ts';
+import { startServer } from '../languageServer.ts';
 import { fillMonth } from '../monthOfRoutes.ts';
 import { section } from '../rows.ts';
 
@@ -50,12 +52,17 @@ export const dashboard = section<'open' | 'filter' | 'frames'>({
       const filters: number[] = [];
       const frames: number[] = [];
       const rounds = quick ? 2 : 6;
-      const opened = (from: Harness) =>
-        from.open({
+      const opened = (from: Harness) => {
+        let first: FirstQuestions | undefined;
+        return from.open({
           page: 'dashboard',
           script: WATCH,
-          reply: (message) => answer(server, status, message),
+          onStart: () => {
+            first = askFirst((method, params) => server.request(method, params));
+          },
+          reply: (message) => answer(first, status, message as DashboardToHost),
         });
+      };
       for (let round = -1; round < rounds; round++) {
         const open = await opened(harness);
         const drawn = await open.page.evaluate('rowsPainted');
@@ -94,18 +101,16 @@ export const dashboard = section<'open' | 'filter' | 'frames'>({
 
 /** The extension's part. */
 async function answer(
-  server: BuiltServer,
+  first: FirstQuestions | undefined,
   status: StatusWire,
-  message: Record<string, unknown>,
-): Promise<readonly unknown[]> {
-  const { type, id } = message;
+  message: DashboardToHost,
+): Promise<readonly HostToDashboard[]> {
+  const { type } = message;
   if (type === 'ready') return [{ type: 'status', status }];
-  if (type === 'report') {
-    return [{ type, id, report: await server.request('costAwareRouter/report', {}) }];
-  }
-  if (type !== 'routes') return [];
-  const params = message['params'] as RoutesParams;
-  return [{ type, id, page: await server.request('costAwareRouter/routes', params) }];
+  if (first === undefined) throw new Error('expected a page that has begun to load');
+  if (type === 'report') return [{ type, id: message.id, report: await first.report(message) }];
+  if (type === 'routes') return [{ type, id: message.id, page: await first.routes(message) }];
+  return [];
 }
 
 /** Notes when the first rows were painted, on the page's own clock, which begins with its navigation. */

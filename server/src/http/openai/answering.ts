@@ -4,6 +4,7 @@ import type { Router } from '../../core/router.ts';
 import type { Prompt, Registry } from '../../core/types.ts';
 import { eventStreamResponse, eventText } from '../eventStream.ts';
 import { internalProblem } from '../problems.ts';
+import { jsonReply } from '../wholeReply.ts';
 import { openaiProblemBody, openaiProblemResponse } from './problems.ts';
 import { earlyHeaders, routeHeaders } from './routeFacts.ts';
 import { type VisibleStep, visibleAnswer } from './visibleAnswer.ts';
@@ -45,7 +46,7 @@ async function whole({ prompt, form, signal }: Call, deps: AnsweringDeps): Promi
   for await (const step of visibleAnswer(deps.router, prompt, signal)) {
     if (step.kind === 'failed') return openaiProblemResponse(step.problem, deps.registry);
     if (step.kind === 'end') {
-      return Response.json(form.whole(step.result), { headers: routeHeaders(step.result) });
+      return jsonReply(form.whole(step.result), { headers: routeHeaders(step.result) });
     }
   }
   throw new Error('expected an answer or a failure as the last event, got neither');

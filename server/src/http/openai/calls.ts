@@ -14,6 +14,7 @@ import {
   type Responses,
   SECURED,
 } from '../routes.ts';
+import { jsonReply } from '../wholeReply.ts';
 import { answer, type Form } from './answering.ts';
 import { chatReply } from './chatReply.ts';
 import { askedOfChat, chatRequest } from './chatRequest.ts';
@@ -123,10 +124,10 @@ export function addOpenaiCalls(app: OpenAPIHono<RequestState>, deps: OpenaiDeps)
       responsesForm({ request, promptId, nowMs, registry: current });
     return await reply(askedOfResponses(request), form, call);
   });
-  app.openapi(routes.models, () => Response.json(modelListOf(registry())));
+  app.openapi(routes.models, () => jsonReply(modelListOf(registry())));
   app.openapi(routes.model, (c) => {
     const entry = modelEntryOf(registry(), c.req.valid('param').model);
-    if (entry !== undefined) return Response.json(entry);
+    if (entry !== undefined) return jsonReply(entry);
     const message = 'expected the id of a model of GET /v1/models, got another name';
     return openaiProblemResponse({ code: 'unknown_model', message, path: 'model' }, registry());
   });
