@@ -296,9 +296,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     },
     limits,
     budget: (scope) => opened.ledger.budget(limits(scope), scope),
-    reports: openReports(opened, limits, history),
+    reports: openReports(opened, limits, history, router.recorded),
     async recordOutcome(promptId, verdict) {
       if (opened.kind === 'unavailable') throw new LedgerUnavailableError(opened.why);
+      await router.recorded();
       await opened.ledger.judge(promptId, verdict);
       await learn();
     },

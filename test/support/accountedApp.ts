@@ -29,7 +29,12 @@ export async function accountedApp(t: TestContext, startsAt: string): Promise<Ac
     history.close();
     await ledger.close();
   });
-  const reports = openReports(opened, () => ({ monthlyNanoUsd: undefined }), history);
+  const reports = openReports(
+    opened,
+    () => ({ monthlyNanoUsd: undefined }),
+    history,
+    async () => undefined,
+  );
   return {
     ledger,
     clock,

@@ -14,14 +14,11 @@ import type { SpendReport } from './ports.ts';
 import { ZERO_USD } from './price.ts';
 import type { Reason } from './reason.ts';
 import { recordRefusal } from './record.ts';
+import { createRecordsBehind } from './recordsBehind.ts';
 import type { AnswerDeps } from './run.ts';
 import type { Prompt } from './types.ts';
 import { warmFor } from './warmFor.ts';
 import { type WouldSend, wouldSend } from './wouldSend.ts';
-
-/** The answer is on its way by then, and whoever looks at the month's figures after it sees them with it. */
-const RECORD_AFTER_MS = 1;
-const NEVER = new AbortController().signal;
 
 export interface Router {
   /** Decides without generating or spending: the same computation as an answer's. */
@@ -34,6 +31,8 @@ export interface Router {
   wouldSend(prompt: Prompt): Promise<WouldSend>;
   /** This month's money, under the limits of the settings in force. */
   spend(): Promise<SpendReport>;
+  /** Resolves when every answer that was handed out until now is recorded: a cached one is so a little after its end. */
+  recorded(): Promise<void>;
   /** Resolves when cancelled streams are settled and audits are over; await it before the process ends. */
   idle(): Promise<void>;
 }
@@ -50,6 +49,8 @@ export function createRouter(options: RouterOptions): Router {
       running.add(tracked);
     },
   };
+  let answering = 0;
+  const records = createRecordsBehind(ports.sleep, () => answering > 0);
   /** Prompts whose answer was handed out before its record was kept. */
   const recording = new Map<string, Promise<void>>();
   const deps: AnswerDeps = {
@@ -58,7 +59,7 @@ export function createRouter(options: RouterOptions): Router {
     decide,
     background,
     behind(promptId, work) {
-      const kept = ports.sleep(RECORD_AFTER_MS, NEVER).then(work);
+      const kept = records.keep(work);
       recording.set(promptId, kept);
       background.run(kept);
     },
@@ -78,17 +79,23 @@ export function createRouter(options: RouterOptions): Router {
         return;
       }
       inFlight.add(prompt.id);
+      answering += 1;
       try {
         if (await ports.ledger.answered(prompt.id)) yield usedBefore(prompt.id);
         else yield* remembered(answerOnce(prompt, signal));
       } finally {
+        answering -= 1;
         const kept = recording.get(prompt.id);
         if (kept === undefined) inFlight.delete(prompt.id);
         else void kept.finally(() => done(prompt.id));
       }
     },
     wouldSend: (prompt) => wouldSend(prompt, decide, ports),
-    spend: () => ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd }),
+    recorded: records.kept,
+    async spend() {
+      await records.kept();
+      return await ports.ledger.spend({ monthlyNanoUsd: options.settings().monthlyBudgetNanoUsd });
+    },
     async idle() {
       while (running.size > 0) await Promise.allSettled(running);
     },

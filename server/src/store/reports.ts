@@ -39,11 +39,15 @@ type OpenedPast =
       readonly ledger: Pick<Ledger, 'budget'>;
     };
 
-/** A ledger that can't be trusted shows its budget and no routes. */
+/**
+ * A ledger that can't be trusted shows its budget and no routes.
+ * @param recorded resolves when the answers that were handed out are in the ledger; awaited before each look at it
+ */
 export function openReports(
   opened: OpenedPast,
   limits: () => BudgetLimits,
   history: History,
+  recorded: () => Promise<void>,
 ): AppReports {
   if (opened.kind === 'unavailable') {
     return {
@@ -55,15 +59,28 @@ export function openReports(
   }
   const { reports } = opened.ledger;
   return {
-    month: (month) => reports.month(limits(), month),
+    async month(month) {
+      await recorded();
+      return await reports.month(limits(), month);
+    },
     async routes(query) {
       const { search = '' } = query;
       const alsoPromptIds = search.trim() === '' ? [] : history.find(search.trim());
+      await recorded();
       return await reports.routes({ ...query, alsoPromptIds });
     },
-    trace: reports.trace,
-    judged: reports.judged,
-    export: reports.export,
+    async trace(promptId) {
+      await recorded();
+      return await reports.trace(promptId);
+    },
+    async judged() {
+      await recorded();
+      return await reports.judged();
+    },
+    async export(month, format) {
+      await recorded();
+      return await reports.export(month, format);
+    },
     events: () => opened.ledger.events(),
   };
 }
