@@ -251,7 +251,7 @@ function groupTable(
           [heading, t('Answers'), t('Spent'), t('Saved'), t('Unknown')],
           rows.map((row) => [
             row.name,
-            row.answers.toLocaleString(),
+            row.answersText,
             row.spent,
             row.saved,
             String(row.unknownSavings),

@@ -163,6 +163,7 @@ const status = z.object({
 const group = z.object({
   name: text,
   answers: number,
+  answersText: text,
   spent: text,
   saved: text,
   unknownSavings: number,
@@ -178,6 +179,7 @@ const report = z.object({
   baseline: text,
   unknownSavings: number,
   answers: number,
+  answersText: text,
   shares: z.object({ local: number, cloud: number, cache: number }),
   quality: text,
   qualityLines: z.array(text),
@@ -216,6 +218,7 @@ const report = z.object({
 
 const routesPage = z.object({
   total: number,
+  totalText: text,
   offset: number,
   rows: z.array(
     z.object({

@@ -1,6 +1,7 @@
 /** The filters above the routes. They only say what is wanted; the server does the looking. */
 import type { RoutesParams } from '../../server/src/protocol.ts';
 import { el } from './dom.ts';
+import { afterFirstParts } from './laterParts.ts';
 import { servedWord, t } from './strings.ts';
 
 export type RouteFilters = Pick<RoutesParams, 'served' | 'modelId' | 'reason' | 'search'>;
@@ -25,10 +26,13 @@ export interface RouteFilterBar {
 export function createRouteFilters(onChange: () => void): RouteFilterBar {
   const servedWords = ['local', 'cloud', 'cache', 'none'] as const;
   const served = select(t('Answered by'), t('all answers'), onChange);
-  served.append(...servedWords.map((word) => option(word, servedWord(word))));
   const model = select(t('Model'), t('any model'), onChange);
   const reason = select(t('Reason'), t('any reason'), onChange);
-  reason.append(...reasonWords().map(([code, words]) => option(code, words)));
+  // The menus open once the controls are loaded.
+  void afterFirstParts.then(() => {
+    served.append(...servedWords.map((word) => option(word, servedWord(word))));
+    reason.append(...reasonWords().map(([code, words]) => option(code, words)));
+  });
 
   let pause: ReturnType<typeof setTimeout> | undefined;
   const search = el('vscode-textfield', {

@@ -40,6 +40,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
   /** The first page was asked for by `begin`, and the report that says which month it is has not come. */
   let begun = false;
   let total = 0;
+  let totalText = '';
   let generation = 0;
   let wanted: string | null = null;
   let inSight = { first: 0, last: 0 };
@@ -63,10 +64,11 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
       pause = setTimeout(loadInSight, Math.max(0, Math.min(PAUSE_MS, longestMs)));
     },
   });
+  const head = headings();
   const grid = el(
     'div',
     { class: 'grid', attrs: { role: 'treegrid', 'aria-label': t('Routes, newest first') } },
-    [headings(), list.element],
+    [head, list.element],
   );
   const element = el('section', { class: 'routes', attrs: { 'aria-labelledby': 'routes-title' } }, [
     el('div', { class: 'section-head' }, [
@@ -83,9 +85,16 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
   }
   // A good guess, so that the first rows are drawn once.
   setWidth(window.innerWidth);
-  new ResizeObserver(([entry]) => {
-    if (entry !== undefined && entry.contentRect.width > 0) setWidth(entry.contentRect.width);
-  }).observe(grid);
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      if (contentRect.width === 0) continue;
+      if (target === grid) setWidth(contentRect.width);
+      // Columns stand under their headings whether or not the scrollbar takes room.
+      else head.style.width = `${contentRect.width}px`;
+    }
+  });
+  sizes.observe(grid);
+  sizes.observe(list.element);
 
   function rowOf(index: number): RouteRowWire | undefined {
     return pages.get(pageOf(index))?.[index % PAGE];
@@ -112,6 +121,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
       pages.set(page, found.rows);
       forgetFarPages();
       total = found.total;
+      totalText = found.totalText;
       showCount();
       grid.setAttribute('aria-rowcount', String(total + 1));
       list.setTotal(total);
@@ -165,7 +175,7 @@ export function createRouteList(questions: Questions, onDrawn: () => void): Rout
     const filtered = filters.active();
     grid.hidden = total === 0;
     if (total === 1) count.textContent = t('1 route');
-    else if (total > 0) count.textContent = t('{0} routes', total.toLocaleString());
+    else if (total > 0) count.textContent = t('{0} routes', totalText);
     else if (filtered) count.textContent = t('No route matches these filters.');
     else count.textContent = t('No routes in this month yet.');
   }

@@ -94,7 +94,7 @@ function sharesCard(report: ReportWire): HTMLElement {
     bar.append(piece);
   }
   if (report.answers === 0) return card('shares', t('Answers'), t('none yet'), []);
-  return card('shares', t('Answers'), report.answers.toLocaleString(), [
+  return card('shares', t('Answers'), report.answersText, [
     bar,
     el(
       'ul',

@@ -317,6 +317,8 @@ export interface DayWire {
 export interface GroupWire {
   readonly name: string;
   readonly answers: number;
+  /** `1,204`: a page's own first number in words takes its browser tens of milliseconds. */
+  readonly answersText: string;
   readonly spent: string;
   readonly saved: string;
   readonly unknownSavings: number;
@@ -335,6 +337,7 @@ export interface ReportWire {
   readonly baseline: string;
   readonly unknownSavings: number;
   readonly answers: number;
+  readonly answersText: string;
   readonly shares: { readonly local: number; readonly cloud: number; readonly cache: number };
   /** Shown as measured or as unknown; never made up. */
   readonly quality: string;
@@ -377,6 +380,7 @@ export interface RouteRowWire {
 
 export interface RoutesPage {
   readonly total: number;
+  readonly totalText: string;
   readonly offset: number;
   readonly rows: readonly RouteRowWire[];
 }

@@ -92,7 +92,16 @@ test('/spend has the month, every budget and each model', () => {
     projection: '≈ $4.60 by 30 November',
     answers: 10,
     shares: { local: 0.82, cloud: 0.11, cache: 0.07 },
-    byModel: [{ name: 'gpt', answers: 2, spent: '$3.12', saved: '$0.10', unknownSavings: 0 }],
+    byModel: [
+      {
+        name: 'gpt',
+        answers: 2,
+        answersText: '2',
+        spent: '$3.12',
+        saved: '$0.10',
+        unknownSavings: 0,
+      },
+    ],
   } as unknown as ReportWire;
   const text = spendMarkdown(report, ['$3.12 of $20 this month'], english);
   assert.match(text, /^\*\*2026\\-11: \\\$3\.12 spent, \\\$9\.40 saved against gpt\\-6\\-sol\*\*/);

@@ -122,7 +122,14 @@ describeInChromium('hostile answers', (harness) => {
                 report: {
                   ...report,
                   byModel: [
-                    { name: attack, answers: 1, spent: attack, saved: attack, unknownSavings: 0 },
+                    {
+                      name: attack,
+                      answers: 1,
+                      answersText: attack,
+                      spent: attack,
+                      saved: attack,
+                      unknownSavings: 0,
+                    },
                   ],
                 },
               },

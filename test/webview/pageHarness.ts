@@ -83,7 +83,7 @@ export async function startHarness(
   // As the project's own build makes them: each page by itself, and what it loads later in files of its own.
   for (const page of ['dashboard.ts', 'answers.ts']) {
     await build({
-      entryPoints: [`client/webview/${page}`],
+      entryPoints: [join(import.meta.dirname, '..', '..', 'client', 'webview', page)],
       outdir: folder,
       bundle: true,
       format: 'esm',

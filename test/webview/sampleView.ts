@@ -93,6 +93,7 @@ export const report: ReportWire = {
   baseline: 'gpt-5',
   unknownSavings: 3,
   answers: 1204,
+  answersText: '1,204',
   shares: { local: 0.82, cloud: 0.11, cache: 0.07 },
   quality: '92 % (82 to 97 %), n=62, measured',
   qualityLines: [
@@ -109,14 +110,56 @@ export const report: ReportWire = {
     baseline: `$${((cents * 4) / 1000).toFixed(2)}`,
   })),
   byModel: [
-    { name: 'SmolLM2-135M', answers: 987, spent: 'free', saved: '$7.31', unknownSavings: 1 },
-    { name: 'gpt-5-mini', answers: 132, spent: '$3.12', saved: '$1.42', unknownSavings: 2 },
-    { name: 'cached', answers: 85, spent: 'free', saved: '$0.67', unknownSavings: 0 },
+    {
+      name: 'SmolLM2-135M',
+      answers: 987,
+      answersText: '987',
+      spent: 'free',
+      saved: '$7.31',
+      unknownSavings: 1,
+    },
+    {
+      name: 'gpt-5-mini',
+      answers: 132,
+      answersText: '132',
+      spent: '$3.12',
+      saved: '$1.42',
+      unknownSavings: 2,
+    },
+    {
+      name: 'cached',
+      answers: 85,
+      answersText: '85',
+      spent: 'free',
+      saved: '$0.67',
+      unknownSavings: 0,
+    },
   ],
   byTask: [
-    { name: 'explain code', answers: 702, spent: '$0.41', saved: '$5.80', unknownSavings: 0 },
-    { name: 'plan a change', answers: 211, spent: '$2.30', saved: '$1.90', unknownSavings: 3 },
-    { name: 'write a test', answers: 291, spent: '$0.41', saved: '$1.70', unknownSavings: 0 },
+    {
+      name: 'explain code',
+      answers: 702,
+      answersText: '702',
+      spent: '$0.41',
+      saved: '$5.80',
+      unknownSavings: 0,
+    },
+    {
+      name: 'plan a change',
+      answers: 211,
+      answersText: '211',
+      spent: '$2.30',
+      saved: '$1.90',
+      unknownSavings: 3,
+    },
+    {
+      name: 'write a test',
+      answers: 291,
+      answersText: '291',
+      spent: '$0.41',
+      saved: '$1.70',
+      unknownSavings: 0,
+    },
   ],
   pricesAsOf: '12 Nov',
   models: [
@@ -259,7 +302,12 @@ export function routesPage(params: RoutesParams, total: number): RoutesPage {
     const row = routeRow(index);
     rows.push(params.served ? { ...row, served: params.served } : row);
   }
-  return { total: matching, offset: params.offset, rows };
+  return {
+    total: matching,
+    totalText: matching.toLocaleString('en'),
+    offset: params.offset,
+    rows,
+  };
 }
 
 export function answer(overrides: Partial<AnswerWire> = {}): AnswerWire {

@@ -20,7 +20,7 @@ import { rolesOf } from './models/roles.ts';
 import { pricesAsOf } from './status.ts';
 import { sentenceOfText } from './wire/reasonOfText.ts';
 import { storedTraceWire } from './wire/route.ts';
-import { budgetMoney, dayText, moneyOf, savedText } from './wire/texts.ts';
+import { budgetMoney, countText, dayText, moneyOf, savedText } from './wire/texts.ts';
 
 /** No page is longer, whatever a client asks for. */
 const MAX_ROWS = 500;
@@ -47,11 +47,14 @@ export async function reportWire(
     baseline: rolesOf(app).baseline?.label ?? t('unknown'),
     unknownSavings: total.unknownSavings,
     answers: total.answers,
+    answersText: countText(total.answers, language.tag),
     shares: sharesOf(report),
     ...qualityWire(app, report, t),
     days: report.days.map((day) => dayWire(day, t)),
-    byModel: report.byModel.map((row) => groupWire(modelName(row.modelId, names, t), row, t)),
-    byTask: report.byTask.map((row) => groupWire(t(row.task), row, t)),
+    byModel: report.byModel.map((row) =>
+      groupWire(modelName(row.modelId, names, t), row, language),
+    ),
+    byTask: report.byTask.map((row) => groupWire(t(row.task), row, language)),
     pricesAsOf: pricesAsOf(app, language),
     models: await modelCards(app, t),
   };
@@ -81,6 +84,7 @@ export async function routesPage(
   const titles = app.history.questions(found.rows.map(({ promptId }) => promptId));
   return {
     total: found.total,
+    totalText: countText(found.total, language.tag),
     offset,
     rows: found.rows.map((row) => rowWire(row, titles.get(row.promptId), names, words)),
   };
@@ -148,10 +152,11 @@ function dayWire(row: Sums & { readonly day: string }, t: Translate): DayWire {
   };
 }
 
-function groupWire(name: string, sums: Sums, t: Translate): GroupWire {
+function groupWire(name: string, sums: Sums, { t, tag }: Language): GroupWire {
   return {
     name,
     answers: sums.answers,
+    answersText: countText(sums.answers, tag),
     spent: formatUsd(sums.costNanoUsd),
     saved: savedText(sums, t),
     unknownSavings: sums.unknownSavings,

@@ -50,6 +50,18 @@ export function sizeText(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
+/** `1,204`, `1.204` */
+export function countText(count: number, tag: string): string {
+  let format = countFormats.get(tag);
+  if (format === undefined) {
+    format = new Intl.NumberFormat(tag);
+    countFormats.set(tag, format);
+  }
+  return format.format(count);
+}
+
+const countFormats = new Map<string, Intl.NumberFormat>();
+
 /** `1 December`, `1. Dezember` from an ISO date; dates are UTC, as the budget's months are. */
 export function dayText(isoDate: string, tag: string, month: 'long' | 'short' = 'long'): string {
   const key = `${month} ${tag}`;
