@@ -95,7 +95,7 @@ async function open(threads: number) {
       let firstAt: number | undefined;
       let said = 0;
       const written = manner === 'plain' ? plain(sequence, rest) : alike(sequence, rest);
-      for await (const token of written) {
+      for await (const _ of written) {
         firstAt ??= performance.now();
         said += 1;
         if (said >= outputTokens) break;
