@@ -1,7 +1,7 @@
 // Bundles the programs of the package: command line, language server, editor client and web views.
 // `--production` leaves maps out and minifies, `--editor` leaves the ledger of teams out, `--watch` goes on building,
 // `--dist=FOLDER` writes elsewhere.
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, context } from 'esbuild';
 import { noticesText, packagesOf } from './scripts/thirdPartyNotices.ts';
@@ -130,6 +130,8 @@ if (watch) {
   for (const bundle of await Promise.all(toldOf(bundles).map(context))) await bundle.watch();
 } else {
   const built = await Promise.all(bundles.map((bundle) => build(bundle)));
+  // Its first line says how it is started.
+  chmodSync(join(dist, 'cli.js'), 0o755);
   const inputs = built.flatMap(({ metafile }) => Object.keys(metafile.inputs));
   // The grammars are copied, not bundled.
   const notices = noticesText(packagesOf([...inputs, join(parser, 'x')], process.cwd()));

@@ -13,7 +13,10 @@ const bin = (tool) => join(root, 'node_modules', '.bin', tool);
 const commands = {
   setup: () => [],
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
-  cli: () => [[node, [join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD]],
+  // With the flag of its first line.
+  cli: () => [
+    [node, ['--max-semi-space-size=8', join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD],
+  ],
   'demo:train': () => [[node, ['scripts/demoTrain.mjs']]],
   // The first run installs PyTorch, which takes longer than a file of tests may otherwise.
   'test:torch': () => [

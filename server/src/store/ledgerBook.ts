@@ -115,6 +115,8 @@ export function openBook(
       } else {
         sql.update.run(state.kind, isOpen(state) ? null : nanoUsd(state.bookedNanoUsd), id);
       }
+      // An open reservation has the same share in every counter, dispatched or not.
+      if (before !== undefined && isOpen(before.state) && isOpen(state)) return;
       // Triggers keep the counters of days, sessions and workspaces.
       const next = rebalance(balance('month', month), before?.state, state);
       sql.setMonth.run(month, next.spentNanoUsd, next.heldNanoUsd);

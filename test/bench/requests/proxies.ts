@@ -1,6 +1,6 @@
 /** What stands between a client and the plain provider: nothing, this project's `serve`, and LiteLLM's proxy. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { startLitellmProxy } from '../../support/litellmProxy.ts';
 import { repositoryRoot } from '../../support/localModel.ts';
@@ -54,12 +54,12 @@ export async function startOurs(
   });
   writeFileSync(join(dataDir, 'registry.yaml'), stringify(files.registry));
   writeFileSync(join(dataDir, 'pricing.yaml'), stringify(files.pricing));
-  const args = [
-    join(repositoryRoot, 'dist', 'cli.js'),
-    ...['serve', '--port', '0', '--data-dir', dataDir, '--monthly-budget-usd', String(budgetUsd)],
-  ];
-  const program = startProgram('cost-aware-router serve', process.execPath, args, {
-    env: { PATH: process.env['PATH'], HOME: dataDir },
+  const args = ['--port', '0', '--data-dir', dataDir, '--monthly-budget-usd', String(budgetUsd)];
+  // By its own first line, as a person starts it, on the Node that runs this.
+  const cli = join(repositoryRoot, 'dist', 'cli.js');
+  const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+  const program = startProgram('cost-aware-router serve', cli, ['serve', ...args], {
+    env: { PATH: path, HOME: dataDir },
     cwd: dataDir,
   });
   const [, url = '', tokenPath = ''] = await untilSaid(

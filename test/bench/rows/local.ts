@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { getLlama, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { GenerationRequest } from '../../../server/src/core/ports.ts';
 import { createLocalModels, type LocalModels } from '../../../server/src/models/local.ts';
 import { ensureSmolLm2, repositoryRoot, smolLm2, testModelsDir } from '../../support/localModel.ts';
+import { type BareAnswer, type BareModel, startBareModel } from '../bareModel.ts';
 import { median, ratios, spread } from '../figures.ts';
 import { type Asked, type BuiltServer, startServer } from '../languageServer.ts';
 import { type Measured, section } from '../rows.ts';
@@ -38,7 +38,7 @@ type Tell = (row: Id, measured: Measured) => void;
 export const local = section<Id>({
   name: 'local',
   title: 'Local answers through the built server beside bare node-llama-cpp',
-  limitS: 170,
+  limitS: 190,
   rows: {
     rate: { name: 'local: output tokens per second', unit: 'times', goal: { least: 0.97 } },
     cpu: { name: 'local: output tokens per CPU second', unit: 'times', goal: { least: 0.97 } },
@@ -66,12 +66,13 @@ export const local = section<Id>({
     cached: { name: 'local: repeated prompt, whole', unit: 'ms', goal: { most: 2 } },
   },
   async run({ quick, say }, tell) {
-    const modelPath = await ensureSmolLm2();
+    await ensureSmolLm2();
     const dataDir = mkdtempSync(join(tmpdir(), 'bench-local-'));
     const server = await startServer(dataDir, { threads: THREADS });
-    const bare = await openBare(modelPath);
+    const bare = await startBareModel(THREADS);
     try {
       await beside(server, bare, quick ? 2 : 5, tell);
+      await bare.stop();
       say('beside bare: done');
       await prefixes(server, quick ? 1 : 2, tell);
       say('prefix: done');
@@ -81,58 +82,77 @@ export const local = section<Id>({
       say('four at once: done');
       await cached(server, quick ? 10 : 60, tell);
     } finally {
-      await bare.dispose();
+      await bare.stop();
       await server.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }
   },
 });
 
-async function beside(server: BuiltServer, bare: Bare, rounds: number, tell: Tell): Promise<void> {
-  const ours: (Asked & { tokens: number; cpuMs: number })[] = [];
-  const theirs: BareAnswer[] = [];
+async function beside(
+  server: BuiltServer,
+  bare: BareModel,
+  rounds: number,
+  tell: Tell,
+): Promise<void> {
+  interface Round {
+    readonly ours: Asked & Omit<BareAnswer, 'firstMs'>;
+    readonly alike: BareAnswer;
+    readonly plain: BareAnswer | undefined;
+  }
+  const all: Round[] = [];
   for (let round = 0; round <= rounds; round++) {
     const cpuBefore = server.cpuMs();
     const answer = await server.ask(question(round), { useCache: false });
     const cpuMs = server.cpuMs() - cpuBefore;
-    const tokens = bare.tokensOf(answer.text);
-    const direct = await bare.answer(question(round), Math.max(8, tokens));
+    const tokens = await bare.tokensOf(answer.text);
+    const outputTokens = Math.max(8, tokens);
+    const alike = await bare.answer({ text: question(round), outputTokens, manner: 'alike' });
+    // Every other round, for time, and something else, or it would be read already.
+    const plain =
+      round % 2 === 1
+        ? await bare.answer({ text: question(round + 40), outputTokens, manner: 'plain' })
+        : undefined;
     // The first loads the model.
     if (round === 0) continue;
-    ours.push({ ...answer, tokens, cpuMs });
-    theirs.push(direct);
+    const perSecond = ((tokens - 1) / answer.writingMs) * 1000;
+    all.push({ ours: { ...answer, tokens, cpuMs, perSecond }, alike, plain });
   }
-  const rate = ratios(
-    ours.map(({ tokens, writingMs }) => ((tokens - 1) / writingMs) * 1000),
-    theirs.map(({ perSecond }) => perSecond),
-  );
-  const how = `${rounds} rounds in turns, ${THREADS} thread, log-probabilities on`;
-  const cpu = ratios(
-    ours.map(({ tokens, cpuMs }) => tokens / cpuMs),
-    theirs.map(({ tokens, cpuMs }) => tokens / cpuMs),
-  );
-  const first = ratios(
-    ours.map(({ firstMs }) => firstMs),
-    theirs.map(({ firstMs }) => firstMs),
-  );
-  const bareText = `node-llama-cpp 3.22.1 bare: ${spread(
-    theirs.map((one) => one.perSecond),
+  const ratiosTo = (
+    manner: 'alike' | 'plain',
+    figure: (answer: Omit<BareAnswer, 'firstMs'>) => number,
+  ) =>
+    all.flatMap((round) => {
+      const bareAnswer = round[manner];
+      return bareAnswer === undefined ? [] : [figure(round.ours) / figure(bareAnswer)];
+    });
+  const perSecond = (answer: Pick<BareAnswer, 'perSecond'>) => answer.perSecond;
+  const perCpu = ({ tokens, cpuMs }: Pick<BareAnswer, 'tokens' | 'cpuMs'>) => tokens / cpuMs;
+  const rate = ratiosTo('alike', perSecond);
+  const cpu = ratiosTo('alike', perCpu);
+  const first = all.map(({ ours, alike }) => ours.firstMs / alike.firstMs);
+  const rates = spread(
+    all.map(({ alike }) => alike.perSecond),
     1,
-  )} tokens/s`;
-  tell('rate', { value: median(rate), against: bareText, note: `${spread(rate)}; ${how}` });
+  );
+  tell('rate', {
+    value: median(rate),
+    against: `node-llama-cpp 3.22.1 bare, log-probabilities and penalty on: ${rates} tokens/s`,
+    note: `${spread(rate)}; beside bare without either ${spread(ratiosTo('plain', perSecond))}; ${rounds} rounds in turns, ${THREADS} thread, the same priority`,
+  });
   tell('cpu', {
     value: median(cpu),
-    against: 'node-llama-cpp bare, reading included',
-    note: `${spread(cpu)}; server and model host together`,
+    against: 'node-llama-cpp bare, log-probabilities and penalty on, reading included',
+    note: `${spread(cpu)}; beside bare without either ${spread(ratiosTo('plain', perCpu))}; server and model host together`,
   });
   tell('first', {
     value: median(first),
     against: `node-llama-cpp bare, with its own reuse: ${spread(
-      theirs.map((one) => one.firstMs),
+      all.map(({ alike }) => alike.firstMs),
       0,
     )} ms`,
     note: `${spread(first)}; ${spread(
-      ours.map((one) => one.firstMs),
+      all.map(({ ours }) => ours.firstMs),
       0,
     )} ms through the server`,
   });
@@ -256,53 +276,6 @@ async function cached(server: BuiltServer, rounds: number, tell: Tell): Promise<
     value: null,
     why: 'no short answer of the model passed the gate, so none was kept',
   });
-}
-
-interface BareAnswer {
-  readonly firstMs: number;
-  readonly perSecond: number;
-  readonly tokens: number;
-  readonly cpuMs: number;
-}
-
-type Bare = Awaited<ReturnType<typeof openBare>>;
-
-async function openBare(modelPath: string) {
-  const llama = await getLlama({ gpu: false, build: 'never', maxThreads: THREADS });
-  const model: LlamaModel = await llama.loadModel({ modelPath });
-  const context = await model.createContext({
-    contextSize: smolLm2.contextWindow,
-    threads: THREADS,
-  });
-  const sequence = context.getSequence();
-  return {
-    tokensOf: (text: string) => model.tokenize(text).length,
-    async answer(text: string, outputTokens: number): Promise<BareAnswer> {
-      const cpuBefore = process.cpuUsage();
-      const startedMs = performance.now();
-      const asked = `<|im_start|>system\n${smolLm2.file.systemPrompt}<|im_end|>\n<|im_start|>user\n${text}<|im_end|>\n<|im_start|>assistant\n`;
-      const tokens = model.tokenize(asked, true);
-      await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
-      const rest = tokens.slice(sequence.nextTokenIndex);
-      let firstAt: number | undefined;
-      const said: Token[] = [];
-      for await (const token of sequence.evaluate(rest, { temperature: 0 })) {
-        firstAt ??= performance.now();
-        said.push(token);
-        if (said.length >= outputTokens) break;
-      }
-      const ended = performance.now();
-      const { user, system } = process.cpuUsage(cpuBefore);
-      const first = firstAt ?? ended;
-      return {
-        firstMs: first - startedMs,
-        perSecond: ((said.length - 1) / (ended - first)) * 1000,
-        tokens: said.length,
-        cpuMs: (user + system) / 1000,
-      };
-    },
-    dispose: () => llama.dispose(),
-  };
 }
 
 function sum(values: readonly number[]): number {
