@@ -129,12 +129,12 @@ test('a text that is given to work on may be any, and asks for nothing itself', 
     Array.from({ length: 400 }, () => passage),
   );
   const holders = drawn.filter(({ text }) => text.includes('Zirbelnuss'));
-  assert.deepEqual([...new Set(holders.map(({ task }) => task))].sort(), [
-    'extract-data',
-    'rewrite-text',
-    'summarize',
-    'translate',
-  ]);
+  const tasks = [...new Set(holders.map(({ task }) => task))].sort();
+  assert.deepEqual(
+    tasks.filter((task) => !task.startsWith('exam-')),
+    ['extract-data', 'rewrite-text', 'summarize', 'translate'],
+  );
+  assert.ok(tasks.includes('exam-law'), `${tasks}`);
   for (const { text } of holders) assert.match(text.replaceAll('Zirbelnuss', ''), /[a-z]{3}/);
 });
 
