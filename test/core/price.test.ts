@@ -258,6 +258,32 @@ describe('for any prices', () => {
     );
   });
 
+  test('bounds and caps are exact on both sides of what a double holds exactly', () => {
+    const many = fc.nat({ max: 100_000_000 });
+    const limits = fc.nat({ max: 100_000_000_000_000 });
+    fc.assert(
+      fc.property(
+        rate,
+        rate,
+        many,
+        many,
+        limits,
+        (inputPicoUsd, outputPicoUsd, input, cap, limit) => {
+          const base = { inputPicoUsd, outputPicoUsd };
+          const price = { ...fc.sample(row, { numRuns: 1, seed: 1 })[0]!, base, tiers: [] };
+          const read = BigInt(input) * BigInt(inputPicoUsd);
+          const bound = (read + BigInt(cap) * BigInt(outputPicoUsd) + 999n) / 1000n;
+          assert.equal(costBound(price, input, cap), Number(bound));
+          const left = BigInt(limit) * 1000n - read;
+          const free = BigInt(Number.MAX_SAFE_INTEGER);
+          const most = left <= 0n ? 0n : outputPicoUsd === 0 ? free : left / BigInt(outputPicoUsd);
+          assert.equal(outputCapWithin(price, input, nanoUsd(limit)), Number(most));
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
   test('a bill grows with every count', () => {
     fc.assert(
       fc.property(row, tokens, tokens, (price, input, output) => {

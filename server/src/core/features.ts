@@ -61,7 +61,10 @@ const QUESTION_WORDS = new Set(
 );
 
 export function featuresOf(prompt: Pick<Prompt, 'text' | 'context' | 'history'>): Features {
-  const grams = createGrams();
+  const mostRead = READ_HEAD + READ_TAIL;
+  const grams = createGrams(
+    Math.min(prompt.text.length, mostRead) + (prompt.history.length === 0 ? 0 : mostRead),
+  );
   const shape = readText(prompt.text, grams);
   const isFollowUp = prompt.history.length > 0 && followsUp(prompt, shape);
   const work = isFollowUp
@@ -214,24 +217,29 @@ function hashOf(text: string): number {
  * emptied by moving to a new stamp, which is what keeps a decision in microseconds.
  */
 const TABLE_SIZE = 1 << 16;
+/** For marks of structure, which are no characters. */
+const SPARE_SLOTS = 64;
 const tableHashes = new Int32Array(TABLE_SIZE);
 const tableStamps = new Int32Array(TABLE_SIZE);
 const found = new Int32Array(TABLE_SIZE);
 let stamp = 0;
 
-function createGrams(): Grams {
+/** @param characters the most that will be read; a short text gets a beginning of the table, which stays in the cache */
+function createGrams(characters: number): Grams {
+  // A character adds two hashes at most, so that half of the slots stay free.
+  const slots = Math.min(TABLE_SIZE, 2 ** Math.ceil(Math.log2(4 * characters + SPARE_SLOTS)));
+  const mask = slots - 1;
   stamp = (stamp + 1) | 0;
   const mine = stamp;
   let count = 0;
   return {
     add(hash) {
       // Both ends of the 32 bits take part, as the low bits alone cluster.
-      let slot = (hash ^ (hash >>> 15)) & (TABLE_SIZE - 1);
+      let slot = (hash ^ (hash >>> 15)) & mask;
       while (tableStamps[slot] === mine) {
         if (tableHashes[slot] === hash) return;
-        slot = (slot + 1) & (TABLE_SIZE - 1);
+        slot = (slot + 1) & mask;
       }
-      // Reading is capped so far below the size of the table that it can't fill up.
       tableStamps[slot] = mine;
       tableHashes[slot] = hash;
       found[count] = hash;
