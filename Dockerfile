@@ -21,5 +21,5 @@ EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:5000/health').then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 # As the first line of the command line has it, so that a long run stays small.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "dist/cli.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--initial-old-space-size=32", "dist/cli.js"]
 CMD ["serve", "--host", "0.0.0.0", "--allow-remote"]

@@ -9,13 +9,15 @@ ensurePackages();
 const node = projectNode();
 const bin = (tool) => join(root, 'node_modules', '.bin', tool);
 
+/** Those of the command line's own first line. */
+const firstLineFlags = ['--max-semi-space-size=8', '--initial-old-space-size=32'];
+
 /** Each command as the programs it runs in order; the first that fails ends it. */
 const commands = {
   setup: () => [],
   demo: () => [[node, ['dist/cli.js', 'demo', ...args]]],
-  // With the flag of its first line.
   cli: () => [
-    [node, ['--max-semi-space-size=8', join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD],
+    [node, [...firstLineFlags, join(root, 'dist/cli.js'), ...args], process.env.INIT_CWD],
   ],
   'demo:train': () => [[node, ['scripts/demoTrain.mjs']]],
   // The first run installs PyTorch, which takes longer than a file of tests may otherwise.
