@@ -13,7 +13,7 @@ const connection = process.argv.includes('--stdio')
   ? overStandardStreams()
   : createConnection(ProposedFeatures.all);
 const server = createServer(connection, {
-  // Loaded when the client is ready: it brings the ledger, the models and the cloud's calls with it.
+  // Loaded when the client is ready: it brings the ledger, the models and the cloud's SDK with it.
   compose: () => import('../compose.ts'),
   version: packageVersion(),
 });

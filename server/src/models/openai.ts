@@ -1,10 +1,9 @@
 /**
- * The cloud tier by the types and errors of the `openai` SDK: the Responses API for OpenAI, Chat Completions for compatible
- * servers.
+ * The cloud tier over the `openai` SDK: the Responses API for OpenAI, Chat Completions for compatible servers.
  * One call is one HTTP request: no retry, no redirect, every option that moves the bill pinned, so that a
  * reservation's bound holds. A cancelled call is read on in silence for a while, so that its true cost is known.
  */
-import { APIError } from 'openai/core/error';
+import type { OpenAI } from 'openai';
 import { type Billing, type Failure, failure } from '../core/errors.ts';
 import type { GenerationRequest, ModelEvent, ModelPort } from '../core/ports.ts';
 import type { CloudModel, Model } from '../core/types.ts';
@@ -30,6 +29,9 @@ export interface CloudOptions {
 /** Where provider `openai` is found unless somebody says otherwise. */
 export const OPENAI_URL = 'https://api.openai.com/v1';
 
+/** All that leaves besides the body. The SDK would add the environment's OPENAI_CUSTOM_HEADERS and telemetry. */
+const SENT_HEADERS = ['accept', 'authorization', 'content-type', 'user-agent'];
+
 export type CloudPort = ModelPort & Required<Pick<ModelPort, 'body'>>;
 
 export function createCloudModels(options: CloudOptions): CloudPort {
@@ -44,6 +46,7 @@ export function createCloudModels(options: CloudOptions): CloudPort {
     timeoutMs: options.timeoutMs ?? 120_000,
     drainMs: options.drainMs ?? 30_000,
   };
+  const clients = createClients(limits);
   /** Asked for at every decision, and neither the model nor the address of this port changes. */
   const identities = new WeakMap<Model, string>();
 
@@ -64,13 +67,21 @@ export function createCloudModels(options: CloudOptions): CloudPort {
     },
     body(model, request) {
       const cloud = cloudModel(model);
-      return wireOf(cloud, request, baseUrlOf(cloud));
+      const [path, body] =
+        cloud.provider === 'openai'
+          ? ['responses', responsesBody(cloud, request)]
+          : ['chat/completions', chatBody(cloud, request)];
+      return {
+        url: `${baseUrlOf(cloud).replace(/\/+$/, '')}/${path}`,
+        body: JSON.stringify(body),
+      };
     },
     generate(model, request, signal) {
       const cloud = cloudModel(model);
       return generate(
         { model: cloud, request, baseUrl: baseUrlOf(cloud), key: keyOf(cloud) },
         limits,
+        clients,
         signal,
       );
     },
@@ -89,6 +100,7 @@ type Limits = Required<Pick<CloudOptions, 'fetch' | 'timeoutMs' | 'drainMs'>>;
 async function* generate(
   call: Call,
   limits: Limits,
+  clients: Clients,
   signal: AbortSignal,
 ): AsyncGenerator<ModelEvent, void> {
   const { model, key } = call;
@@ -119,13 +131,13 @@ async function* generate(
   let answer: Answer | undefined;
   signal.addEventListener('abort', drain, { once: true });
   try {
+    const client = await clients.of(call);
     const mark = () => {
       if (signal.aborted) throw new DOMException('aborted before sending', 'AbortError');
       state.sent = true;
     };
-    // With it the body of an error, which may stall after its headers.
-    const sending = { fetch: limits.fetch, signal: connection.signal, mark };
-    const opening = open(call, host, sending);
+    // The SDK's own timeout ends with the headers; an error's body may stall after them.
+    const opening = open(client, call, host, { signal: connection.signal, mark });
     answer = await withinSilence(opening, limits.timeoutMs, onSilence);
     state.answering = true;
     for await (const text of itemsWithinSilence(answer.texts, limits.timeoutMs, onSilence)) {
@@ -141,63 +153,66 @@ async function* generate(
   }
 }
 
-/** All that leaves besides the body. */
-function headersOf(key: string | undefined): Record<string, string> {
+interface Clients {
+  of(call: Pick<Call, 'baseUrl' | 'key'>): Promise<OpenAI>;
+}
+
+/** Beside what `fetch` knows: called before the one request of a call leaves, and may throw. */
+interface MarkedInit extends RequestInit {
+  readonly mark?: () => void;
+}
+
+/** One client for each base URL, for as long as its key stays the same. */
+function createClients(limits: Limits): Clients {
+  const known = new Map<string, { readonly key: string | undefined; readonly client: OpenAI }>();
   return {
-    accept: 'application/json',
-    'content-type': 'application/json',
-    'user-agent': 'cost-aware-router',
-    ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    async of({ baseUrl, key }) {
+      const before = known.get(baseUrl);
+      if (before !== undefined && before.key === key) return before.client;
+      const client = await createClient(baseUrl, key, limits);
+      known.set(baseUrl, { key, client });
+      return client;
+    },
   };
 }
 
-interface Sending {
-  readonly fetch: typeof globalThis.fetch;
-  readonly signal: AbortSignal;
-  /** Called before the one request leaves, and may throw. */
-  readonly mark: () => void;
-}
-
-/**
- * One POST. The SDK's own client, which would make the same, took a tenth of a whole request's processor time. Throws what
- * that client throws for a refusal; a redirect is one, too: to follow it would carry the prompt to a server that nobody chose.
- */
-async function post(call: Call, { fetch, signal, mark }: Sending): Promise<Response> {
-  const { url, body } = wireOf(call.model, call.request, call.baseUrl);
-  const init: RequestInit = {
-    method: 'POST',
-    headers: headersOf(call.key),
-    body,
-    signal,
-    redirect: 'manual',
-  };
-  mark();
-  const response = await fetch(url, init);
-  if (response.ok) return response;
-  const text = await response.text();
-  throw APIError.generate(response.status, jsonOf(text), text, response.headers);
-}
-
-function jsonOf(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** What a call sends, and where. */
-function wireOf(
-  model: CloudModel,
-  request: GenerationRequest,
+async function createClient(
   baseUrl: string,
-): { readonly url: string; readonly body: string } {
-  const [path, body] =
-    model.provider === 'openai'
-      ? ['responses', responsesBody(model, request)]
-      : ['chat/completions', chatBody(model, request)];
-  return { url: `${baseUrl.replace(/\/+$/, '')}/${path}`, body: JSON.stringify(body) };
+  key: string | undefined,
+  limits: Limits,
+): Promise<OpenAI> {
+  // Loaded late: half the commands never call a cloud model, and the SDK takes 0.2 s to load.
+  const { OpenAI } = await import('openai');
+  return new OpenAI({
+    // The SDK insists on a key; `onlyWhatIsMeant` takes this one out again.
+    apiKey: key ?? 'none',
+    baseURL: baseUrl,
+    // What the environment holds for OpenAI's own tools is not meant for this program.
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    timeout: limits.timeoutMs,
+    // The SDK's log could show parts of an answer.
+    logLevel: 'off',
+    async fetch(input, init: MarkedInit = {}) {
+      const { mark, ...meant } = init;
+      mark?.();
+      return await limits.fetch(input, onlyWhatIsMeant(meant, key !== undefined));
+    },
+  });
+}
+
+/** A redirect is not followed: it would carry the prompt to a server that nobody chose. */
+function onlyWhatIsMeant(init: RequestInit, withKey: boolean): RequestInit {
+  const given = new Headers(init.headers);
+  const headers = new Headers();
+  for (const name of SENT_HEADERS) {
+    const value = given.get(name);
+    if (value !== null && (withKey || name !== 'authorization')) headers.set(name, value);
+  }
+  return { ...init, headers, redirect: 'manual' };
 }
 
 interface Answer {
@@ -208,16 +223,27 @@ interface Answer {
   readonly isOver: () => boolean;
 }
 
-async function open(call: Call, host: string, sending: Sending): Promise<Answer> {
-  const { model, key } = call;
+async function open(
+  client: OpenAI,
+  { model, request, key }: Call,
+  host: string,
+  { signal, mark }: { readonly signal: AbortSignal; readonly mark: () => void },
+): Promise<Answer> {
   const { apiModel } = model;
-  const response = await post(call, sending);
-  return model.provider === 'openai'
-    ? answerOf(
-        response,
-        createResponsesReader((told) => streamedFailure(told, { host, apiModel, key })),
-      )
-    : answerOf(response, createChatReader());
+  const fetchOptions = { redirect: 'manual' as const, mark };
+  if (model.provider === 'openai') {
+    const reader = createResponsesReader((told) => streamedFailure(told, { host, apiModel, key }));
+    const body = responsesBody(model, request);
+    return answerOf(
+      await client.responses.create(body, { signal, fetchOptions }).asResponse(),
+      reader,
+    );
+  }
+  const body = chatBody(model, request);
+  return answerOf(
+    await client.chat.completions.create(body, { signal, fetchOptions }).asResponse(),
+    createChatReader(),
+  );
 }
 
 /** The types of events are what a provider promises; a reader takes nothing of them on trust. */
