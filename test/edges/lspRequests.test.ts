@@ -338,7 +338,7 @@ test('reports, models, outcomes, export, prices: each is the app asked in its ow
     assert.equal((await lsp.request('costAwareRouter/refreshPrices', null)).kind, 'done');
     assert.equal(await lsp.request('costAwareRouter/trace', { promptId: 'none' }), null);
     const page = await lsp.request('costAwareRouter/routes', { offset: 0, limit: 100 });
-    assert.deepEqual(page, { total: 0, offset: 0, rows: [] });
+    assert.deepEqual(page, { total: 0, totalText: '0', offset: 0, rows: [] });
   });
 });
 
