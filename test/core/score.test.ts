@@ -122,6 +122,80 @@ test('held-out prompts: hard ones outrank easy ones', () => {
   }
 });
 
+/**
+ * Twelve prompts of our own for each kind. That models of some 25 billion parameters are far behind the largest in the first
+ * three kinds and close to them in the last four is common knowledge of published results. They took part in choosing what
+ * length and words add, so they show that it stays so, not how good the score is.
+ */
+test('mathematics, code and puzzles are worth more than science, history, letters and roles', () => {
+  const kinds = readFileSync(new URL('../fixtures/routing/kinds.jsonl', import.meta.url), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; prompt: string });
+  const gainsOf = (...wanted: string[]) =>
+    kinds
+      .filter(({ kind }) => wanted.includes(kind))
+      .map(({ prompt }) => scorer.gain(featured(prompt), sized(25), large).value);
+  const far = gainsOf('math', 'coding', 'reasoning');
+  const between = gainsOf('extraction');
+  const near = gainsOf('writing', 'roleplay', 'stem', 'humanities');
+  assert.deepEqual([far.length, between.length, near.length], [36, 12, 48]);
+  const ordered = (high: number[], low: number[]) =>
+    high.flatMap((above) => low.map((below) => above > below)).filter(Boolean).length /
+    (high.length * low.length);
+  assert.ok(ordered(far, near) > 0.97, `far above near: ${ordered(far, near)}`);
+  assert.ok(ordered(far, between) > 0.65, `far above between: ${ordered(far, between)}`);
+  assert.ok(ordered(between, near) > 0.85, `between above near: ${ordered(between, near)}`);
+});
+
+const pasted =
+  'Since the ferry was replaced by a bridge the island has changed. The bakery has closed, since people buy their bread where they work. The school, which had eleven pupils, has forty now. There are three cafés along the beach, all open until October, and the first traffic light was put up in May. Older people say that it has become louder, younger ones that it has become possible to stay. The last ferryman sells fish where his boat used to land, and takes visitors out when the sea is calm.';
+
+test('a pasted text does not hide what is asked', () => {
+  const rows: readonly (readonly [text: string, task: string])[] = [
+    [`Summarize the following text in two sentences.\n\n${pasted}`, 'summarize'],
+    [`${pasted}\n\nTL;DR please`, 'summarize'],
+    [`Translate this into Spanish: "${pasted}"`, 'translate'],
+    [`Rewrite this paragraph in a more formal tone:\n${pasted}`, 'rewrite-text'],
+    [
+      `Extract all numbers with what they count from the text below as JSON.\n\n${pasted}`,
+      'extract-data',
+    ],
+    [
+      'Write a welcome letter to new neighbours on the island. Mention the bridge and the three cafés. Be brief and friendly, and do not praise the weather. Sign it as the council.',
+      'write-text',
+    ],
+  ];
+  const found = rows.map(([text]) => scorer.score(featured(text), small).task);
+  assert.deepEqual(
+    found,
+    rows.map(([, task]) => task),
+  );
+});
+
+test('length says less of a letter than of what no table knows', () => {
+  const lengthOf = (text: string) =>
+    scorer.gain(featured(text), sized(25), large).parts.find(({ name }) => name === 'length')
+      ?.added ?? Number.NaN;
+  const letter = 'Write a friendly letter that invites our neighbours to a garden party.';
+  const longLetter = `${letter} Say that there will be cake and music, that children are welcome and that nobody has to bring anything. Close with a warm greeting and sign it with our names.`;
+  const riddle = 'What may the keeper of a lighthouse and the owner of an orchard have in common?';
+  const longRiddle = `Both rise early, both watch the weather, both count what the night has left behind, and both of them talk more to birds than to people. ${riddle}`;
+  const ofLetter = lengthOf(longLetter) - lengthOf(letter);
+  const ofRiddle = lengthOf(longRiddle) - lengthOf(riddle);
+  assert.ok(ofRiddle > 0.05 && ofLetter < ofRiddle / 2, `${ofLetter} beside ${ofRiddle}`);
+});
+
+test('words of code, mathematics or reasoning say that escalating is worth more, and count once each', () => {
+  const wordsOf = (text: string) =>
+    scorer.gain(featured(text), sized(25), large).parts.find(({ name }) => name === 'words');
+  const plain = wordsOf('Tell me about the blue one.');
+  const asked = wordsOf('Tell me about the algorithm.');
+  assert.ok((asked?.added ?? 0) > (plain?.added ?? 0));
+  assert.match(asked?.detail ?? '', /^0 words that relate steps, 1 of code/);
+  assert.match(wordsOf('algorithm algorithm algorithm')?.detail ?? '', /, 1 of code/);
+});
+
 test('held-out prompts: most tasks are recognised', () => {
   const all = [...easy, ...hard];
   const right = all.filter(([text, task]) => scorer.score(featured(text), tiny).task === task);

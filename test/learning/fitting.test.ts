@@ -121,6 +121,23 @@ test('patterns are drawn reproducibly and leave no slot open', () => {
   for (const { text } of drawn) assert.doesNotMatch(text, /[{}]/);
 });
 
+test('a text that is given to work on may be any, and asks for nothing itself', () => {
+  const passage = 'Zirbelnuss '.repeat(20);
+  const drawn = drawPatterns(
+    200,
+    4,
+    Array.from({ length: 400 }, () => passage),
+  );
+  const holders = drawn.filter(({ text }) => text.includes('Zirbelnuss'));
+  const tasks = [...new Set(holders.map(({ task }) => task))].sort();
+  assert.deepEqual(
+    tasks.filter((task) => !task.startsWith('exam-')),
+    ['extract-data', 'rewrite-text', 'summarize', 'translate'],
+  );
+  assert.ok(tasks.includes('exam-law'), `${tasks}`);
+  for (const { text } of holders) assert.match(text.replaceAll('Zirbelnuss', ''), /[a-z]{3}/);
+});
+
 const answers: [
   answer: string,
   accept: string[],

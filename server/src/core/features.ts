@@ -17,6 +17,8 @@ export interface Shape {
   readonly lines: number;
   /** Words that relate steps or amounts: if, each, twice, remaining, then, … A problem of many steps has many. */
   readonly relations: number;
+  /** Different words that name code, mathematics or reasoning: what small models are furthest behind in. */
+  readonly demands: number;
 }
 
 export interface Features {
@@ -54,6 +56,12 @@ const CLOSING_WORDS: ReadonlySet<number> = wordHashes('thanks thank thx bye dank
 const RELATION_WORDS: ReadonlySet<number> = wordHashes(
   'if then each every all some more less fewer than twice half times before after between only remaining remains rest total altogether and also finally first second next unless until',
 );
+/** Our own choice, from what the fields are called; singular and plural where both are usual. */
+const DEMAND_WORDS: ReadonlySet<number> = wordHashes(
+  'function functions method methods class classes variable variables array arrays string strings integer integers loop loops recursion recursive code coding program programs script python javascript typescript java rust golang cpp sql html css react regex api json query database schema compile compiler parser algorithm algorithms implement implementation refactor debug bug exception async thread threads concurrency mutex pointer server endpoint docker git unit test tests def return import const var int bool void struct ' +
+    'prove proof derive equation equations theorem integral derivative matrix vector probability polynomial divisible prime remainder square triangle angle radius area volume calculate compute solve factor logarithm ' +
+    'analyze analyse evaluate compare contrast justify optimise optimize strategy architecture design deduce infer logical puzzle step steps reasoning hypothesis critique',
+);
 const QUESTION_WORDS = new Set(
   'what why how when where which who whose is are does do did can could should would will'.split(
     ' ',
@@ -70,8 +78,12 @@ export function featuresOf(prompt: Pick<Prompt, 'text' | 'context' | 'history'>)
   const work = isFollowUp
     ? prompt.history.findLast((turn) => turn.role === 'user' && isWork(turn.text))
     : undefined;
-  // The steps and amounts of the work count as if it had been asked again.
-  if (work !== undefined) shape.relations += readText(work.text, grams).relations;
+  // The words of the work count as if it had been asked again.
+  if (work !== undefined) {
+    const followed = readText(work.text, grams);
+    shape.relations += followed.relations;
+    shape.demands += followed.demands;
+  }
   const contextTokens = sum(prompt.context.map((part) => tokens(part.text)));
   const codeLanguage = languageOf(prompt);
   for (const part of prompt.context) grams.add(hashOf(`context:${part.kind}`));
@@ -101,7 +113,8 @@ export function wordHash(word: string): number {
 }
 
 interface Grams {
-  add(hash: number): void;
+  /** Whether it is a new one. */
+  add(hash: number): boolean;
   take(): Int32Array;
 }
 
@@ -115,7 +128,15 @@ const IDEOGRAPH = 4;
 
 /** Hashes the words of a text into `grams` and counts its shape. */
 function readText(text: string, grams: Grams): { -readonly [count in keyof Shape]: Shape[count] } {
-  const shape = { words: 0, longWords: 0, numbers: 0, symbols: 0, lines: 1, relations: 0 };
+  const shape = {
+    words: 0,
+    longWords: 0,
+    numbers: 0,
+    symbols: 0,
+    lines: 1,
+    relations: 0,
+    demands: 0,
+  };
   const skipFrom = text.length > READ_HEAD + READ_TAIL ? READ_HEAD : text.length;
   const skipTo = text.length > READ_HEAD + READ_TAIL ? text.length - READ_TAIL : text.length;
   let previous = FIRST;
@@ -161,7 +182,7 @@ function readText(text: string, grams: Grams): { -readonly [count in keyof Shape
       at += 1;
       shape.words += 1;
     }
-    grams.add(hash);
+    if (grams.add(hash) && DEMAND_WORDS.has(hash)) shape.demands += 1;
     grams.add(mix(mix(previous, PAIR_MARK), hash));
     previous = hash;
   }
@@ -237,13 +258,14 @@ function createGrams(characters: number): Grams {
       // Both ends of the 32 bits take part, as the low bits alone cluster.
       let slot = (hash ^ (hash >>> 15)) & mask;
       while (tableStamps[slot] === mine) {
-        if (tableHashes[slot] === hash) return;
+        if (tableHashes[slot] === hash) return false;
         slot = (slot + 1) & mask;
       }
       tableStamps[slot] = mine;
       tableHashes[slot] = hash;
       found[count] = hash;
       count += 1;
+      return true;
     },
     take: () => found.slice(0, count),
   };

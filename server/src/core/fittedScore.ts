@@ -22,6 +22,8 @@ const taskSchema = z.strictObject({
   sizeIntercept: z.number(),
   /** Mean of ln(1 + tokens) over the task's prompts. */
   usualLength: z.number().nonnegative(),
+  /** A text is given or freely written: how long the prompt is says nothing of what escalating it is worth. */
+  anyLength: z.literal(true).optional(),
 });
 
 const modelSchema = z.strictObject({
@@ -64,10 +66,14 @@ const fileSchema = z.strictObject({
     lengthSlope: z.number(),
     /** Added to it as far as a prompt is of no task with outcomes: what the tables say is then a judgement. */
     unfamiliarLengthSlope: z.number(),
+    /** The length from which on that is added. */
+    unfamiliarLength: z.number(),
     usualLength: z.number(),
     /** The same of ln(1 + words that relate steps or amounts). */
     relationSlope: z.number(),
     usualRelations: z.number(),
+    /** The same of ln(1 + words that name code, mathematics or reasoning), as far as no task with outcomes is recognised. */
+    demandSlope: z.number(),
   }),
   context: z.strictObject({
     source: z.literal('judgement'),
@@ -85,6 +91,7 @@ const fileSchema = z.strictObject({
     mixes: z.string(),
     textTokens: z.array(count).min(10),
     relations: z.array(count),
+    demands: z.array(count),
     keywordScores: z.array(probability),
   }),
 });
@@ -97,6 +104,7 @@ export interface ReferencePrompt {
   readonly mix: Float64Array;
   readonly textTokens: number;
   readonly relations: number;
+  readonly demands: number;
   readonly usualLength: number;
   readonly keywordScore: number;
   /** Its place in the sample, in [0,1]: what the random baseline scores are spread like. */
@@ -181,6 +189,7 @@ function unpackReference(
   const shares = bytesOf('reference.mixes', reference.mixes);
   expectLength('reference.mixes', shares.length, length * tasks);
   expectLength('reference.relations', reference.relations.length, length);
+  expectLength('reference.demands', reference.demands.length, length);
   expectLength('reference.keywordScores', reference.keywordScores.length, length);
   return reference.textTokens.map((textTokens, prompt) => {
     const row = Float64Array.from(shares.subarray(prompt * tasks, (prompt + 1) * tasks));
@@ -190,6 +199,7 @@ function unpackReference(
       mix,
       textTokens,
       relations: reference.relations[prompt] ?? 0,
+      demands: reference.demands[prompt] ?? 0,
       usualLength: expectedUnder(mix, usualLengths),
       keywordScore: reference.keywordScores[prompt] ?? 0,
       rank: (prompt + 0.5) / length,

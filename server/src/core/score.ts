@@ -7,7 +7,13 @@ import { type BaselineStrategy, baselineScore, lengthScore } from './baselines.t
 import { assertNever } from './errors.ts';
 import type { Features } from './features.ts';
 import type { FittedScore, ReferencePrompt } from './fittedScore.ts';
-import { classifierOf, expectedUnder, familiarityOf, type TaskMix } from './taskMix.ts';
+import {
+  anyLengthOf,
+  classifierOf,
+  expectedUnder,
+  familiarityOf,
+  type TaskMix,
+} from './taskMix.ts';
 import type { AbilitySource, Model } from './types.ts';
 
 /** `table` is the mix of tasks times the tables of abilities and nothing else: what the rest of the score has to beat. */
@@ -15,7 +21,7 @@ export type Strategy = 'fitted' | 'table' | BaselineStrategy;
 
 /** One step from the base rate to the score. */
 export interface ScorePart {
-  readonly name: 'base' | 'task' | 'length' | 'context' | 'baseline';
+  readonly name: 'base' | 'task' | 'length' | 'words' | 'context' | 'baseline';
   readonly added: number;
   /** For people; no words of the prompt. */
   readonly detail: string;
@@ -56,19 +62,23 @@ export interface Scorer {
 const LOWEST = 0.01;
 const HIGHEST = 0.99;
 
-/** Chances of a bad answer as they are refined: over all tasks, for this mix, this length, this context. */
-type Steps = readonly [base: number, task: number, length: number, context: number];
+/** Chances of a bad answer as they are refined: over all tasks, for this mix, this length, these words, this context. */
+type Steps = readonly [base: number, task: number, length: number, words: number, context: number];
 
-/** What a prompt's size adds to the logit of a bad answer, and to the worth of escalating it. */
+type Additions = Readonly<Record<Exclude<ScorePart['name'], 'baseline'>, number>>;
+
+/** What a prompt's size adds to the logit of a bad answer, and its size and words to the worth of escalating it. */
 interface Shifts {
   readonly length: number;
   readonly context: number;
-  readonly worth: number;
+  readonly worthOfLength: number;
+  readonly worthOfWords: number;
 }
 
 interface Sizes {
   readonly textTokens: number;
   readonly relations: number;
+  readonly demands: number;
   readonly contextTokens: number;
   readonly codeLanguage: string | undefined;
 }
@@ -96,7 +106,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   function stepsOf(table: FailureTable, mix: Float64Array, shifts: Shifts): Steps {
     const task = expectedUnder(mix, table.failure);
     const length = shifted(task, shifts.length);
-    return [table.base, task, length, shifted(length, shifts.context)];
+    // Words say what escalating is worth, not how likely an answer is bad.
+    return [table.base, task, length, length, shifted(length, shifts.context)];
   }
 
   /** @param base says where the first part comes from; texts are written when they are asked for, as most never are */
@@ -109,30 +120,37 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       const detail = `the ${strategy} baseline, which knows no models`;
       return { value, ...recognised, parts: [{ name: 'baseline', added: value, detail }] };
     }
-    const { textTokens, contextTokens, codeLanguage, codeTokens } = features;
+    const { textTokens, contextTokens, codeLanguage, codeTokens, shape } = features;
     const added = additions(features, mix, stepsFor);
+    const { relations, demands } = shape;
     const partsOf = (): ScorePart[] => {
       const timesUsual = Math.exp(Math.log(1 + textTokens) - mix.usualLength);
       const what = codeLanguage ?? 'text';
-      const details: readonly Pick<ScorePart, 'name' | 'detail'>[] = [
-        { name: 'base', detail: base() },
-        { name: 'task', detail: `looks like ${label} (${percent(mix.topProbability)})` },
+      const parts: ScorePart[] = [
+        { name: 'base', added: added.base, detail: base() },
+        {
+          name: 'task',
+          added: added.task,
+          detail: `looks like ${label} (${percent(mix.topProbability)})`,
+        },
         {
           name: 'length',
+          added: added.length,
           detail: `≈ ${textTokens} tokens, ${timesUsual.toFixed(1)} times what is usual`,
         },
-        {
-          name: 'context',
-          detail:
-            contextTokens > 0
-              ? `≈ ${contextTokens} tokens of ${what} attached`
-              : `≈ ${codeTokens} tokens of ${what} in the text`,
-        },
       ];
-      return details.flatMap(({ name: part, detail }, at) => {
-        const by = added[at];
-        return by === undefined ? [] : [{ name: part, added: by, detail }];
-      });
+      if (added.words !== 0) {
+        const detail = `${relations} words that relate steps, ${demands} of code, mathematics or reasoning`;
+        parts.push({ name: 'words', added: added.words, detail });
+      }
+      if (hasContext(features)) {
+        const detail =
+          contextTokens > 0
+            ? `≈ ${contextTokens} tokens of ${what} attached`
+            : `≈ ${codeTokens} tokens of ${what} in the text`;
+        parts.push({ name: 'context', added: added.context, detail });
+      }
+      return parts;
     };
     let parts: readonly ScorePart[] | undefined;
     return {
@@ -145,15 +163,19 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     };
   }
 
-  /** What each step adds to the one before; the context has a part only where there is one. */
-  function additions(features: Features, mix: TaskMix, stepsFor: StepsFor): readonly number[] {
+  /** What each step adds to the one before; the context nothing where there is none. */
+  function additions(features: Features, mix: TaskMix, stepsFor: StepsFor): Additions {
     const { textTokens, contextTokens, codeLanguage, shape } = features;
-    const sizes = { textTokens, contextTokens, codeLanguage, relations: shape.relations };
-    const [first, task, length, context] = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
-    const hasContext = contextTokens > 0 || codeLanguage !== undefined;
-    const added = [first, task - first, length - task];
-    if (hasContext) added.push(context - length);
-    return added;
+    const { relations, demands } = shape;
+    const sizes = { textTokens, contextTokens, codeLanguage, relations, demands };
+    const [first, task, length, words, context] = stepsFor(mix.probabilities, shiftsOf(sizes, mix));
+    return {
+      base: first,
+      task: task - first,
+      length: length - task,
+      words: words - length,
+      context: hasContext(features) ? context - words : 0,
+    };
   }
 
   /** Keeps the likeliest `1 - share` of the reference prompts at or below the returned value. */
@@ -172,12 +194,16 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     switch (by) {
       case 'fitted':
       case 'table': {
-        const { mix, textTokens, relations, usualLength } = prompt;
+        const { mix, textTokens, relations, demands, usualLength } = prompt;
         const shifts = shiftsOf(
-          { textTokens, relations, contextTokens: 0, codeLanguage: undefined },
-          { usualLength, familiar: familiarityOf(fitted, mix) },
+          { textTokens, relations, demands, contextTokens: 0, codeLanguage: undefined },
+          {
+            usualLength,
+            familiar: familiarityOf(fitted, mix),
+            anyLength: anyLengthOf(fitted, mix),
+          },
         );
-        return clamp(stepsFor(mix, shifts)[3]);
+        return clamp(stepsFor(mix, shifts)[4]);
       }
       case 'length':
         return clamp(lengthScore(prompt.textTokens));
@@ -191,19 +217,24 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   }
 
   function shiftsOf(
-    { textTokens, relations, contextTokens, codeLanguage }: Sizes,
-    { usualLength, familiar }: Pick<TaskMix, 'usualLength' | 'familiar'>,
+    { textTokens, relations, demands, contextTokens, codeLanguage }: Sizes,
+    { usualLength, familiar, anyLength }: Pick<TaskMix, 'usualLength' | 'familiar' | 'anyLength'>,
   ): Shifts {
     const { context, lengthSlope, worth: by } = fitted;
-    if (strategy === 'table') return { length: 0, context: 0, worth: 0 };
+    if (strategy === 'table') return { length: 0, context: 0, worthOfLength: 0, worthOfWords: 0 };
     const length = Math.log(1 + textTokens);
     const doublings = Math.log2((contextTokens + 1) / context.freeTokens);
     return {
       length: lengthSlope * (length - usualLength),
       context: context.slope * Math.max(0, doublings) + languageLogits(context, codeLanguage),
-      worth:
-        (by.lengthSlope + (1 - familiar) * by.unfamiliarLengthSlope) * (length - by.usualLength) +
-        by.relationSlope * (Math.log(1 + relations) - by.usualRelations),
+      worthOfLength:
+        by.lengthSlope * (1 - anyLength) * (length - by.usualLength) +
+        by.unfamiliarLengthSlope *
+          Math.max(0, 1 - familiar - anyLength) *
+          (length - by.unfamiliarLength),
+      worthOfWords:
+        by.relationSlope * (Math.log(1 + relations) - by.usualRelations) +
+        by.demandSlope * (1 - familiar) * Math.log(1 + demands),
     };
   }
 
@@ -218,8 +249,9 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
       return [
         worth(from[0], to[0]),
         worth(from[1], to[1]),
-        worth(from[2], to[2]) + shifts.worth,
-        worth(from[3], to[3]) + shifts.worth,
+        worth(from[2], to[2]) + shifts.worthOfLength,
+        worth(from[3], to[3]) + shifts.worthOfLength + shifts.worthOfWords,
+        worth(from[4], to[4]) + shifts.worthOfLength + shifts.worthOfWords,
       ];
     };
   }
@@ -274,8 +306,12 @@ function shifted(value: number, logits: number): number {
   return 1 / (1 + Math.exp(-Math.log(inside / (1 - inside)) - logits));
 }
 
-function sumOf(added: readonly number[]): number {
-  return added.reduce((sum, by) => sum + by, 0);
+function hasContext({ contextTokens, codeLanguage }: Features): boolean {
+  return contextTokens > 0 || codeLanguage !== undefined;
+}
+
+function sumOf({ base, task, length, words, context }: Additions): number {
+  return base + task + length + words + context;
 }
 
 function clamp(value: number): number {

@@ -9,6 +9,8 @@ export interface TaskMix {
   readonly topProbability: number;
   /** The largest probability of a task whose abilities come from outcomes. */
   readonly familiar: number;
+  /** How much of it is tasks whose prompts may be of any length. */
+  readonly anyLength: number;
   /** ln(1 + tokens) that such prompts usually have. */
   readonly usualLength: number;
 }
@@ -44,6 +46,17 @@ export function familiarityOf(
   return largest;
 }
 
+export function anyLengthOf(
+  { tasks }: Pick<FittedScore, 'tasks'>,
+  probabilities: Float64Array,
+): number {
+  let sum = 0;
+  for (let at = 0; at < probabilities.length; at += 1) {
+    if (tasks[at]?.anyLength) sum += probabilities[at] ?? 0;
+  }
+  return sum;
+}
+
 function taskMix(fitted: FittedScore, features: Features): TaskMix {
   const { weights, scales, bias, temperature } = fitted.classifier;
   const labels = fitted.tasks.length;
@@ -72,6 +85,7 @@ function taskMix(fitted: FittedScore, features: Features): TaskMix {
     top,
     topProbability: probabilities[top] ?? 0,
     familiar: familiarityOf(fitted, probabilities),
+    anyLength: anyLengthOf(fitted, probabilities),
     usualLength: expectedUnder(probabilities, fitted.usualLengths),
   };
 }

@@ -34,11 +34,13 @@ export const chosenConstants: Constants = {
   decay: 1e-5,
   temperature: 1,
   seedWeight: 8,
-  drawnPerTask: 400,
+  drawnPerTask: 800,
   priorStrength: 4,
   worthOfLength: 0.02,
   worthOfUnfamiliarLength: 0.06,
+  unfamiliarLength: 2,
   worthOfRelations: 0.035,
+  worthOfDemands: 0.1,
 };
 
 export const KNOWN_TASK_FOLDS = 5;
@@ -98,6 +100,7 @@ function referenceSample(
     ),
     textTokens: sample.map(({ features }) => features.textTokens),
     relations: sample.map(({ features }) => features.shape.relations),
+    demands: sample.map(({ features }) => features.shape.demands),
     keywordScores: sample.map(({ features }) => rounded(baselineScore('keywords', features), 3)),
   };
 }
@@ -156,6 +159,11 @@ function search(rows: readonly Row[], seeds: readonly SeedPrompt[]): void {
     { worthOfLength: 0.03, worthOfRelations: 0 },
     { worthOfLength: 0.03 },
     { worthOfRelations: 0.06 },
+    { unfamiliarLength: 0 },
+    { unfamiliarLength: 3.7 },
+    { worthOfDemands: 0 },
+    { worthOfDemands: 0.05 },
+    { worthOfDemands: 0.15 },
   ];
   for (const variant of variants) {
     report(JSON.stringify(variant), rows, seeds, { ...chosenConstants, ...variant });

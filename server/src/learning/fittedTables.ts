@@ -30,8 +30,12 @@ export interface Constants {
   readonly worthOfLength: number;
   /** `worth.unfamiliarLengthSlope` of the file. */
   readonly worthOfUnfamiliarLength: number;
+  /** `worth.unfamiliarLength` of the file. */
+  readonly unfamiliarLength: number;
   /** `worth.relationSlope` of the file. */
   readonly worthOfRelations: number;
+  /** `worth.demandSlope` of the file. */
+  readonly worthOfDemands: number;
 }
 
 /** An outcome with its features and the place of its task in `benchmarkTasks`. */
@@ -166,9 +170,11 @@ export function fitTables(
     worth: {
       lengthSlope: constants.worthOfLength,
       unfamiliarLengthSlope: constants.worthOfUnfamiliarLength,
+      unfamiliarLength: constants.unfamiliarLength,
       usualLength: rounded(mean(usualLengths), 4),
       relationSlope: constants.worthOfRelations,
       usualRelations: rounded(mean(names.map((name) => usualRelations(name, rows, seeds))), 4),
+      demandSlope: constants.worthOfDemands,
     },
     // Nothing was measured with attached code: a long context misleads small models a little, is the judgement.
     // Languages with little code in public are written worse by small models, which is common knowledge of benchmarks.
@@ -190,6 +196,7 @@ export function emptyReference(tasks: number): FittedScoreFile['reference'] {
     mixes: base64Of(new Uint8Array(10 * tasks).fill(1)),
     textTokens: zeros,
     relations: zeros,
+    demands: zeros,
     keywordScores: zeros,
   };
 }
@@ -273,13 +280,25 @@ function examplesOf(
         weight: share * seedWeight,
       })),
     ),
-    ...drawPatterns(drawnPerTask, 11).map((drawn) => ({
+    ...drawPatterns(drawnPerTask, 11, passagesOf(rows)).map((drawn) => ({
       buckets: fold(seedFeatures(drawn)),
       label: labelOf(drawn.task),
       weight: 1,
     })),
   ];
 }
+
+/** Beginnings of long benchmark prompts: given to work on, such a text is no longer that task. */
+function passagesOf(rows: readonly Row[]): string[] {
+  return rows
+    .map(({ outcome }) => outcome.prompt)
+    .filter((prompt) => prompt.length >= SHORTEST_PASSAGE)
+    .map((prompt) => prompt.slice(0, Math.round(prompt.length * PASSAGE_SHARE)));
+}
+
+const SHORTEST_PASSAGE = 400;
+/** A question or a list of choices ends most of them. */
+const PASSAGE_SHARE = 0.7;
 
 /** Newton's method on one number: what a longer prompt adds to the logit of failure within its task, over all models. */
 function fitLengthSlope(

@@ -13,6 +13,8 @@ const patternSchema = z.strictObject({
   texts: z.array(z.string()).min(1),
   /** Code is attached, in a language drawn at random, half of the time. */
   context: z.boolean().optional(),
+  /** Most prompts come with a text to work on, a text that the question is about, or some sentences of what is wanted. */
+  material: z.enum(['given', 'case', 'brief']).optional(),
 });
 
 const fileSchema = z.strictObject({
@@ -21,23 +23,57 @@ const fileSchema = z.strictObject({
   patterns: z.record(z.string(), patternSchema),
 });
 
+type Material = NonNullable<z.infer<typeof patternSchema>['material']>;
 type Pools = z.infer<typeof fileSchema>['pools'];
+
+/** Of the prompts of a task that may come with material. */
+const MATERIAL_SHARE = 0.7;
 
 const STOPS = ['', '', '.', '.', '!'];
 
-/** Draws that many prompts for every task that has patterns. */
-export function drawPatterns(perTask: number, seed: number): SeedPrompt[] {
+/**
+ * Draws that many prompts for every task that has patterns.
+ * @param passages further texts to be given to work on, whatever they are: what is asked of a text decides, not its words
+ */
+export function drawPatterns(
+  perTask: number,
+  seed: number,
+  passages: readonly string[] = [],
+): SeedPrompt[] {
   const random = createSeededRandom(seed);
   const file = join(shippedModels(), 'seedPatterns.json');
-  const { pools, patterns } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  return Object.entries(patterns).flatMap(([task, { texts, context }]) =>
+  const { pools: own, patterns } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const pools: Pools = { ...own, given: [...(own['given'] ?? []), ...passages] };
+  return Object.entries(patterns).flatMap(([task, { texts, context, material }]) =>
     Array.from({ length: perTask }, () => {
-      const text = sentence(filled(pick(texts, random), pools, random), random);
+      const asked = sentence(filled(pick(texts, random), pools, random), random);
+      const hasMaterial = material !== undefined && random.next() < MATERIAL_SHARE;
+      const text = hasMaterial ? withMaterial(asked, material, pools, random) : asked;
       const hasContext = context === true && random.next() < 0.5;
       if (!hasContext) return { task, text };
       return { task, text, language: pick(pools['language'] ?? [], random).toLowerCase() };
     }),
   );
+}
+
+/** A text to work on stands below or above what is asked, one to be questioned on above it; both whole or cut. Wishes follow. */
+function withMaterial(
+  asked: string,
+  material: Material,
+  pools: Pools,
+  random: SeededRandom,
+): string {
+  if (material === 'brief') {
+    const wishes = Array.from({ length: 2 + random.below(5) }, () =>
+      pick(pools['brief'] ?? [], random),
+    );
+    return [asked, ...new Set(wishes)].join(' ');
+  }
+  const whole = pick(pools['given'] ?? [], random);
+  const text = random.next() < 0.5 ? whole : whole.slice(0, 80 + random.below(whole.length));
+  const set = pick([text, `"${text}"`, `'${text}'`, `Text:\n${text}`, `---\n${text}\n---`], random);
+  if (material === 'case' || random.next() < 0.25) return set + pick([' ', '\n\n'], random) + asked;
+  return asked + pick([' ', '\n', '\n\n', ':\n\n'], random) + set;
 }
 
 function filled(pattern: string, pools: Pools, random: SeededRandom): string {

@@ -17,6 +17,8 @@ export interface EditorTask {
   /** Shares of benchmark tasks; they are scaled to sum to one. */
   readonly mix: Readonly<Record<string, number>>;
   readonly offset: number;
+  /** A text is given or freely written: how long the prompt is says nothing of what escalating it is worth. */
+  readonly anyLength?: true;
 }
 
 export const benchmarkTasks: readonly BenchmarkTask[] = [
@@ -37,31 +39,41 @@ export const benchmarkTasks: readonly BenchmarkTask[] = [
 ];
 
 export const editorTasks: readonly EditorTask[] = [
-  { name: 'small-talk', label: 'small talk', mix: { openbook_qa: 1 }, offset: 2 },
+  { name: 'small-talk', label: 'small talk', mix: { openbook_qa: 1 }, offset: 2, anyLength: true },
   {
     name: 'rewrite-text',
     label: 'rewriting a text',
     mix: { commongen: 0.5, openbook_qa: 0.5 },
     offset: 1.2,
+    anyLength: true,
   },
   {
     name: 'summarize',
     label: 'a summary',
     mix: { commongen: 0.5, openbook_qa: 0.3, mmlu: 0.2 },
     offset: 1,
+    anyLength: true,
   },
-  { name: 'write-text', label: 'writing a text', mix: { commongen: 1 }, offset: 0.9 },
+  {
+    name: 'write-text',
+    label: 'writing a text',
+    mix: { commongen: 1 },
+    offset: 0.9,
+    anyLength: true,
+  },
   {
     name: 'translate',
     label: 'a translation',
     mix: { commongen: 0.5, natural_qa: 0.5 },
     offset: 0.6,
+    anyLength: true,
   },
   {
     name: 'extract-data',
     label: 'extracting or converting data',
     mix: { mmlu: 0.5, mbpp: 0.5 },
     offset: 0.6,
+    anyLength: true,
   },
   {
     name: 'explain-concept',
@@ -136,7 +148,13 @@ export const editorTasks: readonly EditorTask[] = [
     mix: { human_eval: 1 },
     offset: -0.3,
   },
-  { name: 'roleplay', label: 'a role to play', mix: { commongen: 1 }, offset: 1.4 },
+  {
+    name: 'roleplay',
+    label: 'a role to play',
+    mix: { commongen: 1 },
+    offset: 1.4,
+    anyLength: true,
+  },
   // How far small models are behind differs by subject: in law, mathematics and physics by a lot, in history or
   // marketing by little. That is common knowledge of published results, in our own rough figures.
   {
