@@ -23,6 +23,7 @@ export interface Thread {
   runningId: string | null;
   stale: boolean;
   redraw: NodeJS.Timeout | undefined;
+  replyable: NodeJS.Timeout | undefined;
 }
 
 interface TurnComment extends vscode.Comment {

@@ -31,6 +31,12 @@ import { stepLabel } from './statusBarView.ts';
 /** At most ten redraws a second: each replaces all comments of the thread. */
 const REDRAW_MS = 100;
 
+/**
+ * After the last redraw, before the reply box comes. VS Code makes it in several steps, the first time that a thread may be
+ * replied to; comments that are replaced meanwhile have it draw a second one.
+ */
+const REPLYABLE_MS = 500;
+
 /** After an edit, before it is asked whether the explanations still fit. */
 const SETTLE_MS = 500;
 
@@ -64,7 +70,13 @@ export function createExplanations(
     if (!threads.has(thread.view)) return;
     thread.view.comments = thread.turns.map((turn) => commentOf(thread, turn, icon));
     thread.view.contextValue = thread.runningId === null ? 'explanation' : 'running';
-    thread.view.canReply = thread.runningId === null;
+    clearTimeout(thread.replyable);
+    if (thread.runningId !== null) thread.view.canReply = false;
+    else if (thread.view.canReply === false) {
+      thread.replyable = setTimeout(() => {
+        thread.view.canReply = true;
+      }, REPLYABLE_MS);
+    }
   }
 
   function drawSoon(thread: Thread): void {
@@ -96,6 +108,7 @@ export function createExplanations(
       runningId: null,
       stale: false,
       redraw: undefined,
+      replyable: undefined,
     };
     threads.set(view, thread);
     return thread;
@@ -302,6 +315,7 @@ export function createExplanations(
       if (thread.runningId !== null) answering.cancel(thread.runningId);
       threads.delete(thread.view);
       clearTimeout(thread.redraw);
+      clearTimeout(thread.replyable);
       thread.view.dispose();
       const turn = lastAnswer(thread.turns);
       const { codeHash, task } = thread.task;
@@ -318,7 +332,10 @@ export function createExplanations(
     },
     dispose() {
       clearTimeout(settle);
-      for (const thread of threads.values()) clearTimeout(thread.redraw);
+      for (const thread of threads.values()) {
+        clearTimeout(thread.redraw);
+        clearTimeout(thread.replyable);
+      }
       vscode.Disposable.from(...subscriptions).dispose();
     },
   };
