@@ -314,8 +314,7 @@ export function createExplanations(
       if (thread === undefined) return;
       if (thread.runningId !== null) answering.cancel(thread.runningId);
       threads.delete(thread.view);
-      clearTimeout(thread.redraw);
-      clearTimeout(thread.replyable);
+      stopTimers(thread);
       thread.view.dispose();
       const turn = lastAnswer(thread.turns);
       const { codeHash, task } = thread.task;
@@ -332,13 +331,15 @@ export function createExplanations(
     },
     dispose() {
       clearTimeout(settle);
-      for (const thread of threads.values()) {
-        clearTimeout(thread.redraw);
-        clearTimeout(thread.replyable);
-      }
+      for (const thread of threads.values()) stopTimers(thread);
       vscode.Disposable.from(...subscriptions).dispose();
     },
   };
+}
+
+function stopTimers(thread: Thread): void {
+  clearTimeout(thread.redraw);
+  clearTimeout(thread.replyable);
 }
 
 function isOf(task: CodeTaskResult, stored: ExplanationWire): boolean {

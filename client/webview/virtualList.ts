@@ -119,8 +119,9 @@ export function createVirtualList(options: VirtualListOptions): VirtualList {
     const last = Math.min(total - 1, rowAt(bottom, now) + overscan);
     // The active row is the list's one tab stop, so it always exists.
     const beside = [active, opened].filter(
-      (index) => index !== null && index < total && (index < first || index > last),
-    ) as readonly number[];
+      (index): index is number =>
+        index !== null && index < total && (index < first || index > last),
+    );
     const wanted = new Set(beside);
     for (let index = first; index <= last; index += 1) wanted.add(index);
     for (const [index, row] of rows) {

@@ -37,7 +37,7 @@ export interface BareModel {
 type Asked = { readonly threads: number } | { readonly count: string } | BareQuestion;
 
 export async function startBareModel(threads: number): Promise<BareModel> {
-  const child = fork(import.meta.filename, ['serve'], { serialization: 'advanced' });
+  const child = fork(import.meta.filename, { serialization: 'advanced' });
   const ended = once(child, 'exit');
   async function ask<T>(asked: Asked): Promise<T> {
     child.send(asked);
@@ -58,7 +58,7 @@ export async function startBareModel(threads: number): Promise<BareModel> {
   };
 }
 
-if (process.argv[1] === import.meta.filename && process.argv[2] === 'serve') serve();
+if (import.meta.main) serve();
 
 function serve(): void {
   // Before the first thread, which inherits it.

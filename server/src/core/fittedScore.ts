@@ -3,7 +3,7 @@
  * outcomes or stated by judgement is in that file and says which; the code here only checks and unpacks it.
  */
 import { z } from 'zod';
-import { expectedUnder } from './taskMix.ts';
+import { expectedUnder, familiarityOf } from './taskMix.ts';
 import { eightBitWeights, fourBitWeights, type TaskWeights } from './taskWeights.ts';
 
 const probability = z.number().min(0).max(1);
@@ -105,7 +105,10 @@ export interface ReferencePrompt {
   readonly textTokens: number;
   readonly relations: number;
   readonly demands: number;
+  /** These three as `TaskMix` has them. */
   readonly usualLength: number;
+  readonly anyLength: number;
+  readonly familiar: number;
   readonly keywordScore: number;
   /** Its place in the sample, in [0,1]: what the random baseline scores are spread like. */
   readonly rank: number;
@@ -127,6 +130,8 @@ export interface FittedScore
   };
   /** ln(1 + tokens), per task. */
   readonly usualLengths: Float64Array;
+  /** 1 for a task whose prompts may be of any length, else 0. */
+  readonly anyLengths: Float64Array;
   readonly reference: readonly ReferencePrompt[];
 }
 
@@ -152,10 +157,13 @@ export function parseFittedScore(json: unknown): FittedScore {
   if ((classifier.buckets & (classifier.buckets - 1)) !== 0) {
     throw unfit('classifier.buckets', `expected a power of two, got ${classifier.buckets}`);
   }
-  const usualLengths = Float64Array.from(tasks, (task) => task.usualLength);
-  return {
+  const ofTasks = {
     tasks,
-    usualLengths,
+    usualLengths: Float64Array.from(tasks, (task) => task.usualLength),
+    anyLengths: Float64Array.from(tasks, (task) => (task.anyLength ? 1 : 0)),
+  };
+  return {
+    ...ofTasks,
     priorStrength: file.priorStrength,
     sizePrior: file.sizePrior,
     lengthSlope: file.lengthSlope,
@@ -166,7 +174,7 @@ export function parseFittedScore(json: unknown): FittedScore {
       ...classifier,
       weights: unpackWeights(classifier, tasks.length),
     },
-    reference: unpackReference(file.reference, usualLengths),
+    reference: unpackReference(file.reference, ofTasks),
   };
 }
 
@@ -182,9 +190,9 @@ function unpackWeights(
 
 function unpackReference(
   reference: FittedScoreFile['reference'],
-  usualLengths: Float64Array,
+  ofTasks: Pick<FittedScore, 'tasks' | 'usualLengths' | 'anyLengths'>,
 ): ReferencePrompt[] {
-  const tasks = usualLengths.length;
+  const tasks = ofTasks.tasks.length;
   const { length } = reference.textTokens;
   const shares = bytesOf('reference.mixes', reference.mixes);
   expectLength('reference.mixes', shares.length, length * tasks);
@@ -200,7 +208,9 @@ function unpackReference(
       textTokens,
       relations: reference.relations[prompt] ?? 0,
       demands: reference.demands[prompt] ?? 0,
-      usualLength: expectedUnder(mix, usualLengths),
+      usualLength: expectedUnder(mix, ofTasks.usualLengths),
+      anyLength: expectedUnder(mix, ofTasks.anyLengths),
+      familiar: familiarityOf(ofTasks, mix),
       keywordScore: reference.keywordScores[prompt] ?? 0,
       rank: (prompt + 0.5) / length,
     };

@@ -7,13 +7,7 @@ import { type BaselineStrategy, baselineScore, lengthScore } from './baselines.t
 import { assertNever } from './errors.ts';
 import type { Features } from './features.ts';
 import type { FittedScore, ReferencePrompt } from './fittedScore.ts';
-import {
-  anyLengthOf,
-  classifierOf,
-  expectedUnder,
-  familiarityOf,
-  type TaskMix,
-} from './taskMix.ts';
+import { classifierOf, expectedUnder, type TaskMix } from './taskMix.ts';
 import type { AbilitySource, Model } from './types.ts';
 
 /** `table` is the mix of tasks times the tables of abilities and nothing else: what the rest of the score has to beat. */
@@ -194,16 +188,8 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     switch (by) {
       case 'fitted':
       case 'table': {
-        const { mix, textTokens, relations, demands, usualLength } = prompt;
-        const shifts = shiftsOf(
-          { textTokens, relations, demands, contextTokens: 0, codeLanguage: undefined },
-          {
-            usualLength,
-            familiar: familiarityOf(fitted, mix),
-            anyLength: anyLengthOf(fitted, mix),
-          },
-        );
-        return clamp(stepsFor(mix, shifts)[4]);
+        const sizes = { ...prompt, contextTokens: 0, codeLanguage: undefined };
+        return clamp(stepsFor(prompt.mix, shiftsOf(sizes, prompt))[4]);
       }
       case 'length':
         return clamp(lengthScore(prompt.textTokens));

@@ -46,17 +46,6 @@ export function familiarityOf(
   return largest;
 }
 
-export function anyLengthOf(
-  { tasks }: Pick<FittedScore, 'tasks'>,
-  probabilities: Float64Array,
-): number {
-  let sum = 0;
-  for (let at = 0; at < probabilities.length; at += 1) {
-    if (tasks[at]?.anyLength) sum += probabilities[at] ?? 0;
-  }
-  return sum;
-}
-
 function taskMix(fitted: FittedScore, features: Features): TaskMix {
   const { weights, scales, bias, temperature } = fitted.classifier;
   const labels = fitted.tasks.length;
@@ -85,7 +74,7 @@ function taskMix(fitted: FittedScore, features: Features): TaskMix {
     top,
     topProbability: probabilities[top] ?? 0,
     familiar: familiarityOf(fitted, probabilities),
-    anyLength: anyLengthOf(fitted, probabilities),
+    anyLength: expectedUnder(probabilities, fitted.anyLengths),
     usualLength: expectedUnder(probabilities, fitted.usualLengths),
   };
 }
