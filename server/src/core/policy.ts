@@ -92,7 +92,7 @@ export function choosePlan(input: PolicyInput): PolicyResult {
     // Being late is better than being silent: when no plan is fast enough, the fastest stays.
     left = allowed.length > 0 ? allowed : layer === 'latency' ? [fastest(left)] : [];
     const next = best(left, reaches);
-    if (next === undefined) return refuse(easiestToMend(exclusion, tried), candidates);
+    if (next === undefined) return refuse(easiestToMend(exclusion, tried), candidates, reason);
     const gaveWay = exclusion !== undefined && next.first !== chosen.first;
     if (gaveWay && layer === 'budget' && input.atLimit !== 'local') {
       return refuse(exclusion, candidates);
@@ -288,13 +288,34 @@ const refusals: Readonly<Record<string, string>> = {
   provider_unavailable: 'no model is available; see the model list for the cause',
 };
 
-function refuse(reason: Reason | undefined, candidates: readonly Candidate[]): PolicyResult {
+/** @param before what had kept the wanted model away already, so that more than the last obstacle is told */
+function refuse(
+  reason: Reason | undefined,
+  candidates: readonly Candidate[],
+  before?: Reason,
+): PolicyResult {
+  const kept = reason?.code === 'model_missing' && before && keptHere(before);
+  const sentence = refusalSentence(reason);
   return {
     kind: 'refused',
     reason,
     candidates,
-    failure: failure(refusalCode(reason), refusalSentence(reason)),
+    failure: failure(refusalCode(reason), kept ? `${kept}, and ${sentence}` : sentence),
   };
+}
+
+/** Why no cloud model may answer, as the beginning of a sentence. */
+function keptHere(reason: Reason): string | undefined {
+  switch (reason.code) {
+    case 'privacy_floor':
+      return `the prompt may not leave this machine (${reason.facts.rule})`;
+    case 'budget_exhausted':
+      return `${budgetName(reason.facts.period)} does not cover ${reason.facts.wanted}`;
+    case 'cost_limit':
+      return `${reason.facts.wanted} does not fit the cost limit of this request`;
+    default:
+      return undefined;
+  }
 }
 
 function refusalSentence(reason: Reason | undefined): string {
