@@ -138,8 +138,9 @@ export function createDecide(options: DecideDeps): Decide {
       speed: ports.speeds.get(portOf(model, ports).identity(model)),
     });
 
-    const share = settings.escalateShare;
+    const needs = needsOf(prompt);
     const held = pressureOf(budget, nowMs, settings.pacingFrom);
+    const pacedThreshold = thresholdOf(pair, pacedShare(settings.escalateShare, held));
 
     const inputFor = (
       bound: (model: Model) => number,
@@ -152,14 +153,14 @@ export function createDecide(options: DecideDeps): Decide {
       gate,
       rungs,
       constraints: prompt.constraints,
-      needs: needsOf(prompt),
+      needs,
       budget,
       findings,
       figures: settings,
       score: rank.value,
       threshold,
       conversation,
-      pacedThreshold: thresholdOf(pair, pacedShare(share, held)),
+      pacedThreshold,
       task: rank.task,
       atLimit: settings.atLimit,
     });
