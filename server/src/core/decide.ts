@@ -219,7 +219,7 @@ export function createDecide(options: DecideDeps): Decide {
         expectedCostNanoUsd: candidate.expectedCostNanoUsd,
         boundNanoUsd: candidate.boundNanoUsd,
         expectedLatencyMs: candidate.expectedLatencyMs,
-        qualities: Object.fromEntries([...chances].map(([id, chance]) => [id, 1 - chance])),
+        qualities: qualitiesOf(chances),
         belowWanted: choice.belowWanted,
         trace: {
           task: rank.task,
@@ -248,6 +248,12 @@ export function createDecide(options: DecideDeps): Decide {
       without: async (failed) => decisionOf(await choose(failed)),
     };
   };
+}
+
+function qualitiesOf(chances: ReadonlyMap<string, number>): Route['qualities'] {
+  const qualities: Record<string, number> = {};
+  for (const [id, chance] of chances) qualities[id] = 1 - chance;
+  return qualities;
 }
 
 export function modelById(registry: Registry, id: string): Model {

@@ -130,7 +130,7 @@ function planOf(
       expectedCostNanoUsd: first.costNanoUsd,
       boundNanoUsd: first.boundNanoUsd,
       expectedLatencyMs: first.latencyMs,
-      outputCaps: capsOf([first]),
+      outputCaps: withCap({}, first),
       exclusions: exclusionsOf(first, undefined, context),
     };
   }
@@ -158,15 +158,17 @@ function planOf(
         ? undefined
         : within(addUsd(first.boundNanoUsd, boundAfter), context),
     expectedLatencyMs: checkedLatencyMs(first.latencyMs, latencyAfter, deferralShare),
-    outputCaps: capsOf([first, second, ...more]),
+    outputCaps: more.reduce(withCap, withCap(withCap({}, first), second)),
     exclusions: exclusionsOf(first, second, context),
   };
   return above === undefined ? plan : { ...plan, further: furtherOf(above, deferralShare) };
 }
 
-function capsOf(parts: readonly PlanPart[]): Candidate['outputCaps'] {
-  const caps: Record<string, number> = {};
-  for (const { estimate, cap } of parts) caps[estimate.model.id] = cap;
+function withCap(
+  caps: Record<string, number>,
+  { estimate, cap }: PlanPart,
+): Record<string, number> {
+  caps[estimate.model.id] = cap;
   return caps;
 }
 

@@ -17,8 +17,12 @@ export function nanoUsd(amount: number): NanoUsd {
   return amount as NanoUsd;
 }
 
-export function addUsd(...amounts: readonly NanoUsd[]): NanoUsd {
-  return nanoUsd(amounts.reduce((sum, amount) => sum + amount, 0));
+export function addUsd(one: NanoUsd, other: NanoUsd): NanoUsd {
+  return nanoUsd(one + other);
+}
+
+export function sumUsd(amounts: readonly NanoUsd[]): NanoUsd {
+  return amounts.reduce(addUsd, ZERO_USD);
 }
 
 /** The smaller of two limits; an absent one limits nothing. */
