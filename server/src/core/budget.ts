@@ -87,7 +87,8 @@ export function usedShare(state: BudgetState): number | undefined {
   return shares.length === 0 ? undefined : Math.max(...shares);
 }
 
-function inForce(state: BudgetState): readonly BudgetInForce[] {
+/** The budgets in force, the widest at the front. */
+export function inForce(state: BudgetState): readonly BudgetInForce[] {
   const { limitNanoUsd, spentNanoUsd, heldNanoUsd, narrower = [] } = state;
   if (limitNanoUsd === undefined) return narrower;
   return [{ period: 'month', limitNanoUsd, spentNanoUsd, heldNanoUsd }, ...narrower];

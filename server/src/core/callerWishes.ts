@@ -65,13 +65,14 @@ export function needsOf(wishes: {
 }): readonly Need[] {
   const { tools, history = [], toolTurns = [], answerFormat } = wishes;
   const calls = tools !== undefined && tools.tools.length > 0 && tools.choice !== 'none';
-  const called = [...history, ...toolTurns].some(
-    ({ role, toolCalls = [] }) => role === 'tool' || toolCalls.length > 0,
-  );
-  return [
-    ...(calls || called ? (['tools'] as const) : []),
-    ...(answerFormat === undefined ? [] : (['answer-format'] as const)),
-  ];
+  const needs: Need[] = [];
+  if (calls || history.some(isOfTools) || toolTurns.some(isOfTools)) needs.push('tools');
+  if (answerFormat !== undefined) needs.push('answer-format');
+  return needs;
+}
+
+function isOfTools({ role, toolCalls = [] }: Said): boolean {
+  return role === 'tool' || toolCalls.length > 0;
 }
 
 /** A server that may not know answer formats says so itself, at no cost. */

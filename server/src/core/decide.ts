@@ -138,8 +138,9 @@ export function createDecide(options: DecideDeps): Decide {
       speed: ports.speeds.get(portOf(model, ports).identity(model)),
     });
 
-    const share = settings.escalateShare;
+    const needs = needsOf(prompt);
     const held = pressureOf(budget, nowMs, settings.pacingFrom);
+    const pacedThreshold = thresholdOf(pair, pacedShare(settings.escalateShare, held));
 
     const inputFor = (
       bound: (model: Model) => number,
@@ -152,14 +153,14 @@ export function createDecide(options: DecideDeps): Decide {
       gate,
       rungs,
       constraints: prompt.constraints,
-      needs: needsOf(prompt),
+      needs,
       budget,
       findings,
       figures: settings,
       score: rank.value,
       threshold,
       conversation,
-      pacedThreshold: thresholdOf(pair, pacedShare(share, held)),
+      pacedThreshold,
       task: rank.task,
       atLimit: settings.atLimit,
     });
@@ -218,7 +219,7 @@ export function createDecide(options: DecideDeps): Decide {
         expectedCostNanoUsd: candidate.expectedCostNanoUsd,
         boundNanoUsd: candidate.boundNanoUsd,
         expectedLatencyMs: candidate.expectedLatencyMs,
-        qualities: Object.fromEntries([...chances].map(([id, chance]) => [id, 1 - chance])),
+        qualities: qualitiesOf(chances),
         belowWanted: choice.belowWanted,
         trace: {
           task: rank.task,
@@ -247,6 +248,12 @@ export function createDecide(options: DecideDeps): Decide {
       without: async (failed) => decisionOf(await choose(failed)),
     };
   };
+}
+
+function qualitiesOf(chances: ReadonlyMap<string, number>): Route['qualities'] {
+  const qualities: Record<string, number> = {};
+  for (const [id, chance] of chances) qualities[id] = 1 - chance;
+  return qualities;
 }
 
 export function modelById(registry: Registry, id: string): Model {

@@ -66,7 +66,14 @@ export interface EstimateInput {
 
 export interface PlanningContext extends EstimateInput {
   readonly tightest: BudgetLeft | undefined;
+  /** The most that one call may cost, by the request's own limit and by the tightest budget. */
+  readonly mostNanoUsd: NanoUsd | undefined;
 }
+
+/** What stands against a model or a plan, at most one reason a layer. */
+export type Exclusions = Readonly<Partial<Record<Layer, Reason>>>;
+
+export const NOTHING_EXCLUDED: Exclusions = Object.freeze({});
 
 /** One model's share of any plan that it is in. */
 export interface PlanPart {
@@ -75,94 +82,88 @@ export interface PlanPart {
   readonly costNanoUsd: NanoUsd | undefined;
   readonly boundNanoUsd: NanoUsd | undefined;
   readonly latencyMs: number | undefined;
-  readonly exclusions: readonly (readonly [Layer, Reason])[];
+  /** `NOTHING_EXCLUDED` itself where there is nothing. */
+  readonly exclusions: Exclusions;
 }
 
 export function estimatePart(estimate: ModelEstimate, context: PlanningContext): PlanPart {
-  const cap = capFor(estimate, context);
+  const wantedCap = requestedCap(estimate, context);
+  const cap = capFor(estimate, wantedCap, context);
+  const costNanoUsd = expectedCost(estimate, cap, context.figures);
   return {
     estimate,
     cap,
-    costNanoUsd: expectedCost(estimate, cap, context.figures),
+    costNanoUsd,
     boundNanoUsd: boundOf(estimate, cap),
     latencyMs: expectedLatencyMs(estimate, context.figures.expectedOutputTokens),
-    exclusions: partExclusions(estimate, context),
+    exclusions: partExclusions(estimate, wantedCap, costNanoUsd, context),
   };
 }
 
-type Exclusion = readonly [Layer, Reason];
-
-const NONE: readonly Exclusion[] = [];
-
-function partExclusions(part: ModelEstimate, input: PlanningContext): readonly Exclusion[] {
-  const { model } = part;
+function partExclusions(
+  part: ModelEstimate,
+  wantedCap: number,
+  costNanoUsd: NanoUsd | undefined,
+  input: PlanningContext,
+): Exclusions {
+  const { model, price, inputTokens } = part;
   const wanted = model.id;
-  const { constraints, figures } = input;
-  const found: Exclusion[] = [];
+  const found: { -readonly [layer in Layer]?: Reason } = {};
   if (!runsHere(model)) {
-    const { privacy = 'any' } = constraints;
+    const { privacy = 'any' } = input.constraints;
     const rule = privacy === 'any' ? input.findings[0]?.rule : privacy;
-    if (rule !== undefined) {
-      found.push(['privacy', { code: 'privacy_floor', facts: { rule, wanted } }]);
-    }
+    if (rule !== undefined) found.privacy = { code: 'privacy_floor', facts: { rule, wanted } };
   }
   const lacks = input.needs.find((need) => !isAble(model, need));
   if (lacks !== undefined) {
-    found.push(['capability', { code: 'capability_missing', facts: { wanted, needs: lacks } }]);
+    found.capability = { code: 'capability_missing', facts: { wanted, needs: lacks } };
   }
-  const room = Math.min(figures.minUsefulOutputTokens, requestedCap(part, input));
-  if (part.inputTokens + room > model.contextWindow) {
-    const { inputTokens: tokens } = part;
-    const facts = { wanted, tokens, limit: model.contextWindow };
-    found.push(['context', { code: 'context_limit', facts }]);
+  const usefulCap = Math.min(input.figures.minUsefulOutputTokens, wantedCap);
+  if (inputTokens + usefulCap > model.contextWindow) {
+    const facts = { wanted, tokens: inputTokens, limit: model.contextWindow };
+    found.context = { code: 'context_limit', facts };
   }
-  if (model.provider !== 'local' && part.price === undefined) {
-    found.push(['price', { code: 'unknown_price', facts: { wanted } }]);
+  if (model.provider !== 'local' && price === undefined) {
+    found.price = { code: 'unknown_price', facts: { wanted } };
   }
-  if (part.price !== undefined) found.push(...moneyExclusions(part, part.price, input));
-  found.push(...availabilityExclusion(part, input));
-  return found.length === 0 ? NONE : found;
+  const { tightest: budget, mostNanoUsd } = input;
+  if (price !== undefined && mostNanoUsd !== undefined) {
+    const needsNanoUsd = costBound(price, part.inputBound, usefulCap);
+    const { maxCostNanoUsd } = input.constraints;
+    if (maxCostNanoUsd !== undefined && needsNanoUsd > maxCostNanoUsd) {
+      const facts = { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd };
+      found.cost = { code: 'cost_limit', facts };
+    }
+    if (budget !== undefined && needsNanoUsd > budget.leftNanoUsd) {
+      const { leftNanoUsd: limitNanoUsd, period } = budget;
+      const facts = { wanted, needsNanoUsd, limitNanoUsd, period };
+      found.budget = { code: 'budget_exhausted', facts };
+    }
+  }
+  const unavailable = unavailability(part, costNanoUsd);
+  if (unavailable !== undefined) found.availability = unavailable;
+  return isEmpty(found) ? NOTHING_EXCLUDED : found;
 }
 
-function moneyExclusions(
-  part: ModelEstimate,
-  price: PriceRow,
-  input: PlanningContext,
-): readonly Exclusion[] {
-  const { maxCostNanoUsd } = input.constraints;
-  const budget = input.tightest;
-  if (maxCostNanoUsd === undefined && budget === undefined) return NONE;
-  const wanted = part.model.id;
-  const cap = Math.min(input.figures.minUsefulOutputTokens, requestedCap(part, input));
-  const needsNanoUsd = costBound(price, part.inputBound, cap);
-  const found: Exclusion[] = [];
-  if (maxCostNanoUsd !== undefined && needsNanoUsd > maxCostNanoUsd) {
-    const facts = { wanted, needsNanoUsd, limitNanoUsd: maxCostNanoUsd };
-    found.push(['cost', { code: 'cost_limit', facts }]);
-  }
-  if (budget !== undefined && needsNanoUsd > budget.leftNanoUsd) {
-    const { leftNanoUsd: limitNanoUsd, period } = budget;
-    const facts = { wanted, needsNanoUsd, limitNanoUsd, period };
-    found.push(['budget', { code: 'budget_exhausted', facts }]);
-  }
-  return found;
+function isEmpty(found: Exclusions): boolean {
+  for (const _ in found) return false;
+  return true;
 }
 
-function availabilityExclusion(part: ModelEstimate, input: PlanningContext): readonly Exclusion[] {
-  const wanted = part.model.id;
-  switch (part.availability.kind) {
+function unavailability(
+  { model, availability }: ModelEstimate,
+  costNanoUsd: NanoUsd | undefined,
+): Reason | undefined {
+  const wanted = model.id;
+  switch (availability.kind) {
     case 'ready':
-      return NONE;
-    case 'no_api_key': {
-      const wouldCostNanoUsd = expectedCost(part, capFor(part, input), input.figures);
-      return [['availability', { code: 'no_api_key', facts: { wanted, wouldCostNanoUsd } }]];
-    }
+      return undefined;
+    case 'no_api_key':
+      return { code: 'no_api_key', facts: { wanted, wouldCostNanoUsd: costNanoUsd } };
     case 'model_missing':
-      return [['availability', { code: 'model_missing', facts: { wanted } }]];
-    case 'unavailable': {
-      const facts = { wanted, failure: part.availability.why };
-      return [['availability', { code: 'provider_unavailable', facts }]];
-    }
+      return { code: 'model_missing', facts: { wanted } };
+    case 'unavailable':
+      return { code: 'provider_unavailable', facts: { wanted, failure: availability.why } };
   }
 }
 
@@ -176,16 +177,11 @@ function requestedCap(part: ModelEstimate, input: EstimateInput): number {
 }
 
 /** The output cap of a part: what was asked for, lowered to what the context, the money and the time allow. */
-function capFor(part: ModelEstimate, input: PlanningContext): number {
-  let cap = Math.min(
-    requestedCap(part, input),
-    Math.max(1, part.model.contextWindow - part.inputTokens),
-  );
-  if (part.price !== undefined) {
-    for (const limit of [input.constraints.maxCostNanoUsd, input.tightest?.leftNanoUsd]) {
-      if (limit !== undefined)
-        cap = Math.min(cap, outputCapWithin(part.price, part.inputBound, limit));
-    }
+function capFor(part: ModelEstimate, wantedCap: number, input: PlanningContext): number {
+  const { price, inputBound } = part;
+  let cap = Math.min(wantedCap, Math.max(1, part.model.contextWindow - part.inputTokens));
+  if (price !== undefined && input.mostNanoUsd !== undefined) {
+    cap = Math.min(cap, outputCapWithin(price, inputBound, input.mostNanoUsd));
   }
   const { maxLatencyMs } = input.constraints;
   if (maxLatencyMs !== undefined && part.speed !== undefined) {

@@ -2,7 +2,7 @@
  * Pacing: how much a budget holds back so that its money lasts to its end. The share of prompts that escalate falls
  * smoothly as spending runs ahead of the calendar, long before the limit cuts it off. Pure.
  */
-import { type BudgetInForce, byTightness } from './budget.ts';
+import { type BudgetInForce, inForce } from './budget.ts';
 import type { BudgetState } from './ports.ts';
 
 /** Share of a budget that may be spent ahead of the calendar; a judgement: three busy days of a month. */
@@ -17,7 +17,7 @@ const MOST_HELD = 0.95;
  */
 export function pressureOf(state: BudgetState, nowMs: number, from: number): number {
   if (from >= 1) return 0;
-  const each = byTightness(state).map((budget) => pressure(budget, state.month, nowMs, from));
+  const each = inForce(state).map((budget) => pressure(budget, state.month, nowMs, from));
   return Math.max(0, ...each);
 }
 

@@ -2,15 +2,15 @@
 import { tightest } from './budget.ts';
 import {
   type EstimateInput,
+  type Exclusions,
   estimatePart,
   type Gate,
-  type Layer,
   type ModelEstimate,
+  NOTHING_EXCLUDED,
   type PlanningContext,
   type PlanPart,
 } from './estimate.ts';
-import { addUsd } from './price.ts';
-import type { Reason } from './reason.ts';
+import { addUsd, tighterLimit } from './price.ts';
 import type { NanoUsd } from './types.ts';
 
 /** One plan: the model that answers first and, where the gate may defer, the one that takes over. */
@@ -28,8 +28,7 @@ export interface Candidate {
   readonly expectedLatencyMs: number | undefined;
   /** Output caps by model id, lowered where money or time is short. */
   readonly outputCaps: Readonly<Record<string, number>>;
-  /** What stands against the plan, at most one reason a layer. */
-  readonly exclusions: Readonly<Partial<Record<Layer, Reason>>>;
+  readonly exclusions: Exclusions;
 }
 
 /** A model further up a plan, and the chance that it will have to answer. */
@@ -55,7 +54,7 @@ export interface PlanInput extends EstimateInput {
 }
 
 export function listCandidates(input: PlanInput): Candidate[] {
-  const context: Context = { ...input, tightest: tightest(input.budget) };
+  const context = contextOf(input);
   const cheap = input.cheap && estimatePart(input.cheap, context);
   const escalations = input.escalations.map((estimate) => estimatePart(estimate, context));
   if (input.rungs !== undefined) {
@@ -71,6 +70,12 @@ export function listCandidates(input: PlanInput): Candidate[] {
 }
 
 interface Context extends PlanningContext, PlanInput {}
+
+function contextOf(input: PlanInput): Context {
+  const budget = tightest(input.budget);
+  const mostNanoUsd = tighterLimit(input.constraints.maxCostNanoUsd, budget?.leftNanoUsd);
+  return { ...input, tightest: budget, mostNanoUsd };
+}
 
 /** Every rung alone, and followed by each dearer and better one, from which the plan goes on upwards. */
 function ladderPlans(parts: readonly PlanPart[], context: Context): Candidate[] {
@@ -96,7 +101,8 @@ function furtherUp(
   let below = second;
   let needsMs = (first.latencyMs ?? 0) + (second.latencyMs ?? 0);
   for (const part of above.slice(above.indexOf(second) + 1)) {
-    if (part.estimate.score >= below.estimate.score || part.exclusions.length > 0) continue;
+    if (part.estimate.score >= below.estimate.score || part.exclusions !== NOTHING_EXCLUDED)
+      continue;
     needsMs += part.latencyMs ?? 0;
     if (needsMs > (constraints.maxLatencyMs ?? Number.POSITIVE_INFINITY)) break;
     further.push(part);
@@ -124,7 +130,7 @@ function planOf(
       expectedCostNanoUsd: first.costNanoUsd,
       boundNanoUsd: first.boundNanoUsd,
       expectedLatencyMs: first.latencyMs,
-      outputCaps: capsOf([first]),
+      outputCaps: withCap({}, first),
       exclusions: exclusionsOf(first, undefined, context),
     };
   }
@@ -152,15 +158,17 @@ function planOf(
         ? undefined
         : within(addUsd(first.boundNanoUsd, boundAfter), context),
     expectedLatencyMs: checkedLatencyMs(first.latencyMs, latencyAfter, deferralShare),
-    outputCaps: capsOf([first, second, ...more]),
+    outputCaps: more.reduce(withCap, withCap(withCap({}, first), second)),
     exclusions: exclusionsOf(first, second, context),
   };
   return above === undefined ? plan : { ...plan, further: furtherOf(above, deferralShare) };
 }
 
-function capsOf(parts: readonly PlanPart[]): Candidate['outputCaps'] {
-  const caps: Record<string, number> = {};
-  for (const { estimate, cap } of parts) caps[estimate.model.id] = cap;
+function withCap(
+  caps: Record<string, number>,
+  { estimate, cap }: PlanPart,
+): Record<string, number> {
+  caps[estimate.model.id] = cap;
   return caps;
 }
 
@@ -193,26 +201,22 @@ function checkedLatencyMs(
   return second === undefined ? undefined : first + deferralShare * second;
 }
 
-const NONE: PlanPart['exclusions'] = [];
-const NOTHING_EXCLUDED: Candidate['exclusions'] = Object.freeze({});
-
 function exclusionsOf(
   first: PlanPart,
   second: PlanPart | undefined,
   { constraints }: PlanningContext,
-): Candidate['exclusions'] {
+): Exclusions {
+  const both = eitherOf(first.exclusions, second?.exclusions ?? NOTHING_EXCLUDED);
   const limitMs = constraints.maxLatencyMs;
   // What is known of the plan must fit; an unmeasured part has nothing known against it.
   const needsMs = (first.latencyMs ?? 0) + (second?.latencyMs ?? 0);
-  const isLate = limitMs !== undefined && needsMs > limitMs;
-  const [ofFirst, ofSecond] = [first.exclusions, second?.exclusions ?? NONE];
-  if (!isLate && ofFirst.length === 0 && ofSecond.length === 0) return NOTHING_EXCLUDED;
-  const exclusions: Partial<Record<Layer, Reason>> = {};
-  for (const [layer, reason] of ofFirst) exclusions[layer] ??= reason;
-  for (const [layer, reason] of ofSecond) exclusions[layer] ??= reason;
-  if (isLate) {
-    const wanted = first.estimate.model.id;
-    exclusions.latency = { code: 'latency_limit', facts: { wanted, needsMs, limitMs } };
-  }
-  return exclusions;
+  if (limitMs === undefined || needsMs <= limitMs) return both;
+  const wanted = first.estimate.model.id;
+  return { ...both, latency: { code: 'latency_limit', facts: { wanted, needsMs, limitMs } } };
+}
+
+/** Of a layer in both, the first's; the first's layers come first. */
+function eitherOf(first: Exclusions, second: Exclusions): Exclusions {
+  if (second === NOTHING_EXCLUDED) return first;
+  return first === NOTHING_EXCLUDED ? second : { ...first, ...second, ...first };
 }

@@ -180,11 +180,10 @@ function chooseForced(
 function best(candidates: readonly Candidate[], reaches: Reaches): Candidate | undefined {
   const reaching = candidates.filter(reaches);
   if (reaching.length === 0) return minBy(candidates, (candidate) => -candidate.quality);
-  const checked = new Set(
-    reaching.filter((candidate) => candidate.ifUnsure !== undefined).map(({ first }) => first),
-  );
+  const isChecked = (id: string) =>
+    reaching.some(({ first, ifUnsure }) => first === id && ifUnsure !== undefined);
   const pool = reaching.filter(
-    (candidate) => candidate.ifUnsure !== undefined || !checked.has(candidate.first),
+    ({ first, ifUnsure }) => ifUnsure !== undefined || !isChecked(first),
   );
   return minBy(pool, (candidate) => candidate.expectedCostNanoUsd ?? Number.POSITIVE_INFINITY);
 }

@@ -17,8 +17,21 @@ export function nanoUsd(amount: number): NanoUsd {
   return amount as NanoUsd;
 }
 
-export function addUsd(...amounts: readonly NanoUsd[]): NanoUsd {
-  return nanoUsd(amounts.reduce((sum, amount) => sum + amount, 0));
+export function addUsd(one: NanoUsd, other: NanoUsd): NanoUsd {
+  return nanoUsd(one + other);
+}
+
+export function sumUsd(amounts: readonly NanoUsd[]): NanoUsd {
+  return amounts.reduce(addUsd, ZERO_USD);
+}
+
+/** The smaller of two limits; an absent one limits nothing. */
+export function tighterLimit(
+  one: NanoUsd | undefined,
+  other: NanoUsd | undefined,
+): NanoUsd | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one <= other ? one : other;
 }
 
 /** Dollars from an edge (a flag, a JSON field, a setting) to nano-dollars; fractions of one are dropped, so limits only tighten. */
@@ -61,11 +74,11 @@ export function costOf(row: PriceRow, usage: Usage): NanoUsd | undefined {
   const rates = ratesFor(row, inputTokens);
   if (written > 0 && rates.cacheWritePicoUsd === undefined) return undefined;
   return product([
-    [inputTokens - cached - written, rates.inputPicoUsd],
+    { tokens: inputTokens - cached - written, picoUsd: rates.inputPicoUsd },
     // Reading a cache is nowhere dearer than reading anew.
-    [cached, rates.cachedInputPicoUsd ?? rates.inputPicoUsd],
-    [written, rates.cacheWritePicoUsd ?? rates.inputPicoUsd],
-    [outputTokens, rates.outputPicoUsd],
+    { tokens: cached, picoUsd: rates.cachedInputPicoUsd ?? rates.inputPicoUsd },
+    { tokens: written, picoUsd: rates.cacheWritePicoUsd ?? rates.inputPicoUsd },
+    { tokens: outputTokens, picoUsd: rates.outputPicoUsd },
   ]);
 }
 
@@ -73,15 +86,16 @@ export function costOf(row: PriceRow, usage: Usage): NanoUsd | undefined {
 export function costBound(row: PriceRow, inputBound: number, outputCap: number): NanoUsd {
   const rates = dearestRates(row, inputBound);
   return product([
-    [inputBound, dearestInputPicoUsd(rates)],
-    [outputCap, rates.outputPicoUsd],
+    { tokens: inputBound, picoUsd: dearestInputPicoUsd(rates) },
+    { tokens: outputCap, picoUsd: rates.outputPicoUsd },
   ]);
 }
 
 /** The largest output cap whose bound stays within `limit`; zero or less means that even the input is too dear. */
 export function outputCapWithin(row: PriceRow, inputBound: number, limit: NanoUsd): number {
   const rates = dearestRates(row, inputBound);
-  const [most, input] = [limit * 1000, whole(inputBound) * dearestInputPicoUsd(rates)];
+  const most = limit * 1000;
+  const input = whole(inputBound) * dearestInputPicoUsd(rates);
   if (most <= Number.MAX_SAFE_INTEGER && input <= Number.MAX_SAFE_INTEGER) {
     if (most <= input) return 0;
     if (rates.outputPicoUsd === 0) return Number.MAX_SAFE_INTEGER;
@@ -110,14 +124,17 @@ function dearestInputPicoUsd(rates: Rates): number {
   return Math.max(rates.inputPicoUsd, rates.cacheWritePicoUsd ?? 0, rates.cachedInputPicoUsd ?? 0);
 }
 
-function product(terms: readonly (readonly [tokens: number, picoUsd: number])[]): NanoUsd {
+function product(terms: readonly { readonly tokens: number; readonly picoUsd: number }[]): NanoUsd {
   let sum = 0;
-  for (const [tokens, rate] of terms) sum += whole(tokens) * whole(rate);
+  for (const { tokens, picoUsd } of terms) sum += whole(tokens) * whole(picoUsd);
   // No term is negative, so a sum within the safe integers was within them at every step.
   if (sum <= Number.MAX_SAFE_INTEGER) {
     return nanoUsd(wholePart(sum, 1000) + (sum % 1000 === 0 ? 0 : 1));
   }
-  const pico = terms.reduce((big, [tokens, rate]) => big + BigInt(tokens) * BigInt(rate), 0n);
+  const pico = terms.reduce(
+    (big, { tokens, picoUsd }) => big + BigInt(tokens) * BigInt(picoUsd),
+    0n,
+  );
   return nanoUsd(Number((pico + PICO_PER_NANO - 1n) / PICO_PER_NANO));
 }
 

@@ -5,14 +5,14 @@ import { UNKNOWN_USAGE } from './modelCall.ts';
 import { endedPrompt } from './observer.ts';
 import { portOf } from './portOf.ts';
 import type { AnswerRecord, RouterPorts } from './ports.ts';
-import { addUsd, ZERO_USD } from './price.ts';
+import { sumUsd, ZERO_USD } from './price.ts';
 import { reasonText } from './reason.ts';
 import { scopeOf } from './request.ts';
 import type { StoredTrace } from './routeReports.ts';
 import type { NanoUsd, Prompt } from './types.ts';
 
 export function totalCost(attempts: readonly Attempt[]): NanoUsd {
-  return addUsd(ZERO_USD, ...attempts.map(({ costNanoUsd }) => costNanoUsd));
+  return sumUsd(attempts.map(({ costNanoUsd }) => costNanoUsd));
 }
 
 export async function recordAnswer(

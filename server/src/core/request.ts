@@ -3,8 +3,9 @@
  * hold for it. Context is data: it is fenced and named as such, by a tag that stands nowhere in it.
  */
 import type { BudgetScope, GenerationRequest } from './ports.ts';
+import { tighterLimit } from './price.ts';
 import type { Settings } from './schema.ts';
-import type { CallerWishes, ContextPart, Model, NanoUsd, Prompt } from './types.ts';
+import type { CallerWishes, ContextPart, Model, Prompt } from './types.ts';
 
 const cloudSystemPrompt = 'You answer programmers. Be correct and brief.';
 
@@ -36,18 +37,11 @@ export function generationRequest(
 /** The prompt under the settings: the tighter of both costs, and what the settings say where the request says nothing. */
 export function withinSettings(prompt: Prompt, settings: Settings): Prompt {
   const { constraints } = prompt;
-  const costs = [constraints.maxCostNanoUsd, settings.perRequestNanoUsd].filter(
-    (limit) => limit !== undefined,
-  );
-  const maxCostNanoUsd = costs.reduce<NanoUsd | undefined>(
-    (least, limit) => (least === undefined || limit < least ? limit : least),
-    undefined,
-  );
   return {
     ...prompt,
     constraints: {
       ...constraints,
-      maxCostNanoUsd,
+      maxCostNanoUsd: tighterLimit(constraints.maxCostNanoUsd, settings.perRequestNanoUsd),
       ...(settings.localOnly && { privacy: 'policy' }),
       maxLatencyMs: constraints.maxLatencyMs ?? settings.maxLatencyMs,
       minQuality: constraints.minQuality ?? settings.minQuality,
@@ -138,10 +132,9 @@ export function textsOf({ system, turns }: GenerationRequest): readonly string[]
  * them shorter than this JSON, so its bytes bound their tokens.
  */
 export function formsOf({ turns, tools, answerFormat }: GenerationRequest): readonly string[] {
-  const calls = turns.flatMap((turn) => (turn.role === 'assistant' ? (turn.toolCalls ?? []) : []));
-  const results = turns.flatMap((turn) => (turn.role === 'tool' ? [turn.toolCallId] : []));
-  const forms: readonly unknown[] = [...(tools?.tools ?? []), ...calls, ...results];
-  return [...forms, ...(answerFormat === undefined ? [] : [answerFormat])].map((form) =>
-    JSON.stringify(form),
-  );
+  const forms: unknown[] = [...(tools?.tools ?? [])];
+  for (const turn of turns) if (turn.role === 'assistant') forms.push(...(turn.toolCalls ?? []));
+  for (const turn of turns) if (turn.role === 'tool') forms.push(turn.toolCallId);
+  if (answerFormat !== undefined) forms.push(answerFormat);
+  return forms.map((form) => JSON.stringify(form));
 }

@@ -5,7 +5,7 @@
 import type { AccountEntry } from './accountEntries.ts';
 import { type ElectricityRate, electricityCost } from './electricity.ts';
 import { assertNever } from './errors.ts';
-import { addUsd, ZERO_USD } from './price.ts';
+import { addUsd, sumUsd, ZERO_USD } from './price.ts';
 import type { RouteRow } from './routeReports.ts';
 import type { NanoUsd, Usage } from './types.ts';
 
@@ -139,7 +139,7 @@ export function statementOf(input: StatementInput): Statement {
       (a.modelId < b.modelId ? -1 : 1),
   );
   const sum = (some: readonly StatementLine[]) =>
-    addUsd(ZERO_USD, ...some.map(({ amountNanoUsd }) => amountNanoUsd));
+    sumUsd(some.map(({ amountNanoUsd }) => amountNanoUsd));
   const bookedNanoUsd = sum(ordered.filter(({ booked }) => booked));
   const heldNanoUsd = sum(ordered.filter(({ kind }) => kind === 'open_hold'));
   const { spentNanoUsd, heldNanoUsd: ledgerHeldNanoUsd } = input.counters;

@@ -5,7 +5,7 @@
 import type { AccountEntry } from './accountEntries.ts';
 import { dayOf } from './budget.ts';
 import { addDecimal, type DecimalUsd, nearestNanoUsd, ZERO_DECIMAL } from './decimalUsd.ts';
-import { addUsd, ZERO_USD } from './price.ts';
+import { sumUsd } from './price.ts';
 import type { NanoUsd } from './types.ts';
 import type { ExportRow, UsageExport } from './usageExport.ts';
 
@@ -137,7 +137,7 @@ function nameAmong(theirs: string, ours: ReadonlySet<string>): string {
 function sumOurs(entries: readonly AccountEntry[]): Ours {
   const unknown = entries.filter(({ state }) => state === 'settled_at_bound');
   const amount = (some: readonly AccountEntry[]) =>
-    addUsd(ZERO_USD, ...some.map(({ amountNanoUsd }) => amountNanoUsd));
+    sumUsd(some.map(({ amountNanoUsd }) => amountNanoUsd));
   const tokens = (of: (entry: AccountEntry) => number | undefined) =>
     entries.reduce((sum, entry) => sum + (of(entry) ?? 0), 0);
   return {

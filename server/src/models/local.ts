@@ -85,7 +85,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
     tempDir: options.tempDir ?? tmpdir(),
   };
   const supervisor = createHostSupervisor(settings, options.onUnloaded);
-  const isThere = createFileLook(options);
+  const look = createFileLook(options);
   const memory = new Map<string, number>();
   const threads = createThreads({
     machine: machineName(),
@@ -182,7 +182,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
       const local = localOnly(model);
       if (supervisor.blockedBecause(local.id) !== undefined) return;
       // Hashing a large file for the first time is not for a prompt that may never be asked.
-      if (!isThere(local) || findModelFile(local, options)?.sha256 === undefined) return;
+      if (!look.isThere(local) || findModelFile(local, options)?.sha256 === undefined) return;
       const asked = { threads: threads.inForce(identity(local)).threads, request };
       await warming.warm(local, asked, (work, signal) => run(local, work, signal));
     },
@@ -190,7 +190,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
       const local = localOnly(model);
       const why = supervisor.blockedBecause(local.id);
       if (why !== undefined) return { kind: 'unavailable', why };
-      return isThere(local) ? { kind: 'ready' } : { kind: 'model_missing' };
+      return look.isThere(local) ? { kind: 'ready' } : { kind: 'model_missing' };
     },
     identity,
     threads: (model) => threads.inForce(identity(model)),
@@ -203,6 +203,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
         onProgress,
       });
       if (file.kind === 'failed') return file;
+      look.again(model);
       for await (const event of run(model, { type: 'load' }, signal ?? NEVER)) {
         if (event.type === 'progress' && event.stage === 'loading') {
           onProgress?.({ stage: 'loading', share: event.share });

@@ -49,27 +49,37 @@ export function findModelFile(model: LocalModel, folders: ModelFolders): FoundFi
   return undefined;
 }
 
-/** A file that was there a moment ago is taken to be there: to look costs as much as the rest of a decision. */
-const FILE_HOLDS_MS = 250;
+/** What was seen a moment ago holds: to look costs a tenth of a decision. */
+const LOOK_HOLDS_MS = 250;
 
-/**
- * Whether there is such a file, without looking at what is known of its content. One that is missing is looked for every
- * time; one that goes away is missed a quarter of a second later, or by the answer that needs it.
- */
-export function createFileLook(folders: ModelFolders): (model: LocalModel) => boolean {
-  const seenMs = new WeakMap<LocalModel, number>();
-  const pathsOf = new WeakMap<LocalModel, readonly string[]>();
-  return (model) => {
-    const nowMs = performance.now();
-    if (nowMs - (seenMs.get(model) ?? Number.NEGATIVE_INFINITY) < FILE_HOLDS_MS) return true;
-    const paths = pathsOf.get(model) ?? candidatePaths(model, folders);
-    pathsOf.set(model, paths);
-    const isThere = paths.some((path) => {
-      const stats = statFile(path);
-      return stats !== undefined && isOfStatedSize(model, stats);
-    });
-    if (isThere) seenMs.set(model, nowMs);
-    return isThere;
+export interface FileLook {
+  /**
+   * Whether there is such a file, without looking at what is known of its content. One that comes or goes is noticed a
+   * quarter of a second later, or by the answer that needs it.
+   */
+  isThere(model: LocalModel): boolean;
+  /** For whoever has just fetched it. */
+  again(model: LocalModel): void;
+}
+
+export function createFileLook(folders: ModelFolders): FileLook {
+  /** By the file's entry, which a model keeps when its ability is measured anew. */
+  const seen = new WeakMap<LocalModel['file'], { isThere: boolean; atMs: number }>();
+  return {
+    isThere(model) {
+      const nowMs = performance.now();
+      const last = seen.get(model.file);
+      if (last !== undefined && nowMs - last.atMs < LOOK_HOLDS_MS) return last.isThere;
+      const isThere = candidatePaths(model, folders).some((path) => {
+        const stats = statFile(path);
+        return stats !== undefined && isOfStatedSize(model, stats);
+      });
+      seen.set(model.file, { isThere, atMs: nowMs });
+      return isThere;
+    },
+    again(model) {
+      seen.delete(model.file);
+    },
   };
 }
 

@@ -20,7 +20,7 @@ export function createSieve<T extends Marked>(all: readonly T[]): (text: string)
   const exact = anyOf(all.flatMap(({ marks }) => marks?.exact ?? []));
   const anyCase = anyOf(all.flatMap(({ marks }) => marks?.anyCase ?? []));
   return (text) => {
-    const lower = text.toLowerCase();
+    const lower = anyCase === undefined ? '' : text.toLowerCase();
     const hasExact = exact?.test(text) === true;
     const hasAnyCase = anyCase?.test(lower) === true;
     if (!hasExact && !hasAnyCase) return unmarked;

@@ -54,7 +54,8 @@ const TURN_FIELDS = new Set(['role', 'text']);
 const REQUEST_FIELDS = new Set(['system', 'turns', 'maxOutputTokens']);
 
 function hasMoreThan(value: object, fields: ReadonlySet<string>): boolean {
-  return Object.keys(value).some((name) => !fields.has(name));
+  for (const name in value) if (!fields.has(name)) return true;
+  return false;
 }
 
 function textsIn(value: unknown): string[] {
