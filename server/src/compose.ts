@@ -1,6 +1,5 @@
 /** The composition root: options -> App. The only place that knows both the core and the adapters. */
 import { hash, randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import envPaths from 'env-paths';
@@ -35,6 +34,7 @@ import { createTokenCounter } from './models/tokenCounter.ts';
 import { createPrivacyScan } from './privacy/privacyScan.ts';
 import { openAnyLedger } from './store/anyLedger.ts';
 import { type OpenedCache, openCache } from './store/cache.ts';
+import { makeDataFolder } from './store/dataFolder.ts';
 import { type Explanations, openExplanations } from './store/explanations.ts';
 import { type History, openHistory } from './store/history.ts';
 import { LEDGER_NAME, type LedgerTools } from './store/ledgerCare.ts';
@@ -143,7 +143,7 @@ export interface App {
 export async function createApp(options: AppOptions = {}): Promise<App> {
   const dataDir = options.dataDir ?? envPaths('cost-aware-router', { suffix: '' }).data;
   const modelsDir = options.modelsDir ?? join(dataDir, 'models');
-  mkdirSync(modelsDir, { recursive: true, mode: 0o700 });
+  for (const folder of [dataDir, modelsDir]) makeDataFolder(folder);
   const say = options.onProblem ?? (() => {});
   const shipped = shippedModels();
   const pricingPath = options.pricingPath ?? join(shipped, 'pricing.yaml');

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { nanoUsd } from '../../server/src/core/price.ts';
 import type { Router } from '../../server/src/core/router.ts';
-import type { Tier, Turn } from '../../server/src/core/types.ts';
+import type { Prompt, Tier, Turn } from '../../server/src/core/types.ts';
 import {
   answerOf,
   BIG,
@@ -33,6 +34,37 @@ for (const row of rows) {
       if ('ifUnsure' in row) assert.equal(decision.route.ifUnsure, row.ifUnsure);
     }
     assert.equal(calls.length, before, 'a decision generates nothing');
+  });
+}
+
+const keptHere: readonly (readonly [name: string, script: Script, prompt: Prompt, said: RegExp])[] =
+  [
+    [
+      'a secret',
+      { ...hard, findings: [{ rule: 'aws-access-key', where: 'prompt' }] },
+      promptOf('?'),
+      /^the prompt may not leave this machine \(aws-access-key\), and the local model is not on this machine/,
+    ],
+    [
+      'the budget',
+      { ...hard, settings: { monthlyBudgetNanoUsd: nanoUsd(0) } },
+      promptOf('?'),
+      /^this month's budget does not cover cloud-big, and the local model is not on this machine/,
+    ],
+    [
+      'the cost limit',
+      hard,
+      promptOf('?', { maxCostNanoUsd: usd(0.00001) }),
+      /^cloud-big does not fit the cost limit of this request, and the local model is not on this/,
+    ],
+  ];
+for (const [name, script, prompt, said] of keptHere) {
+  test(`a missing local model does not hide that ${name} keeps the cloud away`, async () => {
+    const { router } = scriptedRouter({ ...script, availability: missing });
+    const decision = await router.decide(prompt);
+    assert.ok(decision.kind === 'refused');
+    assert.equal(decision.failure.code, 'model_missing');
+    assert.match(decision.failure.message, said);
   });
 }
 

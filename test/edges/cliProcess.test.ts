@@ -48,6 +48,23 @@ async function end(child: ChildProcess, input = ''): Promise<Ended> {
   return { code, stdout, stderr };
 }
 
+test('a data folder that can not be made is told as such, whatever the command', async () => {
+  const file = join(dataDir, 'a-file');
+  writeFileSync(file, '');
+  for (const named of [
+    ['--data-dir', file],
+    ['--models-dir', join(file, 'models')],
+  ]) {
+    const ended = await end(start(['spend', ...named]));
+    assert.equal(ended.code, 2);
+    assert.equal(ended.stdout, '');
+    assert.match(
+      ended.stderr,
+      /^error: expected a data folder that can be made, got .*a-file.*; name/,
+    );
+  }
+});
+
 test('ask answers with text of the real model that changes with the prompt', async () => {
   const ask = (prompt: string) => end(start(['ask', prompt, '--json', '--force', 'cheap']));
   const sky = await ask('What colour is the sky on a clear day? Answer in one word.');

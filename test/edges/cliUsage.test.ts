@@ -182,6 +182,11 @@ const openings: readonly (readonly [error: Error, code: number, said: RegExp])[]
     2,
     /^error: registry\.yaml:3: expected an id/,
   ],
+  [
+    Object.assign(new Error('expected a data folder'), { name: 'DataFolderError' }),
+    2,
+    /^error: expected a data folder/,
+  ],
   [new Error('something broke'), 1, /^internal error: something broke/],
 ];
 

@@ -5,6 +5,9 @@ import { type CliIo, writeLine } from './io.ts';
 import { createProgram } from './program.ts';
 import { badInput } from './session.ts';
 
+/** What a person has named and can mend: files of models and prices, and the folder of data. */
+const INPUT_ERRORS: ReadonlySet<string> = new Set(['CatalogueError', 'DataFolderError']);
+
 /** @param argv the arguments alone, without the program */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   let code: number = exitCodes.ok;
@@ -18,7 +21,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     // commander has written its own message; help that was asked for is no mistake.
     if (error instanceof CommanderError)
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    if (error instanceof Error && error.name === 'CatalogueError') {
+    if (error instanceof Error && INPUT_ERRORS.has(error.name)) {
       return await badInput(io, error.message);
     }
     const message = error instanceof Error ? error.message : String(error);

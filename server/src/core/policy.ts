@@ -2,13 +2,12 @@
  * Chooses the cheapest plan that is good enough. The reason is found, not written: limits are applied one layer
  * after the other, and the last one that made another model answer is the reason.
  */
-import { NOT_ALLOWED } from './adminPolicy.ts';
 import { usedShare } from './budget.ts';
 import type { Conversation } from './conversation.ts';
-import { type Failure, failure } from './errors.ts';
 import { flipsOf, layers } from './flips.ts';
 import { type Candidate, listCandidates, type PlanInput } from './plans.ts';
-import { budgetName, type Reason } from './reason.ts';
+import type { Reason } from './reason.ts';
+import { type Refused, refuse } from './refusals.ts';
 import type { Settings } from './schema.ts';
 
 export interface PolicyInput extends PlanInput {
@@ -44,12 +43,7 @@ export interface Choice {
 
 export type PolicyResult =
   | { readonly kind: 'chosen'; readonly choice: Choice; readonly candidates: readonly Candidate[] }
-  | {
-      readonly kind: 'refused';
-      readonly failure: Failure;
-      readonly reason: Reason | undefined;
-      readonly candidates: readonly Candidate[];
-    };
+  | Refused;
 
 type Reaches = (candidate: Candidate) => boolean;
 
@@ -92,7 +86,7 @@ export function choosePlan(input: PolicyInput): PolicyResult {
     // Being late is better than being silent: when no plan is fast enough, the fastest stays.
     left = allowed.length > 0 ? allowed : layer === 'latency' ? [fastest(left)] : [];
     const next = best(left, reaches);
-    if (next === undefined) return refuse(easiestToMend(exclusion, tried), candidates);
+    if (next === undefined) return refuse(easiestToMend(exclusion, tried), candidates, reason);
     const gaveWay = exclusion !== undefined && next.first !== chosen.first;
     if (gaveWay && layer === 'budget' && input.atLimit !== 'local') {
       return refuse(exclusion, candidates);
@@ -270,66 +264,6 @@ function fastest(candidates: readonly Candidate[]): Candidate {
   );
   if (found === undefined) throw new Error('expected at least one candidate, got none');
   return found;
-}
-
-/** One sentence each: what was expected, what came, what to do. */
-const refusals: Readonly<Record<string, string>> = {
-  privacy_floor:
-    'expected a model on this machine, because this prompt may not leave it, but none can answer; download a local model',
-  capability_missing:
-    'expected a model that can do what the request asks for (tools, or a form of the answer), but none that may answer can; allow a cloud model, or ask without',
-  context_limit: 'the prompt is longer than any usable model can read; send less context',
-  unknown_price: 'the price of the model is unknown; add a row to pricing.yaml',
-  cost_limit:
-    'no usable model fits the cost limit of this request; raise it or let the local model answer',
-  no_api_key: 'the cloud model needs an API key; set OPENAI_API_KEY or let the local model answer',
-  model_missing: 'the local model is not on this machine; download it',
-  provider_unavailable: 'no model is available; see the model list for the cause',
-};
-
-function refuse(reason: Reason | undefined, candidates: readonly Candidate[]): PolicyResult {
-  return {
-    kind: 'refused',
-    reason,
-    candidates,
-    failure: failure(refusalCode(reason), refusalSentence(reason)),
-  };
-}
-
-function refusalSentence(reason: Reason | undefined): string {
-  if (reason === undefined) {
-    return 'expected at least one enabled model that may answer, got none; check the registry and the forced model';
-  }
-  if (reason.code === 'budget_exhausted') {
-    return `${budgetName(reason.facts.period)} does not cover ${reason.facts.wanted}; raise it or let the local model answer`;
-  }
-  if (reason.code === 'privacy_floor' && reason.facts.rule === 'untrusted-workspace') {
-    return 'this workspace is not trusted, so only a local model may answer; use one, or trust it';
-  }
-  if (reason.code === 'privacy_floor' && reason.facts.rule === 'policy') {
-    return 'the administrator of this machine lets only local models answer; use one, or ask your administrator';
-  }
-  if (reason.code === 'provider_unavailable' && reason.facts.failure === NOT_ALLOWED) {
-    return 'the administrator of this machine allows other models only; use one of those, or ask your administrator';
-  }
-  return refusals[reason.code] ?? reason.code;
-}
-
-function refusalCode(reason: Reason | undefined): Failure['code'] {
-  switch (reason?.code) {
-    case 'privacy_floor':
-    case 'capability_missing':
-    case 'context_limit':
-    case 'unknown_price':
-    case 'cost_limit':
-    case 'budget_exhausted':
-    case 'no_api_key':
-    case 'model_missing':
-    case 'provider_unavailable':
-      return reason.code;
-    default:
-      return 'unknown_model';
-  }
 }
 
 function minBy<T>(items: readonly T[], key: (item: T) => number): T | undefined {

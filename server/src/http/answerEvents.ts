@@ -25,7 +25,7 @@ export const ownEvents = {
     chosen_model: z.string().describe('The model that answers first.'),
     tier: z.enum(['cheap', 'escalation']).describe('Its tier.'),
     if_unsure: z.string().nullable().describe('The model that takes over an unsure local answer.'),
-    score: z.number().describe('Difficulty for the cheap tier, in [0,1].'),
+    score: z.number().describe('What escalating is worth, in [0,1].'),
     threshold: z.number().describe('The score above which the escalation tier answers at once.'),
     quality_proxy: z.number().describe('Estimated chance of an acceptable answer.'),
     estimated_cost_usd: estimatedCost,

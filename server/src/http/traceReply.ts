@@ -61,7 +61,11 @@ const attempt = z
 export const traceReply = z
   .strictObject({
     task: z.string().describe('The kind of task that was recognised.'),
-    score: z.number().describe('Difficulty for the cheap tier, in [0,1].'),
+    score: z
+      .number()
+      .describe(
+        'What escalating is worth, in [0,1]; with `min_quality`, the chance of a bad cheap answer.',
+      ),
     threshold: z.number().describe('The score above which the escalation tier answers at once.'),
     parts: z.array(part).describe('The features of the score and what each added.'),
     wanted_model: z.string().describe('The model that would have answered without limits.'),
