@@ -5,8 +5,11 @@ import type { App } from '../../server/src/compose.ts';
 import { failure } from '../../server/src/core/errors.ts';
 import type { SpeedSample, SpendReport } from '../../server/src/core/ports.ts';
 import { nanoUsd } from '../../server/src/core/price.ts';
+import { closedLedger } from '../../server/src/store/ledger.ts';
+import { clockAt, NOVEMBER } from '../store/ledgerFixture.ts';
 import { BIG, LOCAL, MINI } from '../support/scriptedPorts.ts';
 import { cli, jsonOf } from './cliHarness.ts';
+import { scriptedApi } from './httpApi.ts';
 
 test('models list shows state, price and speed of each', async () => {
   const run = await cli(['models', 'list'], {
@@ -248,4 +251,32 @@ test('spend --json has dollars, and null where there is no limit', async () => {
     await cli(['spend', '--json'], { script: { ledger: { spend: async () => open } } }),
   );
   assert.deepEqual([unlimited['budget_usd'], unlimited['remaining_usd']], [null, null]);
+});
+
+test('spend of a ledger that can not be read says unknown, not none', async () => {
+  const ledger = closedLedger({
+    why: 'damaged',
+    clock: clockAt(NOVEMBER),
+    spentNanoUsd: { '2026-11': nanoUsd(0.5e9) },
+  });
+  const told = await cli(['spend'], { script: { ledger } });
+  assert.match(told.stdout, /^2026-11 {2}spent \$0\.50 of \$20\.00/);
+  assert.match(told.stdout, /answers and savings are unknown while the ledger is closed/);
+  assert.doesNotMatch(told.stdout, /No answers|saved/);
+  const reply = jsonOf(await cli(['spend', '--json'], { script: { ledger } }));
+  const { spent_usd, answers, saved_usd, unknown_savings, audits, rows } = reply;
+  assert.deepEqual(
+    { spent_usd, answers, saved_usd, unknown_savings, audits, rows },
+    {
+      spent_usd: 0.5,
+      answers: null,
+      saved_usd: null,
+      unknown_savings: null,
+      audits: null,
+      rows: [],
+    },
+  );
+  const { get } = scriptedApi({ ledger });
+  const overHttp = (await (await get('/spend')).json()) as unknown;
+  assert.equal(JSON.stringify(overHttp), JSON.stringify(reply));
 });
