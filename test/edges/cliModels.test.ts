@@ -175,6 +175,20 @@ test('cache clear tells what it forgot', async () => {
   assert.deepEqual([run.code, run.stdout], [0, 'Forgot 3 answers (2.5 MB).\n']);
 });
 
+test('cache clear and outcome say why nothing was done, when it was not', async () => {
+  const kept = await cli(['cache', 'clear'], {
+    app: (app) => ({ ...app, cache: { ...app.cache, clear: () => undefined } }),
+  });
+  assert.deepEqual([kept.code, kept.stdout], [2, '']);
+  assert.match(kept.stderr, /expected to write data.cache\.sqlite, .* nothing was forgotten; make/);
+  const judged = await cli(['outcome', 'id-1', 'kept'], {
+    script: { ledger: { answered: async () => false } },
+    app: (app) => ({ ...app, ledgerProblem: () => 'the disk is full; free some space' }),
+  });
+  assert.equal(judged.code, 4);
+  assert.match(judged.stderr, /the disk is full; free some space \(ledger_unavailable\)/);
+});
+
 const report: SpendReport = {
   budget: {
     month: '2026-11',
