@@ -67,6 +67,13 @@ test('a language without translations, or none at all, is English', () => {
 test('what comes ready-made from the depth is said again, and what is unknown stays', () => {
   const { t } = german;
   assert.equal(
+    retold(
+      'the prompt may not leave this machine (aws-access-key), and the local model is not on this machine; download it',
+      t,
+    ),
+    'die Frage darf diesen Rechner nicht verlassen (aws-access-key), und das lokale Modell ist nicht auf diesem Rechner; lade es',
+  );
+  assert.equal(
     retold("this month's budget does not cover gpt; raise it or let the local model answer", t),
     'das Budget dieses Monats reicht nicht für gpt; hebe es an oder lass das lokale Modell antworten.',
   );

@@ -38,7 +38,10 @@ export function refuse(
     kind: 'refused',
     reason,
     candidates,
-    failure: failure(refusalCode(reason), kept ? `${kept}, and ${sentence}` : sentence),
+    failure: failure(
+      refusalCode(reason),
+      kept ? `${kept}, and the local model is not on this machine; download it` : sentence,
+    ),
   };
 }
 
