@@ -68,6 +68,20 @@ for (const [name, script, prompt, said] of keptHere) {
   });
 }
 
+test('a model forced on a prompt with a secret is refused without asking for a download', async () => {
+  const { router } = scriptedRouter({
+    ...hard,
+    findings: [{ rule: 'aws-access-key', where: 'prompt' }],
+  });
+  const decision = await router.decide(promptOf('?', { forceModel: { id: BIG } }));
+  assert.ok(decision.kind === 'refused');
+  assert.equal(decision.failure.code, 'privacy_floor');
+  assert.match(
+    decision.failure.message,
+    /^the prompt may not leave this machine \(aws-access-key\), so cloud-big can't answer it; force no model/,
+  );
+});
+
 /** A long question and its answer, as the next prompt's history. */
 async function talk(router: Router, tier: Tier): Promise<readonly Turn[]> {
   const text = `Read this. ${'It goes on and on. '.repeat(400)}`;

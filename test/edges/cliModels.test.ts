@@ -5,8 +5,11 @@ import type { App } from '../../server/src/compose.ts';
 import { failure } from '../../server/src/core/errors.ts';
 import type { SpeedSample, SpendReport } from '../../server/src/core/ports.ts';
 import { nanoUsd } from '../../server/src/core/price.ts';
+import { closedLedger } from '../../server/src/store/ledger.ts';
+import { clockAt, NOVEMBER } from '../store/ledgerFixture.ts';
 import { BIG, LOCAL, MINI } from '../support/scriptedPorts.ts';
 import { cli, jsonOf } from './cliHarness.ts';
+import { scriptedApi } from './httpApi.ts';
 
 test('models list shows state, price and speed of each', async () => {
   const run = await cli(['models', 'list'], {
@@ -172,6 +175,20 @@ test('cache clear tells what it forgot', async () => {
   assert.deepEqual([run.code, run.stdout], [0, 'Forgot 3 answers (2.5 MB).\n']);
 });
 
+test('cache clear and outcome say why nothing was done, when it was not', async () => {
+  const kept = await cli(['cache', 'clear'], {
+    app: (app) => ({ ...app, cache: { ...app.cache, clear: () => undefined } }),
+  });
+  assert.deepEqual([kept.code, kept.stdout], [2, '']);
+  assert.match(kept.stderr, /expected to write data.cache\.sqlite, .* nothing was forgotten; make/);
+  const judged = await cli(['outcome', 'id-1', 'kept'], {
+    script: { ledger: { answered: async () => false } },
+    app: (app) => ({ ...app, ledgerProblem: () => 'the disk is full; free some space' }),
+  });
+  assert.equal(judged.code, 4);
+  assert.match(judged.stderr, /the disk is full; free some space \(ledger_unavailable\)/);
+});
+
 const report: SpendReport = {
   budget: {
     month: '2026-11',
@@ -248,4 +265,32 @@ test('spend --json has dollars, and null where there is no limit', async () => {
     await cli(['spend', '--json'], { script: { ledger: { spend: async () => open } } }),
   );
   assert.deepEqual([unlimited['budget_usd'], unlimited['remaining_usd']], [null, null]);
+});
+
+test('spend of a ledger that can not be read says unknown, not none', async () => {
+  const ledger = closedLedger({
+    why: 'damaged',
+    clock: clockAt(NOVEMBER),
+    spentNanoUsd: { '2026-11': nanoUsd(0.5e9) },
+  });
+  const told = await cli(['spend'], { script: { ledger } });
+  assert.match(told.stdout, /^2026-11 {2}spent \$0\.50 of \$20\.00/);
+  assert.match(told.stdout, /answers and savings are unknown while the ledger is closed/);
+  assert.doesNotMatch(told.stdout, /No answers|saved/);
+  const reply = jsonOf(await cli(['spend', '--json'], { script: { ledger } }));
+  const { spent_usd, answers, saved_usd, unknown_savings, audits, rows } = reply;
+  assert.deepEqual(
+    { spent_usd, answers, saved_usd, unknown_savings, audits, rows },
+    {
+      spent_usd: 0.5,
+      answers: null,
+      saved_usd: null,
+      unknown_savings: null,
+      audits: null,
+      rows: [],
+    },
+  );
+  const { get } = scriptedApi({ ledger });
+  const overHttp = (await (await get('/spend')).json()) as unknown;
+  assert.equal(JSON.stringify(overHttp), JSON.stringify(reply));
 });

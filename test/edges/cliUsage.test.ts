@@ -169,6 +169,16 @@ test('a ledger that is no URL of PostgreSQL is refused without being repeated', 
   }
 });
 
+test('an address of the provider that is none is refused without being repeated', async () => {
+  for (const url of ['ftp://me:secret@host/v1', 'secret.example:8080', 'secret']) {
+    const run = await cli(['spend'], { env: { OPENAI_BASE_URL: url } });
+    assert.equal(run.code, 2, url);
+    assert.match(run.stderr, /^error: expected OPENAI_BASE_URL to be an address such as https:/);
+    assert.ok(!run.stderr.includes('secret'), run.stderr);
+    assert.deepEqual(run.opened, []);
+  }
+});
+
 test('no help shows the value of a variable', async () => {
   const env = { [twin('LEDGER')]: 'postgres://me:secret@host/x' };
   for (const argv of [['--help'], ['serve', '--help']]) {

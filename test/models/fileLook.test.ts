@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalModel } from '../../server/src/core/types.ts';
-import { createFileLook } from '../../server/src/models/modelFile.ts';
+import { createFileLook } from '../../server/src/models/fileLook.ts';
 import { smolLm2 } from '../support/localModel.ts';
 
 const modelsDir = mkdtempSync(join(tmpdir(), 'look-'));

@@ -709,6 +709,15 @@ describe('on the wire', () => {
     assertFailed(final, { code: 'provider_unavailable', retryable: true, billing: 'nothing' });
   });
 
+  test('a port that fetch asks never bills nothing, and is not tried again', async () => {
+    const { final } = await ask({
+      model: cloudModel('openai', { baseUrl: 'http://127.0.0.1:10080/v1' }),
+    });
+    assertFailed(final, { code: 'provider_unavailable', retryable: false, billing: 'nothing' });
+    const message = final.type === 'failed' ? final.failure.message : '';
+    assert.match(message, /127\.0\.0\.1:10080.* listen on another port/);
+  });
+
   test('an unknown host bills nothing', async () => {
     const { final } = await ask({
       model: cloudModel('openai', { baseUrl: 'http://no-such-host.invalid/v1' }),

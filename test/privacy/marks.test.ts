@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AST, RegExpParser } from '@eslint-community/regexpp';
 import { rules } from '@secretlint/secretlint-rule-preset-recommend';
+import fc from 'fast-check';
 import { createSieve, type Marks } from '../../server/src/privacy/marks.ts';
 import { presetMarks } from '../../server/src/privacy/secretlint.ts';
 import { secretPatterns } from '../../server/src/privacy/secretPatterns.ts';
@@ -207,4 +208,21 @@ test('a sieve lets through, in order, who has a mark in the text and who has non
   for (const mark of all[3]!.marks!.exact!)
     assert.deepEqual(through(`.${mark}.`), ['every', 'signs']);
   assert.deepEqual(createSieve([all[0]!])('nothing'), []);
+});
+
+test('marks that overlap, begin or end one another are all found', () => {
+  const mark = fc.string({ unit: fc.constantFrom('a', 'b', '$'), minLength: 1, maxLength: 4 });
+  const marks = fc.record({ exact: fc.array(mark), anyCase: fc.array(mark) });
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'B', '$', ' '), maxLength: 40 });
+  fc.assert(
+    fc.property(fc.array(marks), text, (each, read) => {
+      const all = each.map((one) => ({ marks: one }));
+      const held = all.filter(
+        ({ marks: { exact, anyCase } }) =>
+          exact.some((one) => read.includes(one)) ||
+          anyCase.some((one) => read.toLowerCase().includes(one)),
+      );
+      assert.deepEqual(createSieve(all)(read), held);
+    }),
+  );
 });

@@ -113,7 +113,7 @@ test('a locked file still answers, skips what it can not write, and recovers', (
   other.exec('BEGIN IMMEDIATE');
   assert.equal(cache.get('key')?.text, 'text');
   cache.put('other', cached('other'));
-  assert.deepEqual(cache.clear(), { entries: 0, bytes: 0 });
+  assert.equal(cache.clear(), undefined, 'what is still there was not forgotten');
   other.exec('ROLLBACK');
   other.close();
   assert.equal(cache.get('other'), undefined);

@@ -1,12 +1,13 @@
 /** Stored explanations and the opt-in history, in real files: kept, found, bounded, cleared from the disk, and sound after damage. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
+import { openCache } from '../../server/src/store/cache.ts';
 import { openExplanations } from '../../server/src/store/explanations.ts';
 import { openHistory } from '../../server/src/store/history.ts';
-import { clockAt, NOVEMBER, tempFolder } from './ledgerFixture.ts';
+import { clockAt, NOVEMBER, openAt, tempFolder } from './ledgerFixture.ts';
 
 const clock = clockAt(NOVEMBER);
 
@@ -63,6 +64,24 @@ test('explanations are kept by code and file, replaced, dropped, and seen by ano
   assert.equal(mine.ofCode('early').length, 1);
   await mine.drop('early', 'explain');
   assert.equal(mine.ofCode('early').length, 0);
+});
+
+test('prompts, answers and money are for their owner alone, in a folder that others may read too', {
+  skip: process.platform === 'win32' && 'rights of files are those of the folder on Windows',
+}, async (t) => {
+  const folder = tempFolder(t);
+  chmodSync(folder, 0o755);
+  await history(t, join(folder, 'history.sqlite')).add(entry('p', 'mine'));
+  await explanations(t, join(folder, 'explanations.sqlite')).keep(explanation('mine'));
+  const cache = openCache({ path: join(folder, 'cache.sqlite'), clock });
+  t.after(() => cache.close());
+  const ledger = await openAt(join(folder, 'ledger.sqlite'));
+  t.after(() => ledger.close());
+  const files = readdirSync(folder).filter((name) => name.includes('.sqlite'));
+  for (const one of ['history', 'explanations', 'cache', 'ledger'])
+    assert.ok(files.includes(`${one}.sqlite`), `expected ${one}.sqlite among ${files}`);
+  for (const name of files)
+    assert.equal(statSync(join(folder, name)).mode & 0o077, 0, `others may read ${name}`);
 });
 
 test('each task keeps a text of its own about the same code', async (t) => {

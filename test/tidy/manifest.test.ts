@@ -30,6 +30,7 @@ interface Manifest {
   readonly name: string;
   readonly publisher: string;
   readonly icon: string;
+  readonly keywords?: readonly string[];
   readonly capabilities: {
     readonly untrustedWorkspaces: { readonly restrictedConfigurations: readonly string[] };
   };
@@ -163,6 +164,14 @@ test('every text of the client, its pages and the server has a German twin with 
   }
 });
 
+test('the marketplace finds the extension by words of its own, no more than it takes', () => {
+  const { keywords = [] } = manifest;
+  assert.ok(keywords.length >= 5, 'expected words to search by');
+  // vsce adds some of what is contributed; thirty tags is the marketplace's limit.
+  assert.ok(new Set(keywords).size === keywords.length && keywords.length <= 20);
+  for (const word of keywords) assert.ok(word.length <= 50 && word === word.toLowerCase(), word);
+});
+
 test('pictures and pages that the manifest names are there', () => {
   const pages = contributes.walkthroughs.flatMap(({ steps }) =>
     steps.map(({ media }) => media.markdown),
@@ -170,6 +179,16 @@ test('pictures and pages that the manifest names are there', () => {
   for (const file of [manifest.icon, 'media/icon.svg', ...pages]) {
     assert.ok(existsSync(join(root, file)), file);
   }
+});
+
+test('German says du, throughout', () => {
+  const german = ['l10n/bundle.l10n.de.json', 'package.nls.de.json'].flatMap((path) =>
+    Object.values(json(path) as Record<string, string>),
+  );
+  const formal = german.filter((text) =>
+    /\b\p{Ll}+en Sie\b|\bIhre?[nmrs]?\b|\bIhnen\b/u.test(text),
+  );
+  assert.deepEqual(formal, []);
 });
 
 test('every page of the walkthrough has a German twin, under the name that VS Code looks for', () => {

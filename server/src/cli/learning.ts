@@ -1,9 +1,10 @@
 /** `learning` and `outcome`: what verdicts have taught, how to take it back, and a verdict from a script. */
 import type { LearnedStatus } from '../compose.ts';
+import { failure } from '../core/errors.ts';
 import type { Verdict } from '../core/routeReports.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
-import { badInput, type Session, withApp } from './session.ts';
+import { badInput, fail, type Session, withApp } from './session.ts';
 import { table } from './table.ts';
 
 export interface LearningFlags {
@@ -19,6 +20,8 @@ export async function outcome(
   const { io } = session;
   return await withApp(session, async (app) => {
     if (!(await app.ports.ledger.answered(promptId))) {
+      const closed = app.ledgerProblem();
+      if (closed !== undefined) return await fail(io, failure('ledger_unavailable', closed));
       const what = printable(promptId);
       return await badInput(
         io,
@@ -51,7 +54,7 @@ export async function learningRollback(session: Session, flags: LearningFlags): 
       io.stdout,
       forgotten === 0
         ? 'Nothing was learned yet that could be forgotten.'
-        : `${forgotten} outcomes are forgotten; they stay in the ledger.`,
+        : `${forgotten === 1 ? '1 outcome is' : `${forgotten} outcomes are`} forgotten; the ledger keeps what was said.`,
     );
     return exitCodes.ok;
   });
@@ -71,7 +74,7 @@ function statusText(learned: readonly LearnedStatus[]): string {
   if (learned.length === 0) return 'No outcomes yet: verdicts on answers will move the routing.';
   return learned
     .flatMap(({ model, learned: of, shareBefore, share }) => [
-      `${model.label}: ${of.outcomes} outcomes`,
+      `${model.label}: ${of.outcomes === 1 ? '1 outcome' : `${of.outcomes} outcomes`}`,
       ...(model.tier === 'cheap'
         ? [`  answered in the cloud at once: ${percent(shareBefore)} before, ${percent(share)} now`]
         : []),

@@ -19,7 +19,7 @@ export function addLearning(program: Command, run: Run): void {
       'the share that may end in the cloud, 0 to 1; 0.5 when left out',
       share,
     )
-    .option('--limit <questions>', 'ask only so many of the questions', questions)
+    .option('--limit <questions>', 'ask only so many of the questions, at least 30', questions)
     .option('--fresh', 'ask everything again, also what was answered before')
     .option('--measure-cloud', 'ask the cloud model too; needs --max-cost-usd')
     .option('--max-cost-usd <usd>', 'the most that measuring the cloud model may cost', usd)

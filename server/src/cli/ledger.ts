@@ -32,7 +32,7 @@ export async function verifyLedger(session: Session, flags: VerifyFlags): Promis
       } else if (sound) {
         await writeLine(
           stdout,
-          `${events} events: the hash chain is whole, and every state and counter follows from it.`,
+          `${events === 1 ? '1 event' : `${events} events`}: the hash chain is whole, and every state and counter follows from it.`,
         );
       } else {
         await writeLine(stdout, `The ledger is not sound, found in ${events} events:`);

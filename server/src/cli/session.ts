@@ -1,6 +1,7 @@
 /** Opens the app for one command and closes it whatever happens; failures become a line on stderr and an exit code. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppOptions } from '../compose.ts';
+import { appSettingsSchema } from '../core/appSettings.ts';
 import { type Failure, failure } from '../core/errors.ts';
 import type { NanoUsd } from '../core/types.ts';
 import { exitCodeOf } from './exitCodes.ts';
@@ -42,6 +43,13 @@ export async function withApp(
     return await badInput(
       io,
       'expected --ledger to be a URL such as postgres://user@host/database, got something else; leave it out for the ledger in the data folder',
+    );
+  }
+  const baseUrl = appSettingsSchema.shape.baseUrl.safeParse(io.env['OPENAI_BASE_URL'] || undefined);
+  if (!baseUrl.success) {
+    return await badInput(
+      io,
+      'expected OPENAI_BASE_URL to be an address such as https://api.openai.com/v1, got something else; leave it out for that of OpenAI',
     );
   }
   const app = await io.createApp({ ...appOptions(session), ...options });

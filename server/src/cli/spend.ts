@@ -44,6 +44,14 @@ function spendText(
       ? ['no limit']
       : [`${formatUsd(left)} left`, `resets on ${resetDate(budget.month)}`]),
   ];
+  const spent = `${budget.month}  spent ${formatUsd(budget.spentNanoUsd)}${limit}: ${details.join(', ')}`;
+  if (report.unreadable !== undefined) {
+    return [
+      spent,
+      '',
+      'The spend is what its mirror knows; answers and savings are unknown while the ledger is closed.',
+    ].join('\n');
+  }
   const unknown = report.unknownSavings > 0 ? ` (${report.unknownSavings} unknown)` : '';
   const kept = qualityKept(report.audits, baseline);
   const audited = auditsText(report.audits, english);
@@ -54,7 +62,7 @@ function spendText(
     costOf(row.served, row.costNanoUsd),
   ]);
   return [
-    `${budget.month}  spent ${formatUsd(budget.spentNanoUsd)}${limit}: ${details.join(', ')}`,
+    spent,
     `         saved ${formatUsd(report.savedNanoUsd)} against ${names(baseline)}${unknown}`,
     `         quality kept by local answers: ${qualityKeptText(kept, auditShare, english)}`,
     ...(audited === '' ? [] : [`         ${audited}`]),

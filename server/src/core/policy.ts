@@ -7,7 +7,7 @@ import type { Conversation } from './conversation.ts';
 import { flipsOf, layers } from './flips.ts';
 import { type Candidate, listCandidates, type PlanInput } from './plans.ts';
 import type { Reason } from './reason.ts';
-import { type Refused, refuse } from './refusals.ts';
+import { type Refused, refuse, refuseForced } from './refusals.ts';
 import type { Settings } from './schema.ts';
 
 export interface PolicyInput extends PlanInput {
@@ -158,7 +158,7 @@ function chooseForced(
   if (candidate === undefined) return refuse(undefined, candidates);
   for (const layer of layers) {
     const exclusion = layer === 'latency' ? undefined : candidate.exclusions[layer];
-    if (exclusion !== undefined) return refuse(exclusion, candidates);
+    if (exclusion !== undefined) return refuseForced(exclusion, candidates);
   }
   const reason: Reason = { code: 'forced', facts: { model: candidate.first } };
   return {

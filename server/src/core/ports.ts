@@ -256,6 +256,8 @@ export interface SpendReport {
   readonly unknownSavings: number;
   readonly rows: readonly SpendRow[];
   readonly audits: AuditSums;
+  /** Why the answers can't be read: all but the budget is unknown then, and the budget is what the mirror knows. */
+  readonly unreadable?: string;
 }
 
 /** Money. Every method is durable when it returns. A ledger that can't be trusted answers `unavailable` and closes the cloud tier. */

@@ -42,6 +42,19 @@ export function refuse(
   };
 }
 
+/** A forced model may not read the prompt; a model on this machine that was not forced might. */
+export function refuseForced(reason: Reason, candidates: readonly Candidate[]): Refused {
+  const refused = refuse(reason, candidates);
+  const isAboutPrompt = reason.code === 'privacy_floor' && !ABOUT_MACHINE.has(reason.facts.rule);
+  if (!isAboutPrompt) return refused;
+  const { wanted, rule } = reason.facts;
+  const message = `the prompt may not leave this machine (${rule}), so ${wanted} can't answer it; force no model, or take out what must stay here`;
+  return { ...refused, failure: failure(refused.failure.code, message) };
+}
+
+/** Rules that hold whatever the prompt is, with sentences of their own. */
+const ABOUT_MACHINE: ReadonlySet<string> = new Set(['local-only', 'untrusted-workspace', 'policy']);
+
 /** Why no cloud model may answer, as the beginning of a sentence. */
 function keptHere(reason: Reason): string | undefined {
   switch (reason.code) {

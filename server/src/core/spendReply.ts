@@ -5,9 +5,13 @@ import { dollars } from './price.ts';
 import { LEAST_AUDITS, qualityKept } from './qualityKept.ts';
 import { usdOf } from './reply.ts';
 
-/** @param baseline the model that savings and quality are against */
+/**
+ * What can't be read of a ledger that can't be trusted is null.
+ * @param baseline the model that savings and quality are against
+ */
 export function spendReplyOf({ budget, audits, ...report }: SpendReport, baseline: string) {
   const kept = qualityKept(audits, baseline);
+  const known = <T>(value: T) => (report.unreadable === undefined ? value : null);
   const measured = kept.kind === 'measured' ? kept : undefined;
   return {
     month: budget.month,
@@ -16,10 +20,10 @@ export function spendReplyOf({ budget, audits, ...report }: SpendReport, baselin
     spent_usd: dollars(budget.spentNanoUsd),
     held_usd: dollars(budget.heldNanoUsd),
     remaining_usd: usdOf(remaining(budget)),
-    answers: report.answers,
+    answers: known(report.answers),
     baseline,
-    saved_usd: dollars(report.savedNanoUsd),
-    unknown_savings: report.unknownSavings,
+    saved_usd: known(dollars(report.savedNanoUsd)),
+    unknown_savings: known(report.unknownSavings),
     quality_kept: {
       share: measured?.share ?? null,
       low: measured?.low ?? null,
@@ -27,8 +31,8 @@ export function spendReplyOf({ budget, audits, ...report }: SpendReport, baselin
       audits: kept.n,
       needed: LEAST_AUDITS,
     },
-    audits: audits.audits,
-    audits_usd: dollars(audits.costNanoUsd),
+    audits: known(audits.audits),
+    audits_usd: known(dollars(audits.costNanoUsd)),
     rows: report.rows.map(({ modelId, served, answers, costNanoUsd }) => ({
       model: modelId,
       served,

@@ -12,10 +12,16 @@ export const spendReply = z
     spent_usd: z.number().describe('Settled bills.'),
     held_usd: z.number().describe('Upper bounds of calls that are not settled yet.'),
     remaining_usd: z.number().nullable().describe('What may still be held; null without a limit.'),
-    answers: z.number().int().describe('Prompts of this month.'),
+    answers: z
+      .number()
+      .int()
+      .nullable()
+      .describe(
+        'Prompts of this month; null, as all that follows, while the ledger can not be read.',
+      ),
     baseline: z.string().describe('The model that savings are against.'),
-    saved_usd: z.number().describe('Sum of the savings that are known.'),
-    unknown_savings: z.number().int().describe('Answers whose savings are unknown.'),
+    saved_usd: z.number().nullable().describe('Sum of the savings that are known.'),
+    unknown_savings: z.number().int().nullable().describe('Answers whose savings are unknown.'),
     quality_kept: z
       .strictObject({
         share: z
@@ -33,8 +39,8 @@ export const spendReply = z
         needed: z.number().int().describe('Audits that it takes until the share is known.'),
       })
       .describe('Quality as it was measured by asking the baseline, too.'),
-    audits: z.number().int().describe('Local answers of this month that were audited.'),
-    audits_usd: z.number().describe('What those audits cost; part of what was spent.'),
+    audits: z.number().int().nullable().describe('Local answers of this month that were audited.'),
+    audits_usd: z.number().nullable().describe('What those audits cost; part of what was spent.'),
     rows: z
       .array(
         z.strictObject({
@@ -44,7 +50,7 @@ export const spendReply = z
           cost_usd: z.number().describe('What they cost.'),
         }),
       )
-      .describe('The month by model.'),
+      .describe('The month by model; none while the ledger can not be read.'),
   })
   .openapi('Spend');
 

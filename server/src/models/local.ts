@@ -13,9 +13,10 @@ import {
   ensureModelFile,
   type TriedSource,
 } from './download.ts';
+import { createFileLook } from './fileLook.ts';
 import type { GenerationStats, HostModel, HostSettings, HostWork } from './hostProtocol.ts';
 import { createHostSupervisor, type HostEvent } from './hostSupervisor.ts';
-import { createFileLook, findModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
+import { findModelFile, type ModelFolders, verifyModelFile } from './modelFile.ts';
 import { removeFoldersOfDeadHosts } from './modelHostFolder.ts';
 import { PROBE_OUTPUT_TOKENS, probeRequest, speedFrom } from './probe.ts';
 import { createThreads, machineName } from './threads.ts';
@@ -150,9 +151,9 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
   }
 
   function identity(model: Model): string {
-    const { id, file } = localOnly(model);
-    const known =
-      file.sha256 === '' ? findModelFile(localOnly(model), options)?.sha256 : file.sha256;
+    const local = localOnly(model);
+    const { id, file } = local;
+    const known = file.sha256 === '' ? look.find(local)?.sha256 : file.sha256;
     return known === undefined ? `unverified:${id}` : known.toLowerCase();
   }
 
@@ -172,6 +173,7 @@ export function createLocalModels(options: LocalModelsOptions): LocalModels {
       yield { type: 'progress', stage: 'loading', share: 0 };
     }
     const found = await hostModelOf(model, options, signal);
+    look.again(model);
     if (found.kind === 'failed') yield { type: 'failed', failure: found.failure };
     else yield* supervisor.run(found.model, work, signal);
   }

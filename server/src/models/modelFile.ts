@@ -40,7 +40,7 @@ export type Verification =
 
 const noteSchema = z.object({ stamp: z.string(), sha256: z.string() });
 
-/** The first file that could serve, by name and size alone: cheap enough to ask before every prompt. */
+/** The first file that could serve, by name and size, with what is known of its content. */
 export function findModelFile(model: LocalModel, folders: ModelFolders): FoundFile | undefined {
   for (const path of candidatePaths(model, folders)) {
     const found = inspect(path, model, folders);
@@ -49,38 +49,12 @@ export function findModelFile(model: LocalModel, folders: ModelFolders): FoundFi
   return undefined;
 }
 
-/** What was seen a moment ago holds: to look costs a tenth of a decision. */
-const LOOK_HOLDS_MS = 250;
-
-export interface FileLook {
-  /**
-   * Whether there is such a file, without looking at what is known of its content. One that comes or goes is noticed a
-   * quarter of a second later, or by the answer that needs it.
-   */
-  isThere(model: LocalModel): boolean;
-  /** For whoever has just fetched it. */
-  again(model: LocalModel): void;
-}
-
-export function createFileLook(folders: ModelFolders): FileLook {
-  /** By the file's entry, which a model keeps when its ability is measured anew. */
-  const seen = new WeakMap<LocalModel['file'], { isThere: boolean; atMs: number }>();
-  return {
-    isThere(model) {
-      const nowMs = performance.now();
-      const last = seen.get(model.file);
-      if (last !== undefined && nowMs - last.atMs < LOOK_HOLDS_MS) return last.isThere;
-      const isThere = candidatePaths(model, folders).some((path) => {
-        const stats = statFile(path);
-        return stats !== undefined && isOfStatedSize(model, stats);
-      });
-      seen.set(model.file, { isThere, atMs: nowMs });
-      return isThere;
-    },
-    again(model) {
-      seen.delete(model.file);
-    },
-  };
+/** Whether there is such a file, without looking at what is known of its content. */
+export function isModelFileThere(model: LocalModel, folders: ModelFolders): boolean {
+  return candidatePaths(model, folders).some((path) => {
+    const stats = statFile(path);
+    return stats !== undefined && isOfStatedSize(model, stats);
+  });
 }
 
 function isOfStatedSize(model: LocalModel, stats: BigIntStats): boolean {

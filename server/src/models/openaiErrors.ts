@@ -123,6 +123,10 @@ function connectionFailure(error: unknown, context: CallContext): Failure {
     const message = `the answer of ${host} broke off before its end; ask again`;
     return failure('stream_cut', message, { retryable: true, billing: 'unknown' });
   }
+  if (isBlockedPort(error)) {
+    const message = `expected a port that programs may ask, got that of ${host}, which belongs to another protocol; let the server listen on another port`;
+    return failure('provider_unavailable', message, { billing: 'nothing' });
+  }
   const causes = causesOf(error);
   const early = causes.find(isBeforeSending);
   const billing: Billing = early !== undefined || !sent ? 'nothing' : 'unknown';
@@ -167,6 +171,12 @@ function causesOf(error: unknown, depth = 0): readonly Cause[] {
   const own = typeof code === 'string' ? [{ code, syscall }] : [];
   const several: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
   return [...own, ...[error.cause, ...several].flatMap((cause) => causesOf(cause, depth + 1))];
+}
+
+/** `fetch` asks no port of the standard's list (6000, 10080 and others), so nothing has left; the error has no code. */
+function isBlockedPort(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > 5) return false;
+  return error.message === 'bad port' || isBlockedPort(error.cause, depth + 1);
 }
 
 function isBeforeSending({ code, syscall }: Cause): boolean {

@@ -17,28 +17,42 @@ interface Marked {
 /** Those that may find something in a text, in their order: the ones of whose marks it holds one, and all without marks. */
 export function createSieve<T extends Marked>(all: readonly T[]): (text: string) => readonly T[] {
   const unmarked = all.filter(({ marks }) => marks === undefined);
-  const exact = anyOf(all.flatMap(({ marks }) => marks?.exact ?? []));
-  const anyCase = anyOf(all.flatMap(({ marks }) => marks?.anyCase ?? []));
+  const exactIn = createFinder(all.flatMap(({ marks }) => marks?.exact ?? []));
+  const anyCaseIn = createFinder(all.flatMap(({ marks }) => marks?.anyCase ?? []));
   return (text) => {
-    const lower = anyCase === undefined ? '' : text.toLowerCase();
-    const hasExact = exact?.test(text) === true;
-    const hasAnyCase = anyCase?.test(lower) === true;
-    if (!hasExact && !hasAnyCase) return unmarked;
+    const exact = exactIn?.(text) ?? NO_MARKS;
+    const anyCase = anyCaseIn?.(text.toLowerCase()) ?? NO_MARKS;
+    if (exact.size === 0 && anyCase.size === 0) return unmarked;
     return all.filter(
       ({ marks }) =>
         marks === undefined ||
-        (hasExact && holds(text, marks.exact)) ||
-        (hasAnyCase && holds(lower, marks.anyCase)),
+        marks.exact?.some((mark) => exact.has(mark)) ||
+        marks.anyCase?.some((mark) => anyCase.has(mark)),
     );
   };
 }
 
-function holds(text: string, marks: readonly string[] | undefined): boolean {
-  return marks?.some((mark) => text.includes(mark)) === true;
-}
+const NO_MARKS: ReadonlySet<string> = new Set();
 
-function anyOf(marks: readonly string[]): RegExp | undefined {
+/** Tells which of these marks a text holds, in one pass; where it holds several that overlap, all of them. */
+function createFinder(
+  marks: readonly string[],
+): ((text: string) => ReadonlySet<string>) | undefined {
   if (marks.length === 0) return undefined;
   const quoted = [...new Set(marks)].map((mark) => mark.replace(/[$(-+./?[-^{|}-]/g, '\\$&'));
-  return new RegExp(quoted.join('|'));
+  const any = new RegExp(quoted.join('|'), 'g');
+  const byFirst = Map.groupBy(new Set(marks), (mark) => mark.charAt(0));
+  return (text) => {
+    any.lastIndex = 0;
+    let match = any.exec(text);
+    if (match === null) return NO_MARKS;
+    const found = new Set<string>();
+    for (; match !== null; match = any.exec(text)) {
+      for (const mark of byFirst.get(text.charAt(match.index)) ?? []) {
+        if (text.startsWith(mark, match.index)) found.add(mark);
+      }
+      any.lastIndex = match.index + 1;
+    }
+    return found;
+  };
 }

@@ -15,8 +15,8 @@ interface CacheStats {
 }
 
 export interface OpenedCache extends AnswerCache {
-  /** Removes everything and returns what that was. */
-  clear(): CacheStats;
+  /** Removes everything and returns what that was; `undefined` when the file can't be written now, and all stays. */
+  clear(): CacheStats | undefined;
   stats(): CacheStats;
   close(): void;
 }
@@ -136,7 +136,7 @@ export function openCache(options: CacheOptions): OpenedCache {
 
     clear() {
       writeAll();
-      const removed = attempt(NOTHING, (open) =>
+      const removed = attempt<CacheStats | undefined>(undefined, (open) =>
         inTransaction(open.db, () => {
           const before = totals(open);
           open.db.exec('DELETE FROM answers');
@@ -145,7 +145,10 @@ export function openCache(options: CacheOptions): OpenedCache {
       );
       // Gives the room back; while another process reads, the next clearing does.
       attempt(undefined, ({ db }) => db.exec('VACUUM'));
-      return removed;
+      // A damaged file is deleted on the way, which clears it too.
+      return (
+        removed ?? attempt(undefined, (open) => (totals(open).entries === 0 ? NOTHING : undefined))
+      );
     },
 
     stats() {

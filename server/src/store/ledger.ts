@@ -153,7 +153,12 @@ export function closedLedger({ why, clock, spentNanoUsd = {} }: ClosedLedgerFact
     },
     record: async () => {},
     recordAudit: async () => {},
-    spend: async (limits) => ({ budget: budget(limits), ...NO_ANSWERS, audits: NO_AUDITS }),
+    spend: async (limits) => ({
+      budget: budget(limits),
+      ...NO_ANSWERS,
+      audits: NO_AUDITS,
+      unreadable: why,
+    }),
     frozenModels: async () => new Set(),
     answered: async () => false,
   };

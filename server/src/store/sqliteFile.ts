@@ -3,7 +3,7 @@
  * and faults told apart once. A file that SQLite has open is never opened by `node:fs` in the same process: closing
  * that second descriptor would drop every POSIX lock on it.
  */
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { integer, text, UnreadableRowError } from './sqliteRows.ts';
 
@@ -45,6 +45,7 @@ export function openSqlite(
   path: string,
   options: { readonly synchronous: 'FULL' | 'NORMAL' },
 ): DatabaseSync {
+  createForOwner(path);
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     const version = text(db.prepare('SELECT sqlite_version() AS version').get(), 'version');
@@ -55,6 +56,18 @@ export function openSqlite(
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/**
+ * Makes an empty file that its owner alone can read, whatever the folder allows; SQLite gives its journals the same rights.
+ * A file that is there is not opened, for the sake of its locks.
+ */
+function createForOwner(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    // It is there, or can't be made: then SQLite says why, in its own words.
   }
 }
 
