@@ -271,6 +271,14 @@ test('binary files and empty pipes are bad input', async () => {
   const binary = await cli(['ask', 'what?', '--file', 'blob.bin'], { cwd: folder });
   assert.equal(binary.code, 2);
   assert.match(binary.stderr, /binary data in blob\.bin/);
+  for (const argv of [
+    ['ask', '-'],
+    ['ask', 'what?', '--file', '-'],
+  ]) {
+    const piped = await cli(argv, { stdin: 'PNG\0\0\u0001' });
+    assert.equal(piped.code, 2);
+    assert.match(piped.stderr, /expected text on stdin, got binary data/);
+  }
   assert.equal((await cli(['ask'], { stdin: '\n' })).code, 2);
   const json = await cli(['ask', '--json'], { stdin: '\n' });
   assert.equal((jsonOf(json)['error'] as Record<string, unknown>)['code'], 'bad_request');

@@ -179,6 +179,14 @@ test('an address of the provider that is none is refused without being repeated'
   }
 });
 
+test('the help of each command says where the flags of every command are', async () => {
+  const said = /Flags of every command .*: cost-aware-router --help\n/;
+  for (const argv of [['ask'], ['serve'], ['ledger', 'verify']]) {
+    assert.match((await cli([...argv, '--help'])).stdout, said);
+  }
+  assert.doesNotMatch((await cli(['--help'])).stdout, said);
+});
+
 test('no help shows the value of a variable', async () => {
   const env = { [twin('LEDGER')]: 'postgres://me:secret@host/x' };
   for (const argv of [['--help'], ['serve', '--help']]) {

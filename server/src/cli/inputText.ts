@@ -105,7 +105,9 @@ async function readAll(input: Input): Promise<TextResult> {
     text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
     if (text.length > MAX_PROMPT_CHARS) return bad(tooLong('stdin'));
   }
-  return { kind: 'ok', text: text + decoder.decode() };
+  return text.includes('\0')
+    ? bad('expected text on stdin, got binary data')
+    : { kind: 'ok', text: text + decoder.decode() };
 }
 
 function notEmpty(text: string, what: string): TextResult {

@@ -48,7 +48,12 @@ export function createProgram(io: CliIo, ends: (code: number) => void): Command 
     })
     .exitOverride()
     .showSuggestionAfterError(true)
-    .addHelpText('after', exitCodesHelp);
+    .addHelpText('after', exitCodesHelp)
+    .addHelpText('afterAll', ({ command }) =>
+      command.parent === null
+        ? ''
+        : '\nFlags of every command (data folder, budget, models, ...): cost-aware-router --help',
+    );
   for (const { option } of globalOptions()) program.addOption(option);
 
   program
