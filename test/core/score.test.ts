@@ -87,6 +87,21 @@ test('the parts sum to the value, which stays in its range, for every kind of pr
   }
 });
 
+test('gains keep the order of what they sum to, also where escalating is worth little or less than nothing', () => {
+  const gains = anything.map((text) => scorer.gain(featured(text), large, small));
+  const summed = gains.map(({ value, parts }) => ({
+    value,
+    sum: parts.reduce((total, part) => total + part.added, 0),
+  }));
+  assert.ok(summed.some(({ sum }) => sum < 0));
+  for (const one of summed) {
+    assert.ok(one.value > 0 && one.value <= 0.99);
+    for (const other of summed) {
+      if (one.sum < other.sum) assert.ok(one.value < other.value);
+    }
+  }
+});
+
 test('scoring again, and in another order, gives the same', () => {
   const scores = anything.map((text) => scorer.score(featured(text), tiny));
   const again = createScorer(fitted);

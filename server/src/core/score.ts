@@ -22,12 +22,12 @@ export interface ScorePart {
 }
 
 export interface Score {
-  /** In [0.01, 0.99]. */
+  /** In [0.01, 0.99]; of a gain, in (0, 0.99]. */
   readonly value: number;
   /** The likeliest task and how likely it is. */
   readonly task: string;
   readonly taskProbability: number;
-  /** Their sum, in this order, is `value` before it is clamped. */
+  /** Their sum, in this order, is `value` before it is held within its bounds. */
   readonly parts: readonly ScorePart[];
 }
 
@@ -55,6 +55,7 @@ export interface Scorer {
 
 const LOWEST = 0.01;
 const HIGHEST = 0.99;
+const LITTLE_GAIN = 0.05;
 
 /** Chances of a bad answer as they are refined: over all tasks, for this mix, this length, these words, this context. */
 type Steps = readonly [base: number, task: number, length: number, words: number, context: number];
@@ -105,7 +106,12 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   }
 
   /** @param base says where the first part comes from; texts are written when they are asked for, as most never are */
-  function judged(features: Features, base: () => string, stepsFor: StepsFor): Score {
+  function judged(
+    features: Features,
+    base: () => string,
+    stepsFor: StepsFor,
+    held: (sum: number) => number,
+  ): Score {
     const mix = classify(features);
     const { label = 'nothing known', name = '' } = fitted.tasks[mix.top] ?? {};
     const recognised = { task: name, taskProbability: mix.topProbability };
@@ -148,7 +154,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     };
     let parts: readonly ScorePart[] | undefined;
     return {
-      value: clamp(sumOf(added)),
+      value: held(sumOf(added)),
       ...recognised,
       get parts() {
         parts ??= partsOf();
@@ -173,23 +179,34 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   }
 
   /** Keeps the likeliest `1 - share` of the reference prompts at or below the returned value. */
-  function quantileOf(stepsFor: StepsFor, escalateShare: number): number {
+  function quantileOf(
+    stepsFor: StepsFor,
+    escalateShare: number,
+    held: (sum: number) => number,
+  ): number {
     if (!(escalateShare >= 0 && escalateShare <= 1)) {
       throw new RangeError(`expected a share in [0,1], got ${escalateShare}`);
     }
-    const scores = fitted.reference.map((prompt) => referenceScore(strategy, prompt, stepsFor));
+    const scores = fitted.reference.map((prompt) =>
+      referenceScore(strategy, prompt, stepsFor, held),
+    );
     scores.sort((a, b) => a - b);
     const kept = Math.round((1 - escalateShare) * scores.length);
     if (kept === 0) return 0;
     return kept === scores.length ? 1 : (scores[kept - 1] ?? 1);
   }
 
-  function referenceScore(by: Strategy, prompt: ReferencePrompt, stepsFor: StepsFor): number {
+  function referenceScore(
+    by: Strategy,
+    prompt: ReferencePrompt,
+    stepsFor: StepsFor,
+    held: (sum: number) => number,
+  ): number {
     switch (by) {
       case 'fitted':
       case 'table': {
         const sizes = { ...prompt, contextTokens: 0, codeLanguage: undefined };
-        return clamp(stepsFor(prompt.mix, shiftsOf(sizes, prompt))[4]);
+        return held(stepsFor(prompt.mix, shiftsOf(sizes, prompt))[4]);
       }
       case 'length':
         return clamp(lengthScore(prompt.textTokens));
@@ -247,7 +264,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     score(features, model) {
       const base = () =>
         `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
-      return judged(features, base, forOne(model));
+      return judged(features, base, forOne(model), clamp);
     },
     chance(features, model) {
       if (strategy !== 'fitted' && strategy !== 'table') {
@@ -260,11 +277,12 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         features,
         () => 'what escalating is worth on the reference prompts',
         forPair(cheap, escalation),
+        heldGain,
       );
     },
-    threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare),
+    threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare, clamp),
     gainThreshold: (cheap, escalation, escalateShare) =>
-      quantileOf(forPair(cheap, escalation), escalateShare),
+      quantileOf(forPair(cheap, escalation), escalateShare, heldGain),
   };
 }
 
@@ -302,6 +320,15 @@ function sumOf({ base, task, length, words, context }: Additions): number {
 
 function clamp(value: number): number {
   return Math.min(HIGHEST, Math.max(LOWEST, value));
+}
+
+/**
+ * Between 0 and 0.99. Little gains, and those below zero, come ever closer to zero and keep their order: two models that
+ * are nearly as good would tie on most prompts if they were cut.
+ */
+function heldGain(sum: number): number {
+  if (sum >= LITTLE_GAIN) return Math.min(HIGHEST, sum);
+  return LITTLE_GAIN * Math.exp(sum / LITTLE_GAIN - 1);
 }
 
 function percent(value: number): string {
