@@ -13,8 +13,11 @@ const patternSchema = z.strictObject({
   texts: z.array(z.string()).min(1),
   /** Code is attached, in a language drawn at random, half of the time. */
   context: z.boolean().optional(),
-  /** Most prompts come with a text to work on, a text that the question is about, or some sentences of what is wanted. */
-  material: z.enum(['given', 'case', 'brief']).optional(),
+  /**
+   * Most prompts come with a text to work on, a text that the question is about, some sentences of what is wanted, or wishes
+   * for the form of the answer, which any task may have.
+   */
+  material: z.enum(['given', 'case', 'brief', 'form']).optional(),
 });
 
 const fileSchema = z.strictObject({
@@ -26,8 +29,15 @@ const fileSchema = z.strictObject({
 type Material = NonNullable<z.infer<typeof patternSchema>['material']>;
 type Pools = z.infer<typeof fileSchema>['pools'];
 
-/** Of the prompts of a task that may come with material. */
-const MATERIAL_SHARE = 0.7;
+/** Of the prompts of a task that may come with material. Wishes for the form are rarer: a prompt is often one sentence. */
+const materialShares: Readonly<Record<Material, number>> = {
+  given: 0.7,
+  case: 0.7,
+  brief: 0.7,
+  form: 0.3,
+};
+/** The fewest and the most sentences that are added. */
+const wishesOf = { brief: [2, 6], form: [1, 3] } as const;
 
 const STOPS = ['', '', '.', '.', '!'];
 
@@ -47,7 +57,7 @@ export function drawPatterns(
   return Object.entries(patterns).flatMap(([task, { texts, context, material }]) =>
     Array.from({ length: perTask }, () => {
       const asked = sentence(filled(pick(texts, random), pools, random), random);
-      const hasMaterial = material !== undefined && random.next() < MATERIAL_SHARE;
+      const hasMaterial = material !== undefined && random.next() < materialShares[material];
       const text = hasMaterial ? withMaterial(asked, material, pools, random) : asked;
       const hasContext = context === true && random.next() < 0.5;
       if (!hasContext) return { task, text };
@@ -63,9 +73,10 @@ function withMaterial(
   pools: Pools,
   random: SeededRandom,
 ): string {
-  if (material === 'brief') {
-    const wishes = Array.from({ length: 2 + random.below(5) }, () =>
-      pick(pools['brief'] ?? [], random),
+  if (material === 'brief' || material === 'form') {
+    const [least, most] = wishesOf[material];
+    const wishes = Array.from({ length: least + random.below(most - least + 1) }, () =>
+      pick(pools[material] ?? [], random),
     );
     return [asked, ...new Set(wishes)].join(' ');
   }
