@@ -24,6 +24,8 @@ export interface Thread {
   stale: boolean;
   redraw: NodeJS.Timeout | undefined;
   replyable: NodeJS.Timeout | undefined;
+  /** By `performance.now()`: until then VS Code may be at work on the reply box, and no comment is replaced. */
+  boxMadeAtMs: number;
 }
 
 interface TurnComment extends vscode.Comment {
@@ -38,19 +40,22 @@ export function commentOf(thread: Thread, turn: Turn, icon: vscode.Uri): TurnCom
     const author = { name: vscode.l10n.t('You') };
     return { thread, turn, body, author, mode, contextValue: 'question' };
   }
-  const markdown = explanationMarkdown(turn.answer, thread.stale, vscode.l10n.t);
-  const body = new vscode.MarkdownString(markdown);
-  body.isTrusted = false;
-  body.supportHtml = false;
   return {
     thread,
     turn,
-    body,
+    body: answerBody(turn, thread.stale),
     author: { name: 'Cost-Aware Router', iconPath: icon },
     mode,
     contextValue: turn.line === null ? 'unfinished' : 'answer',
     ...(turn.note === '' ? {} : { label: turn.note }),
   };
+}
+
+export function answerBody(turn: AnswerTurn, stale: boolean): vscode.MarkdownString {
+  const body = new vscode.MarkdownString(explanationMarkdown(turn.answer, stale, vscode.l10n.t));
+  body.isTrusted = false;
+  body.supportHtml = false;
+  return body;
 }
 
 /** The conversation so far, as the next question carries it. */

@@ -16,6 +16,7 @@ import { stepCommand } from './commandIds.ts';
 import { answered, failed, nothingYet, withEvent } from './explanationText.ts';
 import {
   type AnswerTurn,
+  answerBody,
   commentOf,
   historyOf,
   isTurnComment,
@@ -32,10 +33,12 @@ import { stepLabel } from './statusBarView.ts';
 const REDRAW_MS = 100;
 
 /**
- * After the last redraw, before the reply box comes. VS Code makes it in several steps, the first time that a thread may be
- * replied to; comments that are replaced meanwhile have it draw a second one.
+ * VS Code makes a thread's reply box in several steps, when the thread is first shown or first may be replied to. Comments that
+ * are replaced in between, or told with it, have it draw the button of the box a second time. So redraws wait for so long
+ * after either, and the box comes so long after the last redraw.
  */
-const REPLYABLE_MS = 500;
+const BOX_MADE_MS = 800;
+const BEFORE_BOX_MS = 500;
 
 /** After an edit, before it is asked whether the explanations still fit. */
 const SETTLE_MS = 500;
@@ -68,6 +71,11 @@ export function createExplanations(
     clearTimeout(thread.redraw);
     thread.redraw = undefined;
     if (!threads.has(thread.view)) return;
+    const boxMadeInMs = thread.boxMadeAtMs - performance.now();
+    if (boxMadeInMs > 0) {
+      thread.redraw = setTimeout(() => draw(thread), boxMadeInMs);
+      return;
+    }
     thread.view.comments = thread.turns.map((turn) => commentOf(thread, turn, icon));
     thread.view.contextValue = thread.runningId === null ? 'explanation' : 'running';
     clearTimeout(thread.replyable);
@@ -75,7 +83,8 @@ export function createExplanations(
     else if (thread.view.canReply === false) {
       thread.replyable = setTimeout(() => {
         thread.view.canReply = true;
-      }, REPLYABLE_MS);
+        thread.boxMadeAtMs = performance.now() + BOX_MADE_MS;
+      }, BEFORE_BOX_MS);
     }
   }
 
@@ -83,10 +92,10 @@ export function createExplanations(
     thread.redraw ??= setTimeout(() => draw(thread), REDRAW_MS);
   }
 
-  function open(task: CodeTaskResult): Thread {
-    // An empty thread would open its reply box, as if the person were to write first.
+  /** @param body what stands there until the first redraw; an empty thread would open its reply box, to be written first */
+  function open(task: CodeTaskResult, body: string | vscode.MarkdownString): Thread {
     const opening: vscode.Comment = {
-      body: vscode.l10n.t('Asking…'),
+      body,
       author: { name: 'Cost-Aware Router', iconPath: icon },
       mode: vscode.CommentMode.Preview,
     };
@@ -109,6 +118,7 @@ export function createExplanations(
       stale: false,
       redraw: undefined,
       replyable: undefined,
+      boxMadeAtMs: performance.now() + BOX_MADE_MS,
     };
     threads.set(view, thread);
     return thread;
@@ -200,8 +210,7 @@ export function createExplanations(
   }
 
   function showStored(task: CodeTaskResult, stored: ExplanationWire): void {
-    const thread = open(task);
-    thread.turns.push({
+    const turn: AnswerTurn = {
       kind: 'answer',
       promptId: stored.promptId,
       answer: {
@@ -214,7 +223,9 @@ export function createExplanations(
       line: stored.line,
       note: '',
       superseded: false,
-    });
+    };
+    const thread = open(task, answerBody(turn, stored.stale));
+    thread.turns.push(turn);
     thread.stale = stored.stale;
     draw(thread);
   }
@@ -282,7 +293,7 @@ export function createExplanations(
       const stored = await server.request('costAwareRouter/explanations', { uri: task.range.uri });
       const known = stored.find((one) => isOf(task, one) && !one.stale);
       if (known !== undefined) return showStored(task, known);
-      await run(open(task), task.text, [], 'auto');
+      await run(open(task, vscode.l10n.t('Asking…')), task.text, [], 'auto');
     },
     async reply(argument) {
       const thread = threadOf(argument);
