@@ -33,11 +33,12 @@ import { stepLabel } from './statusBarView.ts';
 const REDRAW_MS = 100;
 
 /**
- * VS Code makes a thread's reply box in several steps, when the thread is first shown or first may be replied to. Comments that
- * are replaced in between, or told with it, have it draw the button of the box a second time. So redraws wait for so long
- * after either, and the box comes so long after the last redraw.
+ * VS Code makes a thread's reply box in several steps. Comments that are replaced in between, also ones that were told before and
+ * are still being drawn, have it draw the button of the box a second time. So the box is made with the thread, which may be
+ * replied to until the first redraw, and that waits so long. Only a thread that was not shown then gets its box later: so
+ * long after its last redraw.
  */
-const BOX_MADE_MS = 800;
+const BOX_MADE_MS = 1_000;
 const BEFORE_BOX_MS = 500;
 
 /** After an edit, before it is asked whether the explanations still fit. */
@@ -107,7 +108,6 @@ export function createExplanations(
       editorRange(task.range),
       [opening],
     );
-    view.canReply = false;
     view.label = task.title;
     view.collapsibleState = vscode.CommentThreadCollapsibleState.Expanded;
     const thread: Thread = {
