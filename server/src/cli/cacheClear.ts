@@ -1,5 +1,6 @@
 /** `cache clear`: forgets all kept answers. */
 import { join } from 'node:path';
+import { counted } from './counted.ts';
 import { exitCodes } from './exitCodes.ts';
 import { writeLine } from './io.ts';
 import { badInput, type Session, withApp } from './session.ts';
@@ -14,8 +15,10 @@ export async function cacheClear(session: Session): Promise<number> {
       );
     }
     const { entries, bytes } = cleared;
-    const answers = entries === 1 ? '1 answer' : `${entries} answers`;
-    await writeLine(session.io.stdout, `Forgot ${answers} (${(bytes / 1_000_000).toFixed(1)} MB).`);
+    await writeLine(
+      session.io.stdout,
+      `Forgot ${counted(entries, 'answer')} (${(bytes / 1_000_000).toFixed(1)} MB).`,
+    );
     return exitCodes.ok;
   });
 }

@@ -2,6 +2,7 @@
 import type { LearnedStatus } from '../compose.ts';
 import { failure } from '../core/errors.ts';
 import type { Verdict } from '../core/routeReports.ts';
+import { counted } from './counted.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, writeLine } from './io.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
@@ -54,7 +55,7 @@ export async function learningRollback(session: Session, flags: LearningFlags): 
       io.stdout,
       forgotten === 0
         ? 'Nothing was learned yet that could be forgotten.'
-        : `${forgotten === 1 ? '1 outcome is' : `${forgotten} outcomes are`} forgotten; the ledger keeps what was said.`,
+        : `${counted(forgotten, 'outcome')} ${forgotten === 1 ? 'is' : 'are'} forgotten; the ledger keeps what was said.`,
     );
     return exitCodes.ok;
   });
@@ -74,7 +75,7 @@ function statusText(learned: readonly LearnedStatus[]): string {
   if (learned.length === 0) return 'No outcomes yet: verdicts on answers will move the routing.';
   return learned
     .flatMap(({ model, learned: of, shareBefore, share }) => [
-      `${model.label}: ${of.outcomes === 1 ? '1 outcome' : `${of.outcomes} outcomes`}`,
+      `${model.label}: ${counted(of.outcomes, 'outcome')}`,
       ...(model.tier === 'cheap'
         ? [`  answered in the cloud at once: ${percent(shareBefore)} before, ${percent(share)} now`]
         : []),

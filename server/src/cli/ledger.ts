@@ -8,6 +8,7 @@ import { failure } from '../core/errors.ts';
 import { type LedgerFormat, ledgerExportHead, ledgerExportLine } from '../core/ledgerExport.ts';
 import type { RebuiltMonth } from '../core/ledgerRebuild.ts';
 import { formatUsd } from '../core/report.ts';
+import { counted } from './counted.ts';
 import { exitCodes } from './exitCodes.ts';
 import { printable, write, writeLine } from './io.ts';
 import { badInput, fail, type Session, withApp } from './session.ts';
@@ -32,7 +33,7 @@ export async function verifyLedger(session: Session, flags: VerifyFlags): Promis
       } else if (sound) {
         await writeLine(
           stdout,
-          `${events === 1 ? '1 event' : `${events} events`}: the hash chain is whole, and every state and counter follows from it.`,
+          `${counted(events, 'event')}: the hash chain is whole, and every state and counter follows from it.`,
         );
       } else {
         await writeLine(stdout, `The ledger is not sound, found in ${events} events:`);

@@ -4,6 +4,7 @@ import { relative, resolve } from 'node:path';
 import type { TrainConfig } from '../training/config.ts';
 import type { Estimate } from '../training/estimate.ts';
 import type { TrainEvent } from '../training/trainer.ts';
+import { counted } from './counted.ts';
 import { exitCodes } from './exitCodes.ts';
 import { type CliIo, writeLine } from './io.ts';
 import { badInput, type Session } from './session.ts';
@@ -67,7 +68,7 @@ function threadsFor(config: TrainConfig, wanted = availableParallelism()): numbe
 function estimateLine({ parameters, memoryBytes, seconds, tokens }: Estimate, threads: number) {
   const size = parameters >= 1e6 ? `${(parameters / 1e6).toFixed(1)} M` : `${parameters}`;
   const memory = `${Math.ceil(memoryBytes / 2 ** 20)} MiB`;
-  return `${size} parameters, ${tokens} tokens: about ${memory} of memory and ${duration(seconds)} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return `${size} parameters, ${tokens} tokens: about ${memory} of memory and ${duration(seconds)} on ${counted(threads, 'thread')}`;
 }
 
 function notesOn(config: TrainConfig): readonly string[] {

@@ -130,7 +130,7 @@ function planOf(
       expectedCostNanoUsd: first.costNanoUsd,
       boundNanoUsd: first.boundNanoUsd,
       expectedLatencyMs: first.latencyMs,
-      outputCaps: withCap({}, first),
+      outputCaps: capsOf([first]),
       exclusions: exclusionsOf(first, undefined, context),
     };
   }
@@ -158,17 +158,15 @@ function planOf(
         ? undefined
         : within(addUsd(first.boundNanoUsd, boundAfter), context),
     expectedLatencyMs: checkedLatencyMs(first.latencyMs, latencyAfter, deferralShare),
-    outputCaps: more.reduce(withCap, withCap(withCap({}, first), second)),
+    outputCaps: capsOf([first, second, ...more]),
     exclusions: exclusionsOf(first, second, context),
   };
   return above === undefined ? plan : { ...plan, further: furtherOf(above, deferralShare) };
 }
 
-function withCap(
-  caps: Record<string, number>,
-  { estimate, cap }: PlanPart,
-): Record<string, number> {
-  caps[estimate.model.id] = cap;
+function capsOf(parts: readonly PlanPart[]): Candidate['outputCaps'] {
+  const caps: Record<string, number> = {};
+  for (const { estimate, cap } of parts) caps[estimate.model.id] = cap;
   return caps;
 }
 

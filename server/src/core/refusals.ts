@@ -50,8 +50,7 @@ export function refuseForced(reason: Reason, candidates: readonly Candidate[]): 
   const refused = refuse(reason, candidates);
   const isAboutPrompt = reason.code === 'privacy_floor' && !ABOUT_MACHINE.has(reason.facts.rule);
   if (!isAboutPrompt) return refused;
-  const { wanted, rule } = reason.facts;
-  const message = `the prompt may not leave this machine (${rule}), so ${wanted} can't answer it; force no model, or take out what must stay here`;
+  const message = `${keptHere(reason)}, so ${reason.facts.wanted} can't answer it; force no model, or take out what must stay here`;
   return { ...refused, failure: failure(refused.failure.code, message) };
 }
 
@@ -77,7 +76,7 @@ function refusalSentence(reason: Reason | undefined): string {
     return 'expected at least one enabled model that may answer, got none; check the registry and the forced model';
   }
   if (reason.code === 'budget_exhausted') {
-    return `${budgetName(reason.facts.period)} does not cover ${reason.facts.wanted}; raise it or let the local model answer`;
+    return `${keptHere(reason)}; raise it or let the local model answer`;
   }
   if (reason.code === 'privacy_floor' && reason.facts.rule === 'untrusted-workspace') {
     return 'this workspace is not trusted, so only a local model may answer; use one, or trust it';

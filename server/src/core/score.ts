@@ -106,12 +106,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   }
 
   /** @param base says where the first part comes from; texts are written when they are asked for, as most never are */
-  function judged(
-    features: Features,
-    base: () => string,
-    stepsFor: StepsFor,
-    held: (sum: number) => number,
-  ): Score {
+  function judged(features: Features, base: () => string, { stepsFor, held }: Measure): Score {
     const mix = classify(features);
     const { label = 'nothing known', name = '' } = fitted.tasks[mix.top] ?? {};
     const recognised = { task: name, taskProbability: mix.topProbability };
@@ -179,17 +174,11 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   }
 
   /** Keeps the likeliest `1 - share` of the reference prompts at or below the returned value. */
-  function quantileOf(
-    stepsFor: StepsFor,
-    escalateShare: number,
-    held: (sum: number) => number,
-  ): number {
+  function quantileOf(measure: Measure, escalateShare: number): number {
     if (!(escalateShare >= 0 && escalateShare <= 1)) {
       throw new RangeError(`expected a share in [0,1], got ${escalateShare}`);
     }
-    const scores = fitted.reference.map((prompt) =>
-      referenceScore(strategy, prompt, stepsFor, held),
-    );
+    const scores = fitted.reference.map((prompt) => referenceScore(strategy, prompt, measure));
     scores.sort((a, b) => a - b);
     const kept = Math.round((1 - escalateShare) * scores.length);
     if (kept === 0) return 0;
@@ -199,8 +188,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
   function referenceScore(
     by: Strategy,
     prompt: ReferencePrompt,
-    stepsFor: StepsFor,
-    held: (sum: number) => number,
+    { stepsFor, held }: Measure,
   ): number {
     switch (by) {
       case 'fitted':
@@ -241,12 +229,12 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     };
   }
 
-  function forOne(model: Scored): StepsFor {
-    return (mix, shifts) => stepsOf(tableOf(model), mix, shifts);
+  function forOne(model: Scored): Measure {
+    return { stepsFor: (mix, shifts) => stepsOf(tableOf(model), mix, shifts), held: clamp };
   }
 
-  function forPair(cheap: Scored, escalation: Scored): StepsFor {
-    return (mix, shifts) => {
+  function forPair(cheap: Scored, escalation: Scored): Measure {
+    const stepsFor: StepsFor = (mix, shifts) => {
       const from = stepsOf(tableOf(cheap), mix, shifts);
       const to = stepsOf(tableOf(escalation), mix, shifts);
       return [
@@ -257,6 +245,7 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
         worth(from[4], to[4]) + shifts.worthOfLength + shifts.worthOfWords,
       ];
     };
+    return { stepsFor, held: heldGain };
   }
 
   return {
@@ -264,25 +253,24 @@ export function createScorer(fitted: FittedScore, strategy: Strategy = 'fitted')
     score(features, model) {
       const base = () =>
         `misses ${percent(tableOf(model).base)} of the reference prompts, ${abilityOrigin(model.ability)}`;
-      return judged(features, base, forOne(model), clamp);
+      return judged(features, base, forOne(model));
     },
     chance(features, model) {
       if (strategy !== 'fitted' && strategy !== 'table') {
         return clamp(baselineScore(strategy, features));
       }
-      return clamp(sumOf(additions(features, classify(features), forOne(model))));
+      return clamp(sumOf(additions(features, classify(features), forOne(model).stepsFor)));
     },
     gain(features, cheap, escalation) {
       return judged(
         features,
         () => 'what escalating is worth on the reference prompts',
         forPair(cheap, escalation),
-        heldGain,
       );
     },
-    threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare, clamp),
+    threshold: (model, escalateShare) => quantileOf(forOne(model), escalateShare),
     gainThreshold: (cheap, escalation, escalateShare) =>
-      quantileOf(forPair(cheap, escalation), escalateShare, heldGain),
+      quantileOf(forPair(cheap, escalation), escalateShare),
   };
 }
 
@@ -295,6 +283,13 @@ function languageLogits(
 }
 
 type StepsFor = (mix: TaskMix['probabilities'], shifts: Shifts) => Steps;
+
+/** What is measured of a prompt: the chance that a model fails, or what escalating is worth. */
+interface Measure {
+  readonly stepsFor: StepsFor;
+  /** Holds the sum of the steps within the bounds of the measure. */
+  readonly held: (sum: number) => number;
+}
 
 /**
  * The difference alone ranks known tasks best, but on tasks that the tables do not know it trusts the second model too

@@ -123,11 +123,13 @@ function connectionFailure(error: unknown, context: CallContext): Failure {
     const message = `the answer of ${host} broke off before its end; ask again`;
     return failure('stream_cut', message, { retryable: true, billing: 'unknown' });
   }
-  if (isBlockedPort(error)) {
+  const chain = chainOf(error);
+  // `fetch` asks no port of the standard's list (6000, 10080 and others), so nothing has left; the error has no code.
+  if (chain.some(({ message }) => message === 'bad port')) {
     const message = `expected a port that programs may ask, got that of ${host}, which belongs to another protocol; let the server listen on another port`;
     return failure('provider_unavailable', message, { billing: 'nothing' });
   }
-  const causes = causesOf(error);
+  const causes = chain.flatMap(systemCause);
   const early = causes.find(isBeforeSending);
   const billing: Billing = early !== undefined || !sent ? 'nothing' : 'unknown';
   if (
@@ -164,19 +166,16 @@ interface Cause {
   readonly syscall: string | undefined;
 }
 
-/** System errors along the chain of causes; a host with several addresses has one error for each. */
-function causesOf(error: unknown, depth = 0): readonly Cause[] {
+/** An error and all that caused it; a host with several addresses has one error for each. */
+function chainOf(error: unknown, depth = 0): readonly Error[] {
   if (!(error instanceof Error) || depth > 5) return [];
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  const own = typeof code === 'string' ? [{ code, syscall }] : [];
   const several: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
-  return [...own, ...[error.cause, ...several].flatMap((cause) => causesOf(cause, depth + 1))];
+  return [error, ...[error.cause, ...several].flatMap((cause) => chainOf(cause, depth + 1))];
 }
 
-/** `fetch` asks no port of the standard's list (6000, 10080 and others), so nothing has left; the error has no code. */
-function isBlockedPort(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 5) return false;
-  return error.message === 'bad port' || isBlockedPort(error.cause, depth + 1);
+function systemCause(error: Error): readonly Cause[] {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? [{ code, syscall }] : [];
 }
 
 function isBeforeSending({ code, syscall }: Cause): boolean {

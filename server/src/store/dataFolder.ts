@@ -20,15 +20,19 @@ export function makeDataFolder(path: string): void {
  * (and `/proc`); so each folder is asked for by itself.
  */
 function makeWithParents(path: string): void {
-  if (existsSync(path) && statSync(path).isDirectory()) return;
+  if (isFolder(path)) return;
   const parent = dirname(path);
   if (parent !== path) makeWithParents(parent);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     // Another process may have made it meanwhile.
-    if (!existsSync(path) || !statSync(path).isDirectory()) throw error;
+    if (!isFolder(path)) throw error;
   }
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 class DataFolderError extends Error {
